@@ -1,0 +1,140 @@
+"""TallyfyClient: a method for each endpoint of Tallyfy that is used, nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+from typing import Any
+
+from tallyfy_provider.client.errors import TallyfyResponseError
+from tallyfy_provider.client.filters import LARGEST_PAGE, Query, encode
+from tallyfy_provider.client.listing import Walk, read_page
+from tallyfy_provider.client.session import TallyfySession
+
+log = logging.getLogger(__name__)
+
+#: Oldest first: what is launched while the list is read lands at its end, and pages that were read do not shift.
+STABLE_SORT = "created_at"
+
+
+class TallyfyClient:
+    """
+    Tallyfy's API for one organization.
+
+    :param session: The authenticated conversation with Tallyfy.
+    :param organization_id: The organization.
+    :param page_size: Rows to ask for on each page of a list, at most 100.
+    """
+
+    def __init__(self, session: TallyfySession, organization_id: str, *, page_size: int = LARGEST_PAGE) -> None:
+        self.session = session
+        self.organization_id = organization_id
+        self.page_size = page_size
+
+    def get_me(self) -> dict[str, Any]:
+        """
+        Get the user that the token belongs to (``GET /me``).
+
+        :return: The user: ``id``, ``email``, ``first_name``, ``last_name``, ``timezone`` and more.
+        :raises TallyfyAuthError: The token is not accepted, or is an application's own, which is nobody's.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return _item(self.session.request("GET", ("me",)), "the user")
+
+    def list_my_organizations(self) -> list[dict[str, Any]]:
+        """
+        List the organizations of the token's user (``GET /me/organizations``), the first 100.
+
+        :return: Organizations with ``id`` and ``name``.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        params = {"page": "1", "per_page": str(LARGEST_PAGE)}
+        payload = self.session.request("GET", ("me", "organizations"), params=params)
+        return read_page(payload, number=1, what="organizations").rows
+
+    def get_organization(self) -> dict[str, Any]:
+        """
+        Get the organization (``GET /organizations/{org}``).
+
+        :return: The organization: ``id``, ``name``, ``timezone`` and more.
+        :raises TallyfyNotFoundError: There is none with this id, or the user is not in it.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return _item(self.session.request("GET", self._path()), "the organization")
+
+    def get_run(self, run_id: str | int, include: Iterable[str] = ()) -> dict[str, Any]:
+        """
+        Get a run (``GET /organizations/{org}/runs/{id}``).
+
+        :param run_id: The run's id.
+        :param include: What to get along with it (Tallyfy's ``with``), such as ``tasks`` or ``checklist``.
+        :return: The run exactly as the API gave it.
+        :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived: what Tallyfy answers
+            for an archived run is not documented (docs/tallyfy-api.md, "Run status").
+        :raises TallyfyError: Of the kind that fits.
+        """
+        includes = [include] if isinstance(include, str) else list(include)
+        params = {"with": ",".join(includes)} if includes else None
+        return _item(self.session.request("GET", self._path("runs", run_id), params=params), f"run {run_id}")
+
+    def list_runs(
+        self, filters: Mapping[str, Any] | None = None, *, max_runs: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """
+        List runs page by page (``GET /organizations/{org}/runs``), each once, as they arrive.
+
+        All pages are read, unless ``filters`` names a ``page``. Without a ``sort`` the oldest come first.
+
+        :param filters: The API's own names to values; see :class:`~tallyfy_provider.client.filters.RunFilters`.
+        :param max_runs: Stop after so many runs.
+        :return: Runs exactly as the API gave them.
+        :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
+        :raises TallyfyResponseError: A page cannot be read, or the list has no end.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return self.list_encoded_runs(encode(filters), max_runs=max_runs)
+
+    def list_encoded_runs(self, query: Query, *, max_runs: int | None = None) -> Iterator[dict[str, Any]]:
+        """
+        List runs for filters that have been checked already.
+
+        :param query: What :func:`~tallyfy_provider.client.filters.encode` gave.
+        :param max_runs: Stop after so many runs.
+        :return: Runs exactly as the API gave them.
+        :raises TallyfyError: As :meth:`list_runs`.
+        """
+        rows = self._page_of_runs(query) if query.page is not None else self._all_runs(query, max_runs)
+        return _first(rows, max_runs)
+
+    def _page_of_runs(self, query: Query) -> Generator[dict[str, Any]]:
+        params = {**query.params, "page": str(query.page), "per_page": str(query.per_page or self.page_size)}
+        payload = self.session.request("GET", self._path("runs"), params=params)
+        yield from read_page(payload, number=query.page or 1, what="runs").rows
+
+    def _all_runs(self, query: Query, max_runs: int | None) -> Generator[dict[str, Any]]:
+        per_page = query.per_page or min(self.page_size, max_runs or self.page_size)
+        params = {"sort": STABLE_SORT, **query.params, "per_page": str(per_page)}
+        walk = Walk("runs")
+        while not walk.over:
+            number = walk.number
+            payload = self.session.request("GET", self._path("runs"), params={**params, "page": str(number)})
+            yield from walk.accept(read_page(payload, number=number, what="runs"))
+        for warning in walk.finish():
+            log.warning(warning)
+
+    def _path(self, *segments: object) -> tuple[object, ...]:
+        return ("organizations", self.organization_id, *segments)
+
+
+def _first(rows: Generator[dict[str, Any]], count: int | None) -> Iterator[dict[str, Any]]:
+    with closing(rows):
+        yield from islice(rows, count)
+
+
+def _item(payload: Any, what: str) -> dict[str, Any]:
+    data = payload.get("data") if isinstance(payload, Mapping) else None
+    if not isinstance(data, dict) or not data:
+        raise TallyfyResponseError(f"Tallyfy's answer for {what} cannot be read: it holds no object under 'data'.")
+    return data
