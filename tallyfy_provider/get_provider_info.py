@@ -1,0 +1,92 @@
+"""What Airflow discovers of this package. Read at every start of Airflow: it imports nothing of the package's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _text(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "schema": {"type": ["string", "null"]}, "description": description}
+
+
+def _secret(label: str, description: str) -> dict[str, Any]:
+    return {
+        "label": label,
+        "schema": {"type": ["string", "null"], "format": "password"},
+        "description": description,
+    }
+
+
+def _number(label: str, description: str, kind: str, least: float, most: float) -> dict[str, Any]:
+    schema = {"type": [kind, "null"], "minimum": least, "maximum": most}
+    return {"label": label, "schema": schema, "description": description}
+
+
+CONNECTION_FIELDS: dict[str, Any] = {
+    "client_id": _text(
+        "Client id",
+        "Number of your application, from Tallyfy's support. With it the password holds the client secret.",
+    ),
+    "token_url": _text("Token URL", "Where tokens are given. Empty: the host followed by /oauth/token."),
+    "username": _text("User name", "For the password grant: the email address of a Tallyfy user."),
+    "user_password": _secret("User password", "For the password grant: that user's password in Tallyfy."),
+    "act_as_user": _text("Act as user", "Email of a member whom the application acts as."),
+    "timeout": _number("Timeout", "Seconds without a byte from Tallyfy (60).", "number", 0.001, 3600),
+    "max_attempts": _number("Attempts", "Attempts for one request, the first one included (5).", "integer", 1, 100),
+    "concurrency": _number("Concurrency", "Requests under way at once (4).", "integer", 1, 32),
+    "page_size": _number("Page size", "Rows to a page of a list, at most 100 (100).", "integer", 1, 100),
+    "allow_http": {
+        "label": "Allow plain http",
+        "schema": {"type": ["boolean", "null"], "default": False},
+        "description": "Send credentials over http to another machine. Only for networks that you trust.",
+    },
+}
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema", "port"],
+    "relabeling": {
+        "host": "API base URL",
+        "login": "Organization id",
+        "password": "Access token, or client secret",
+    },
+    "placeholders": {
+        "host": "https://api.tallyfy.com",
+        "login": "32 characters, from Settings > Integrations > REST API",
+        "password": "From Settings > Integrations > REST API",
+        "extra": '{"timeout": 60, "max_attempts": 5}',
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """
+    Describe the provider to Airflow.
+
+    :return: What ``airflow providers get airflow-provider-tallyfy`` shows.
+    """
+    integration = "Tallyfy"
+    return {
+        "package-name": "airflow-provider-tallyfy",
+        "name": integration,
+        "description": "List the processes that people do in `Tallyfy <https://tallyfy.com/>`__ and wait for them.",
+        "integrations": [
+            {
+                "integration-name": integration,
+                "external-doc-url": "https://tallyfy.com/products/pro/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": integration, "python-modules": ["tallyfy_provider.hooks.tallyfy"]}],
+        "operators": [{"integration-name": integration, "python-modules": ["tallyfy_provider.operators.runs"]}],
+        "sensors": [{"integration-name": integration, "python-modules": ["tallyfy_provider.sensors.runs"]}],
+        "triggers": [{"integration-name": integration, "python-modules": ["tallyfy_provider.triggers.runs"]}],
+        "connection-types": [
+            {
+                "hook-class-name": "tallyfy_provider.hooks.tallyfy.TallyfyHook",
+                "hook-name": integration,
+                "connection-type": "tallyfy",
+                "conn-fields": CONNECTION_FIELDS,
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+            }
+        ],
+    }

@@ -1,0 +1,1 @@
+"""An Airflow Connection becomes a client of Tallyfy."""

@@ -1,0 +1,159 @@
+"""TallyfyHook: an Airflow Connection becomes a client of Tallyfy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowException, BaseHook, mask_secret
+
+from tallyfy_provider.client.errors import TallyfyAuthError, TallyfyError, TallyfyNotFoundError
+from tallyfy_provider.client.lookup import look_up_run
+from tallyfy_provider.client.settings import build_client
+from tallyfy_provider.get_provider_info import UI_FIELD_BEHAVIOUR
+from tallyfy_provider.hooks.settings import misspelt_extras, read_connection
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from tallyfy_provider.client.client import TallyfyClient
+    from tallyfy_provider.client.filters import RunFilters
+
+
+class TallyfyHook(BaseHook):
+    """
+    Talks to Tallyfy with the credentials of an Airflow Connection.
+
+    :param tallyfy_conn_id: The connection, of type ``tallyfy``: see ``docs/connection.md``.
+    """
+
+    conn_name_attr = "tallyfy_conn_id"
+    default_conn_name = "tallyfy_default"
+    conn_type = "tallyfy"
+    hook_name = "Tallyfy"
+
+    def __init__(self, tallyfy_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.tallyfy_conn_id = tallyfy_conn_id
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """
+        Tell Airflow before 3.2 what the connection form looks like; later ones read it from the provider info.
+
+        :return: Hidden fields, labels and placeholders.
+        """
+        return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+
+    @cached_property
+    def _client(self) -> TallyfyClient:
+        return self.client_from(self.get_connection(self.tallyfy_conn_id))
+
+    def client_from(self, connection: Connection) -> TallyfyClient:
+        """
+        Build a client of a connection that has been looked up already, as a trigger does.
+
+        :param connection: A connection of type ``tallyfy``.
+        :return: The client; nothing has been asked of Tallyfy yet.
+        :raises TallyfyConfigurationError: Something in the connection is missing or cannot be used.
+        """
+        for sentence in misspelt_extras(connection):
+            self.log.warning(sentence)
+        return build_client(read_connection(connection), on_secret=mask_secret)
+
+    def get_conn(self) -> TallyfyClient:
+        """
+        Give the client, made on the first call.
+
+        :return: The client for the connection's organization.
+        :raises TallyfyConfigurationError: Something in the connection is missing or cannot be used.
+        """
+        return self._client
+
+    def list_runs(
+        self, filters: RunFilters | Mapping[str, Any] | None = None, *, max_runs: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """
+        List runs, each once, page by page as they are asked for.
+
+        :param filters: The API's own names to values: see ``docs/listing.md``.
+        :param max_runs: Stop after so many runs.
+        :return: Runs exactly as the API gave them.
+        :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return self.get_conn().list_runs(filters, max_runs=max_runs)
+
+    def get_run(self, run_id: str | int, include: Iterable[str] = ()) -> dict[str, Any]:
+        """
+        Get a run.
+
+        :param run_id: The run's id.
+        :param include: What to get along with it (Tallyfy's ``with``), such as ``tasks`` or ``checklist``.
+        :return: The run exactly as the API gave it.
+        :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return self.get_conn().get_run(run_id, include)
+
+    def find_run(self, run_id: str | int) -> dict[str, Any]:
+        """
+        Get a run even if it is archived.
+
+        :param run_id: The run's id.
+        :return: The run exactly as the API gave it.
+        :raises TallyfyNotFoundError: It is neither among the live runs nor among the archived ones.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return look_up_run(self.get_conn(), str(run_id))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """
+        Try the connection, for Airflow's *Test* button.
+
+        :return: Whether it works, and who was reached where, or what to fix.
+        """
+        try:
+            return True, self._introduce()
+        except AirflowException as error:
+            return False, str(error)
+
+    def _introduce(self) -> str:
+        client = self.get_conn()
+        if not client.session.tokens.acts_as_person:
+            return self._introduce_application(client)
+        try:
+            me = client.get_me()
+        except TallyfyAuthError:
+            # A pasted application token is good, but nobody's: it may still reach the organization.
+            try:
+                return self._introduce_application(client)
+            except TallyfyError:
+                pass
+            raise
+        return f"Connected to {self._organization(client)} as {_person(me)}."
+
+    def _introduce_application(self, client: TallyfyClient) -> str:
+        next(client.list_runs({"page": 1, "per_page": 1}), None)
+        return f"Connected to organization {client.organization_id} as an application."
+
+    def _organization(self, client: TallyfyClient) -> str:
+        try:
+            return f"organization {client.get_organization().get('name')!r} ({client.organization_id})"
+        except TallyfyNotFoundError as error:
+            error.message += self._organizations_hint(client)
+            raise
+
+    def _organizations_hint(self, client: TallyfyClient) -> str:
+        try:
+            organizations = client.list_my_organizations()
+        except TallyfyError:
+            return ""
+        names = ", ".join(f"{organization['id']} ({organization.get('name')})" for organization in organizations)
+        return f" The user's organizations are: {names}." if names else " The user is in no organization."
+
+
+def _person(me: Mapping[str, Any]) -> str:
+    name = " ".join(str(me[part]) for part in ("first_name", "last_name") if me.get(part))
+    return f"{name} <{me.get('email')}>" if name else str(me.get("email") or me.get("username") or me.get("id"))
