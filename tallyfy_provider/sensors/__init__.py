@@ -1,0 +1,1 @@
+"""What a Dag author writes to wait for Tallyfy."""
