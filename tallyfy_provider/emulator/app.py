@@ -1,0 +1,78 @@
+"""The emulator's parts put together: API at both bases, faults around it, controls beside it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from . import account, control, oauth, runs
+from .answers import ApiError, endpoint_not_found, error_answer
+from .connections import Connections
+from .misbehave import FaultMiddleware
+from .rate_limit import RateLimitMiddleware
+from .recorder import RecorderMiddleware
+from .world import World
+
+# A new subject is a module with a function ``routes(world)``, named here.
+_SUBJECTS = (oauth, account, runs)
+
+# Tallyfy documents both https://api.tallyfy.com/… and https://go.tallyfy.com/api/…
+_BASES = ("", "/api")
+
+
+def build(world: World, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
+    """
+    Make the emulator's application.
+
+    :param world: the emulated organization.
+    :param connections: the server's connections, for faults.
+    :param stopping: set when the server stops.
+    :return: an ASGI application.
+    """
+    limited = RateLimitMiddleware(_api(world), world.limiter)
+    faulty = FaultMiddleware(limited, world.faults, world.tokens, connections, stopping)
+    return _Entrance(RecorderMiddleware(faulty, world.log), control.build(world))
+
+
+class _Entrance:
+    """Sends the emulator's own controls past the recorder, the faults and the rate limit."""
+
+    def __init__(self, api: ASGIApp, controls: ASGIApp) -> None:
+        self._api = api
+        self._controls = controls
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        is_control = path == control.PREFIX or path.startswith(control.PREFIX + "/")
+        await (self._controls if is_control else self._api)(scope, receive, send)
+
+
+def _api(world: World) -> ASGIApp:
+    found = [route for subject in _SUBJECTS for route in subject.routes(world)]
+    application = Starlette(
+        routes=[_at(base, route) for base in _BASES for route in found],
+        exception_handlers={ApiError: _refused, HTTPException: _unknown_endpoint},
+    )
+    application.router.redirect_slashes = False
+    return application
+
+
+def _at(base: str, route: Route) -> Route:
+    return Route(base + route.path, route.endpoint, methods=sorted(route.methods or ()))
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ApiError):
+        raise error
+    return error_answer(error, request.headers.get("accept", ""))
+
+
+async def _unknown_endpoint(request: Request, error: Exception) -> Response:
+    """Answer a path, or a method on a path, that is no endpoint."""
+    return error_answer(endpoint_not_found(), request.headers.get("accept", ""))

@@ -1,0 +1,146 @@
+"""Everything in an organization but its runs: people, groups, templates ("checklists"), tags and folders."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["admin", "standard", "light"]
+
+
+def stable_id(*parts: object) -> str:
+    """
+    Derive an id that is the same in every run of the emulator.
+
+    :param parts: what the id stands for.
+    :return: 32 hexadecimal digits, the form of Tallyfy's own ids.
+    """
+    return hashlib.sha256("/".join(map(str, ("tallyfy-emulator", *parts))).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member of the organization."""
+
+    id: int
+    email: str
+    first_name: str
+    last_name: str
+    role: Role = "standard"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the person as ``GET /me`` does."""
+        return {
+            "id": self.id,
+            "email": self.email,
+            "username": self.email,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "full_name": f"{self.first_name} {self.last_name}",
+            "role": self.role,
+            "timezone": "Europe/London",
+            "active": True,
+        }
+
+
+@dataclass(frozen=True)
+class Named:
+    """A group, a tag or a folder: an id and a name."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class FormField:
+    """A field of a template's kick-off form. Its id is what a run's ``prerun`` is keyed by."""
+
+    id: str
+    label: str
+    field_type: str = "text"
+
+    @property
+    def alias(self) -> str:
+        """The field's machine-readable name, made of its label."""
+        return self.label.lower().replace(" ", "-") + "-" + self.id[:4]
+
+
+@dataclass(frozen=True)
+class Checklist:
+    """A template that runs are launched from."""
+
+    id: str
+    title: str
+    type: Literal["procedure", "form"] = "procedure"
+    steps: tuple[str, ...] = ("Prepare", "Do", "Check")
+    kickoff: tuple[FormField, ...] = ()
+
+    def run_name(self, label: object) -> str:
+        """
+        Name a run of this template.
+
+        :param label: what sets the run apart from others.
+        :return: the template's title and the label, with a dash between them.
+        """
+        return f"{self.title} \u2013 {label}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the template as ``with=checklist`` does."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "alias": self.title.lower().replace(" ", "-"),
+            "type": self.type,
+            "status": "published",
+            "steps_count": len(self.steps),
+            "prerun": [
+                {"id": each.id, "alias": each.alias, "label": each.label, "field_type": each.field_type}
+                for each in self.kickoff
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """One organization and what is in it."""
+
+    organization_id: str
+    organization_name: str
+    people: tuple[Person, ...]
+    checklists: Mapping[str, Checklist]
+    groups: Mapping[str, Named] = field(default_factory=dict)
+    tags: Mapping[str, Named] = field(default_factory=dict)
+    folders: Mapping[str, Named] = field(default_factory=dict)
+
+    def person(self, email: str) -> Person | None:
+        """
+        Find a member by e-mail address.
+
+        :param email: the address, in any case.
+        :return: the member, or None.
+        """
+        return next((each for each in self.people if each.email.lower() == email.lower()), None)
+
+    def person_by_id(self, person_id: int | None) -> Person | None:
+        """
+        Find a member by number.
+
+        :param person_id: the member's id.
+        :return: the member, or None.
+        """
+        return next((each for each in self.people if each.id == person_id), None)
+
+    def organization(self) -> dict[str, Any]:
+        """Give the organization as ``GET /organizations/{org}`` does."""
+        return {
+            "id": self.organization_id,
+            "name": self.organization_name,
+            "slug": self.organization_name.lower().replace(" ", "-"),
+            "timezone": "Europe/London",
+            "webhook_date_field_format": "Y-m-d",
+            "auto_archive": True,
+            "auto_archive_processes_after": 52,
+            "live_support_enabled": True,
+        }

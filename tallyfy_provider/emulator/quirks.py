@@ -1,0 +1,73 @@
+"""The ways in which Tallyfy's answers are known, or feared, to differ from one account to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+LinksShape = Literal["next", "both", "nulls", "empty list", "null", "absent"]
+EndlessRows = Literal["repeat", "new"]
+
+
+@dataclass(frozen=True)
+class Quirks:
+    """
+    Which of the known shapes the emulator's answers take. The defaults are the best-behaved ones.
+
+    :param links: shape of ``meta.pagination.links``: ``next`` = ``{"next": url}`` while there is a next page,
+        else ``[]``; ``both`` = ``{"previous", "next"}`` as far as each exists; ``nulls`` = both keys, null
+        where there is no such page; ``empty list`` = always ``[]``, PHP's empty object; ``null`` = null;
+        ``absent`` = no such key.
+    :param link_base: address that ``links`` point to, such as ``https://elsewhere.example``; the emulator's
+        own address when None. A client that follows it hands its token to another host.
+    :param links_keep_filters: whether ``links`` repeat the request's filters. False: only ``page`` is in
+        them.
+    :param total_pages: whether ``meta.pagination`` holds ``total_pages``.
+    :param meta: whether a list has a ``meta`` at all.
+    :param per_page_cap: the most rows on a page, whatever was asked for; the answer echoes the capped number.
+    :param total_pages_ignores_per_page: compute ``total_pages`` as if there were 10 rows on each page.
+    :param archived_run_status: what GET of one archived run answers: 200, or 404. Undocumented, so try both.
+    :param archived_reads_as: the ``status`` of one archived run in that answer: ``archived`` (as documented
+        for the answer to archiving), or ``previous``, the value from before, with only ``archived_at``
+        telling. In lists it is always the previous one.
+    :param empty_page: number of a page that comes back without rows although more pages follow; None = no
+        such page.
+    :param list_lag: seconds by which lists (not GET of one run) are behind, as a read replica is.
+    :param endless: the list never ends: there is always one page more, and each page has rows.
+    :param endless_rows: what an endless list holds past its real end: ``repeat`` = the first page again and
+        again; ``new`` = runs never seen before.
+    :param plus_is_space: read ``+`` in a query as a space. False: it is a plus sign, and only ``%20`` is a
+        space.
+    """
+
+    links: LinksShape = "next"
+    link_base: str | None = None
+    links_keep_filters: bool = True
+    total_pages: bool = True
+    meta: bool = True
+    per_page_cap: int = 100
+    total_pages_ignores_per_page: bool = False
+    archived_run_status: Literal[200, 404] = 200
+    archived_reads_as: Literal["archived", "previous"] = "archived"
+    empty_page: int | None = None
+    list_lag: float = 0.0
+    endless: bool = False
+    endless_rows: EndlessRows = "repeat"
+    plus_is_space: bool = False
+
+    def __post_init__(self) -> None:
+        _one_of("links", self.links, get_args(LinksShape))
+        _one_of("archived_run_status", self.archived_run_status, (200, 404))
+        _one_of("archived_reads_as", self.archived_reads_as, ("archived", "previous"))
+        _one_of("endless_rows", self.endless_rows, get_args(EndlessRows))
+        if self.per_page_cap < 1:
+            raise ValueError(f"Quirks.per_page_cap is {self.per_page_cap!r}: give 1 or more rows.")
+        if self.empty_page is not None and self.empty_page < 1:
+            raise ValueError(f"Quirks.empty_page is {self.empty_page!r}: pages are counted from 1.")
+        if self.list_lag < 0:
+            raise ValueError(f"Quirks.list_lag is {self.list_lag!r}: give zero or more seconds.")
+
+
+def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"Quirks.{name} is {value!r}: give one of {', '.join(map(repr, allowed))}.")

@@ -1,0 +1,160 @@
+"""The runs of the organization, now and a little while ago, and the changes that the clock will bring."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from .clock import Clock
+from .lifecycle import changed
+from .run import Run
+
+_KEPT_VERSIONS = 50
+
+
+class RunStore:
+    """
+    All runs. Safe to use from several threads.
+
+    Planned changes are carried out by :meth:`settle`, which every reader calls first: what a reader sees
+    depends on the clock alone, not on a background thread. Each change carries the time for which it was
+    planned.
+
+    :param clock: where the time comes from.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._current: dict[str, Run] = {}
+        self._versions: dict[str, list[tuple[float, Run | None]]] = {}
+        self._planned: list[tuple[float, int, str, dict[str, Any]]] = []
+        self._order = itertools.count()
+        self._generation = 0
+
+    def add(self, run: Run, since: float | None = None) -> None:
+        """
+        Add a run.
+
+        :param run: the run.
+        :param since: when it came to be, for readers that lag behind, in seconds since 1970-01-01 UTC; now
+            when None.
+        :raises ValueError: if there is a run with that id.
+        """
+        with self._lock:
+            if run.id in self._current:
+                raise ValueError(f"There is already a run with the id {run.id!r}.")
+            self._put(run.id, run, self._clock.now() if since is None else since)
+
+    def change(self, run_id: str, fields: Mapping[str, Any]) -> Run:
+        """
+        Change a run now, as a person does.
+
+        A change of status, or archiving, cancels what was planned for the run.
+
+        :param run_id: the run's id.
+        :param fields: as for :func:`lifecycle.changed`.
+        :return: the run after the change.
+        :raises KeyError: if there is no such run.
+        :raises ValueError: if a value can't be used.
+        """
+        with self._lock:
+            self.settle()
+            now = self._clock.now()
+            run = changed(self._current[run_id], now, fields)
+            if {"status", "archived_at"} & set(fields):
+                self._cancel(run_id)
+            self._put(run_id, run, now)
+            return run
+
+    def plan(self, run_id: str, after: float, fields: Mapping[str, Any]) -> None:
+        """
+        Let a run change by itself later.
+
+        :param run_id: the run's id.
+        :param after: seconds from now.
+        :param fields: as for :func:`lifecycle.changed`.
+        :raises KeyError: if there is no such run.
+        :raises ValueError: if a value can't be used, or ``after`` is negative.
+        """
+        if after < 0:
+            raise ValueError(f"A change can't be planned {after!r} seconds from now: give zero or more.")
+        with self._lock:
+            at = self._clock.now() + after
+            changed(self._current[run_id], at, fields)
+            heapq.heappush(self._planned, (at, next(self._order), run_id, dict(fields)))
+
+    def remove(self, run_id: str) -> None:
+        """
+        Delete a run for good.
+
+        :param run_id: the run's id.
+        :raises KeyError: if there is no such run.
+        """
+        with self._lock:
+            self.settle()
+            del self._current[run_id]
+            self._cancel(run_id)
+            self._remember(run_id, None, self._clock.now())
+
+    def settle(self) -> None:
+        """Carry out the planned changes whose time has come."""
+        with self._lock:
+            now = self._clock.now()
+            while self._planned and self._planned[0][0] <= now:
+                at, _, run_id, fields = heapq.heappop(self._planned)
+                self._put(run_id, changed(self._current[run_id], at, fields), at)
+
+    def get(self, run_id: str) -> Run | None:
+        """
+        Look up a run.
+
+        :param run_id: the run's id.
+        :return: the run as it is now, or None.
+        """
+        with self._lock:
+            self.settle()
+            return self._current.get(run_id)
+
+    def snapshot(self) -> tuple[int, list[Run]]:
+        """
+        Give all runs as they are now.
+
+        :return: a number that differs after every change, and the runs in the order of their adding.
+        """
+        with self._lock:
+            self.settle()
+            return self._generation, list(self._current.values())
+
+    def as_of(self, moment: float) -> list[Run]:
+        """
+        Give all runs as they were.
+
+        :param moment: when, in seconds since 1970-01-01 UTC.
+        :return: the runs that there were, in the order of their adding.
+        """
+        with self._lock:
+            self.settle()
+            found = (_version_at(versions, moment) for versions in self._versions.values())
+            return [run for run in found if run is not None]
+
+    def _put(self, run_id: str, run: Run, at: float) -> None:
+        self._current[run_id] = run
+        self._remember(run_id, run, at)
+
+    def _remember(self, run_id: str, run: Run | None, at: float) -> None:
+        versions = self._versions.setdefault(run_id, [])
+        versions.append((at, run))
+        del versions[:-_KEPT_VERSIONS]
+        self._generation += 1
+
+    def _cancel(self, run_id: str) -> None:
+        self._planned = [each for each in self._planned if each[2] != run_id]
+        heapq.heapify(self._planned)
+
+
+def _version_at(versions: list[tuple[float, Run | None]], moment: float) -> Run | None:
+    return next((run for at, run in reversed(versions) if at <= moment), None)

@@ -1,0 +1,142 @@
+"""Everything that the emulator's parts share: one organization and how it misbehaves."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .catalog import Catalog, stable_id
+from .clock import Clock
+from .faults import FaultPlan
+from .lifecycle import new_run, varied_shape
+from .listing import Selection
+from .quirks import Quirks
+from .rate_limit import RateLimit, RateLimiter
+from .recorder import RequestLog
+from .run import Run
+from .state import RunStore
+from .tokens import PERSONAL_LIFETIME, TokenStore
+
+_KEPT_LISTS = 32
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The secrets that open the emulator: a personal token, an application's, a person's password."""
+
+    token: str
+    client_id: str
+    client_secret: str
+    username: str
+    user_password: str
+
+
+class World:
+    """
+    The emulated organization.
+
+    :param clock: where the time comes from.
+    :param catalog: people, templates, tags and folders.
+    :param quirks: the shapes that answers take.
+    :param rate_limit: how many requests are welcome; None = any number.
+    """
+
+    def __init__(self, clock: Clock, catalog: Catalog, quirks: Quirks, rate_limit: RateLimit | None) -> None:
+        self.clock = clock
+        self.catalog = catalog
+        self.quirks = quirks
+        self.runs = RunStore(clock)
+        self.tokens = TokenStore(clock)
+        self.faults = FaultPlan()
+        self.limiter = RateLimiter(clock, rate_limit)
+        self.log = RequestLog(clock)
+        self.credentials = Credentials(
+            token=f"tfy-personal-{stable_id('token')}",
+            client_id="41973",
+            client_secret=f"tfy-client-{stable_id('client')}",
+            username=catalog.people[0].email,
+            user_password=f"tfy-password-{stable_id('password')[:12]}",
+        )
+        self.tokens.keep(self.credentials.token, catalog.people[0].id, PERSONAL_LIFETIME)
+        self._numbers = itertools.count(5001)
+        self._lists = _ListCache()
+
+    def add_run(self, fields: Mapping[str, Any]) -> Run:
+        """
+        Add a run.
+
+        :param fields: as for :func:`lifecycle.new_run`, and ``completes_in``: seconds after which it
+            completes.
+        :return: the run.
+        :raises ValueError: if a value can't be used.
+        """
+        given = dict(fields)
+        completes_in = given.pop("completes_in", None)
+        after = None if completes_in is None else float(completes_in)
+        run = new_run(self.catalog, next(self._numbers), self.clock.now(), given)
+        self.runs.add(run)
+        if after is not None:
+            self.runs.plan(run.id, after, {"status": "complete"})
+        return run
+
+    def add_varied_run(self, fields: Mapping[str, Any], since: float | None = None) -> Run:
+        """
+        Add a run whose values are written in another way than its neighbours' are.
+
+        :param fields: as for :func:`lifecycle.new_run`.
+        :param since: as for :meth:`RunStore.add`.
+        :return: the run.
+        :raises ValueError: if a value can't be used.
+        """
+        number = next(self._numbers)
+        run = new_run(self.catalog, number, self.clock.now(), {"shape": varied_shape(number), **fields})
+        self.runs.add(run, since)
+        return run
+
+    def list_of(self, selection: Selection) -> list[Run]:
+        """
+        Choose and order runs, as of now or as far behind as the quirks say.
+
+        :param selection: which runs, in which order.
+        :return: the runs; not to be changed.
+        """
+        if self.quirks.list_lag:
+            return selection.apply(self.runs.as_of(self.clock.now() - self.quirks.list_lag))
+        generation, runs = self.runs.snapshot()
+        return self._lists.get(generation, selection, runs)
+
+    def read(self, run: Run) -> dict[str, Any]:
+        """
+        Give one run as GET of it does.
+
+        :param run: the run.
+        :return: the API's object. ``has_open_issue`` is in lists only.
+        """
+        row = copy.deepcopy(run.row)  # callers may do with it as they like
+        if "has_open_issue" not in run.extra:
+            del row["has_open_issue"]
+        if run.archived_at is not None and self.quirks.archived_reads_as == "archived":
+            row["status"] = "archived"
+        return row
+
+
+class _ListCache:
+    """Keeps the last few lists until a run changes, so that a walk over pages sorts once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._generation = -1
+        self._lists: dict[Selection, list[Run]] = {}
+
+    def get(self, generation: int, selection: Selection, runs: list[Run]) -> list[Run]:
+        with self._lock:
+            if generation != self._generation or len(self._lists) >= _KEPT_LISTS:
+                self._generation = generation
+                self._lists.clear()
+            if selection not in self._lists:
+                self._lists[selection] = selection.apply(runs)
+            return self._lists[selection]

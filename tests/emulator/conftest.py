@@ -1,0 +1,79 @@
+"""What the emulator's tests share: a running emulator, and a caller that does everything right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from tallyfy_provider.emulator import Emulator, ManualClock
+
+NOON = 1_793_620_800.0  # 2026-11-02 12:00:00 UTC
+
+
+class Caller:
+    """A well-behaved user of the API."""
+
+    def __init__(self, emulator: Emulator, token: str | None = None) -> None:
+        self.emulator = emulator
+        self.headers = {
+            "Authorization": f"Bearer {token or emulator.token}",
+            "Accept": "application/json",
+            "X-Tallyfy-Client": "APIClient",
+        }
+        self.organization = f"/organizations/{emulator.organization_id}"
+        self.runs_path = f"{self.organization}/runs"
+
+    def ask(self, method: str, path: str, query: str = "", *, timeout: float = 5, **options: Any) -> requests.Response:
+        options.setdefault("headers", self.headers)
+        url = self.emulator.base_url + path + (f"?{query}" if query else "")
+        return requests.request(method, url, timeout=timeout, allow_redirects=False, **options)
+
+    def get(self, path: str, query: str = "", **options: Any) -> requests.Response:
+        return self.ask("GET", path, query, **options)
+
+    def listed(self, query: str = "") -> dict[str, Any]:
+        answer = self.get(self.runs_path, query)
+        assert answer.status_code == 200, answer.text
+        payload: dict[str, Any] = answer.json()
+        return payload
+
+    def names(self, query: str = "") -> list[str]:
+        """The names of all runs that a query finds."""
+        rows = self.listed(f"{query}&without_pagination=true")["data"]
+        return [row["name"] for row in rows]
+
+    def run(self, run_id: str, query: str = "") -> requests.Response:
+        return self.get(f"{self.runs_path}/{run_id}", query)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(NOON)
+
+
+@pytest.fixture
+def emulator(clock: ManualClock) -> Iterator[Emulator]:
+    """An emulator without runs, whose time stands still."""
+    with Emulator(seed=False, clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def caller(emulator: Emulator) -> Caller:
+    return Caller(emulator)
+
+
+@pytest.fixture(scope="session")
+def caller_with() -> Callable[..., Caller]:
+    """Makes a caller of an emulator, with another token than the usual one if given."""
+    return Caller
+
+
+@pytest.fixture(scope="module")
+def seeded() -> Iterator[Caller]:
+    """A caller of an emulator with its usual runs, shared by tests that change nothing."""
+    with Emulator(clock=ManualClock(NOON)) as running:
+        yield Caller(running)

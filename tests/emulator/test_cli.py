@@ -1,0 +1,127 @@
+"""``python -m tallyfy_provider.emulator``, as a person starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+COMMAND = [sys.executable, "-m", "tallyfy_provider.emulator"]
+
+
+def environment() -> dict[str, str]:
+    """The process's own, in which the package is found as it was found here."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONUNBUFFERED": "1"}
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments], env=environment(), capture_output=True, text=True, timeout=20, check=False
+    )
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """The running command and what it printed when it was ready."""
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        printed = ""
+        assert process.stdout is not None
+        for line in process.stdout:
+            printed += line
+            if "Ctrl+C" in line:
+                break
+        yield process, printed
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_says_how_to_reach_it_and_stops_when_told(number):
+    with started("--verbose") as (process, printed):
+        [export] = [line for line in printed.splitlines() if line.startswith("export ")]
+        name, _, value = shlex.split(export)[1].partition("=")
+        connection = json.loads(value)
+        assert name == "AIRFLOW_CONN_TALLYFY_DEFAULT"
+        assert connection["host"] in printed
+        for label in ("Organization id", "Access token", "Client id", "Client secret"):
+            assert re.search(rf"{label} +\S+", printed)
+        headers = {
+            "Authorization": f"Bearer {connection['password']}",
+            "Accept": "application/json",
+            "X-Tallyfy-Client": "APIClient",
+        }
+        url = f"{connection['host']}/organizations/{connection['login']}/runs"
+        assert requests.get(url, headers=headers, timeout=5).json()["meta"]["pagination"]["total"] > 50
+
+        process.send_signal(number)
+        rest, _ = process.communicate(timeout=10)
+
+    assert process.returncode == 0
+    assert re.search(r"GET /organizations/\w+/runs -> 200", rest)
+    assert rest.rstrip().endswith("The Tallyfy emulator has stopped.")
+
+
+def test_options_reach_the_emulator():
+    with started("--no-seed", "--rate-limit", "1/60") as (process, printed):
+        address = re.search(r"http://127\.0\.0\.1:\d+", printed)
+        assert address is not None
+        answers = [requests.get(address.group(), timeout=5).status_code for _ in range(2)]
+        process.terminate()
+        process.communicate(timeout=10)
+
+    assert answers == [404, 429]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "x"], "'x' is no port"),
+        (["--rate-limit", "fast"], "'fast' is no rate limit"),
+        (["--host", "0.0.0.0"], "--allow-remote"),
+    ],
+)
+def test_a_wrong_option_is_explained(arguments, message):
+    result = run(*arguments)
+
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+def test_without_its_extra_it_says_what_to_install(missing):
+    code = f"import sys; sys.modules[{missing!r}] = None; import tallyfy_provider.emulator"
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=20, check=False
+    )
+
+    assert result.returncode != 0
+    assert "pip install 'airflow-provider-tallyfy[emulator]'" in result.stderr
+
+
+def test_it_needs_neither_airflow_nor_the_rest_of_the_provider():
+    code = (
+        "import sys; import tallyfy_provider.emulator; "
+        "print([n for n in sys.modules if n == 'airflow' or n.startswith(('airflow.', 'requests'))"
+        " or n.startswith('tallyfy_provider.') and not n.startswith('tallyfy_provider.emulator')])"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=20, check=True
+    )
+
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,211 @@
+"""Each fault, as a client meets it."""
+
+from __future__ import annotations
+
+import errno
+import time
+
+import pytest
+import requests
+
+from tallyfy_provider.emulator import Emulator, Fault
+
+
+def reset_error(error: BaseException | None) -> bool:
+    """Whether a connection reset is behind an error."""
+    while error is not None:
+        if isinstance(error, ConnectionResetError) and error.errno == errno.ECONNRESET:
+            return True
+        reason = error.args[-1] if error.args and isinstance(error.args[-1], BaseException) else None
+        error = reason or error.__cause__ or error.__context__
+    return False
+
+
+def test_a_status_as_often_as_ordered(emulator, caller):
+    emulator.order(Fault(kind="status", status=503, times=2, path="/runs", headers={"Retry-After": "2"}))
+
+    answers = [caller.get(caller.runs_path) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [503, 503, 200]
+    assert answers[0].headers["Retry-After"] == "2"
+    assert answers[0].json() == {"error": True, "message": "Service Unavailable"}
+    assert answers[0].headers["X-Request-Id"]
+    assert [record.status for record in emulator.requests] == [503, 503, 200]
+
+
+def test_the_usual_bodies_of_statuses(emulator, caller):
+    for status in (401, 429, 500):
+        emulator.order(Fault(kind="status", status=status, times=1))
+
+    assert caller.get("/me").json() == {"error": True, "message": "unauthenticated"}
+    assert caller.get("/me").json()["code"] == "RATE_LIMIT_EXCEEDED"
+    assert caller.get("/me", headers={}).text.startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_a_body(emulator, caller, status):
+    emulator.order(Fault(kind="status", status=status))
+
+    answer = caller.get("/me")
+    assert (answer.status_code, answer.content) == (status, b"")
+
+
+@pytest.mark.parametrize("body", ["[]", []])
+def test_a_body_of_the_callers_own(emulator, caller, body):
+    emulator.order(Fault(kind="status", status=200, body=body))
+
+    assert caller.get("/me").json() == []
+
+
+def test_only_the_requests_that_are_meant(emulator, caller):
+    emulator.order(Fault(kind="status", path=r"/runs\?.*page=2$", method="get", after=1))
+
+    for query, expected in (("page=2", 200), ("page=1", 200), ("page=22", 200), ("page=2", 503), ("page=2", 503)):
+        assert caller.get(caller.runs_path, query).status_code == expected, query
+    assert caller.ask("DELETE", caller.runs_path + "/x", "page=2").status_code == 404
+
+
+def test_several_faults_strike_one_after_the_other(emulator, caller):
+    emulator.order(Fault(kind="status", status=500, times=1))
+    emulator.order(Fault(kind="status", status=502, times=1))
+
+    assert [caller.get("/me").status_code for _ in range(3)] == [500, 502, 200]
+
+
+def test_cleared_faults_are_gone(emulator, caller):
+    emulator.order(Fault(kind="status"))
+    emulator.clear_faults()
+
+    assert caller.get("/me").status_code == 200
+
+
+def test_a_reset_connection_gives_no_answer_and_has_no_effect(emulator, caller):
+    run_id = emulator.add_run()["id"]
+    emulator.order(Fault(kind="reset", times=1))
+
+    with pytest.raises(requests.ConnectionError) as failure:
+        caller.ask("DELETE", f"{caller.runs_path}/{run_id}")
+
+    assert reset_error(failure.value)
+    assert emulator.run(run_id)["archived_at"] is None
+    assert emulator.requests[0].status is None
+    assert caller.get("/me").status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "status"), [("reset", None), ("status", 504)])
+def test_a_fault_can_come_after_the_effect(emulator, caller, kind, status):
+    run_id = emulator.add_run()["id"]
+    emulator.order(Fault(kind=kind, status=status, when="after", times=1))
+
+    if kind == "reset":
+        with pytest.raises(requests.ConnectionError):
+            caller.ask("DELETE", f"{caller.runs_path}/{run_id}")
+    else:
+        assert caller.ask("DELETE", f"{caller.runs_path}/{run_id}").status_code == 504
+
+    assert emulator.run(run_id)["archived_at"] is not None
+
+
+def test_a_body_that_is_cut_off(emulator, caller):
+    emulator.add_runs(3)
+    emulator.order(Fault(kind="truncate", times=1))
+
+    answer = caller.get(caller.runs_path, stream=True)
+
+    assert answer.status_code == 200
+    announced = int(answer.headers["Content-Length"])
+    with pytest.raises(requests.exceptions.ChunkedEncodingError, match=f"{announced // 2} bytes read"):
+        answer.content  # noqa: B018
+
+
+def test_json_that_can_not_be_read(emulator, caller):
+    emulator.order(Fault(kind="unreadable"))
+
+    answer = caller.get(caller.runs_path)
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.text.startswith('{"data":')
+    with pytest.raises(requests.exceptions.JSONDecodeError):
+        answer.json()
+
+
+def test_a_page_of_html_in_place_of_json(emulator, caller):
+    emulator.order(Fault(kind="html"))
+
+    answer = caller.get(caller.runs_path)
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/html")
+    assert "Sign in" in answer.text
+
+
+def test_a_redirect(emulator, caller):
+    emulator.order(Fault(kind="redirect", location="https://elsewhere.example/login"))
+
+    answer = caller.get(caller.runs_path)
+
+    assert answer.status_code == 302
+    assert answer.headers["Location"] == "https://elsewhere.example/login"
+
+
+def test_a_token_that_expires_in_the_middle(emulator, caller, caller_with):
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": emulator.client_id,
+        "client_secret": emulator.client_secret,
+    }
+
+    def new_token() -> str:
+        token: str = requests.post(f"{emulator.base_url}/oauth/token", data=form, timeout=5).json()["access_token"]
+        return token
+
+    first = caller_with(emulator, new_token())
+    emulator.order(Fault(kind="expired_token", times=1, after=1, path="/runs"))
+
+    assert [first.get(first.runs_path).status_code for _ in range(3)] == [200, 401, 401]
+    second = caller_with(emulator, new_token())
+    assert second.get(second.runs_path).status_code == 200
+    assert caller.get("/me").status_code == 200, "other tokens are not touched"
+
+
+def test_a_late_answer(emulator, caller):
+    emulator.order(Fault(kind="delay", delay=0.3, times=1))
+
+    began = time.monotonic()
+    assert caller.get("/me").status_code == 200
+    assert time.monotonic() - began >= 0.3
+
+
+def test_a_server_that_never_answers_hinders_neither_others_nor_the_stop(caller_with):
+    with Emulator(seed=False) as emulator:
+        caller = caller_with(emulator)
+        emulator.order(Fault(kind="delay", delay=3600, path="/runs"))
+        with pytest.raises(requests.ReadTimeout):
+            caller.get(caller.runs_path, timeout=0.2)
+        assert caller.get("/me").status_code == 200
+        began = time.monotonic()
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "explode"},
+        {"status": 99},
+        {"status": "503"},
+        {"delay": -1},
+        {"delay": float("inf")},
+        {"kind": "delay", "delay": 0},
+        {"times": 0},
+        {"after": -1},
+        {"path": "("},
+        {"kind": "redirect", "location": ""},
+        {"when": "never"},
+        {"headers": {"Retry-After": 2}},
+        {"method": None},
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_named(wrong):
+    with pytest.raises(ValueError, match=f"Fault.{list(wrong)[-1]} is"):
+        Fault(**{"kind": "status", **wrong})

@@ -1,0 +1,52 @@
+"""Requests beyond the limit are refused until the window is over."""
+
+from __future__ import annotations
+
+import pytest
+
+from tallyfy_provider.emulator import Emulator, RateLimit
+
+
+def test_requests_beyond_the_limit_wait_for_the_next_window(emulator, clock, caller):
+    emulator.rate_limit = "2/60"
+    remaining = [caller.get("/me").headers["X-RateLimit-Remaining"] for _ in range(2)]
+    assert remaining == ["1", "0"]
+    clock.advance(15)
+
+    refused = caller.get("/me")
+    assert refused.status_code == 429
+    assert refused.json()["code"] == "RATE_LIMIT_EXCEEDED"
+    assert refused.json()["message"]
+    assert refused.headers["Retry-After"] == "45"
+    assert refused.headers["X-RateLimit-Remaining"] == "0"
+
+    clock.advance(45)
+    assert caller.get("/me").status_code == 200
+
+
+def test_tokens_and_unknown_paths_count_as_well(emulator, caller):
+    emulator.rate_limit = RateLimit(2, 60)
+    caller.get("/nothing")
+    caller.ask("POST", "/oauth/token")
+
+    assert caller.get("/me").status_code == 429
+
+
+def test_the_limit_can_be_taken_away(emulator, caller):
+    emulator.rate_limit = RateLimit(1, 60)
+    caller.get("/me")
+    emulator.rate_limit = None
+
+    answer = caller.get("/me")
+    assert answer.status_code == 200
+    assert "X-RateLimit-Remaining" not in answer.headers
+
+
+def test_a_limit_from_the_start():
+    assert Emulator(seed=False, rate_limit="100/10").rate_limit == RateLimit(100, 10.0)
+
+
+@pytest.mark.parametrize("text", ["100", "0/60", "10/0", "ten/60", "1.5/60", "10/", "10/inf"])
+def test_a_limit_that_can_not_be_read_is_named(text):
+    with pytest.raises(ValueError, match=f"'{text}' is no rate limit"):
+        RateLimit.parse(text)

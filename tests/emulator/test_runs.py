@@ -1,0 +1,172 @@
+"""One run: read, archived, activated, deleted, and changed by a person."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from tallyfy_provider.emulator import Quirks
+
+
+def test_a_run_as_the_api_gives_it(emulator, caller):
+    added = emulator.add_run("Offer letter", owner_id=10202, summary="<p>Soon</p>", custom="kept")
+
+    run = caller.run(added["id"]).json()["data"]
+
+    assert run == added
+    assert len(run["id"]) == 32
+    assert run.items() >= {"name": "Offer letter", "status": "active", "owner_id": 10202, "custom": "kept"}.items()
+    assert run["checklist_title"] == "Customer onboarding"
+    assert run["prerun"] == [], "an empty object arrives as []"
+    assert run["completed_at"] is None
+    assert run["archived_at"] is None
+    assert "has_open_issue" not in run, "only lists have it"
+
+
+def test_values_come_in_each_of_their_known_shapes(emulator, caller):
+    emulator.add_runs(24)
+
+    rows = caller.listed("without_pagination=true")["data"]
+
+    assert {type(row["owner_id"]) for row in rows} == {int, str}
+    assert {type(row["progress"]) for row in rows} == {dict, list, int}
+    assert {len(row["created_at"]) for row in rows} == {19, 20, 24}, "with a space, with Z, with milliseconds"
+
+
+def test_given_values_are_kept_as_they_are(emulator):
+    run = emulator.add_run(owner_id="10203", progress=75, id="my-run", created_at="2026-05-20T11:00:00Z")
+
+    assert run["owner_id"] == "10203"
+    assert run["progress"] == 75
+    assert run["id"] == "my-run"
+    assert run["created_at"] == "2026-05-20T11:00:00Z"
+
+
+def test_a_value_that_can_not_be_read_is_named(emulator):
+    with pytest.raises(ValueError, match="created_at can't be 'yesterday'"):
+        emulator.add_run(created_at="yesterday")
+    run = emulator.add_run(id="my-run")
+    with pytest.raises(ValueError, match="already a run with the id 'my-run'"):
+        emulator.add_run(id="my-run")
+    with pytest.raises(ValueError, match="checklist_id can't be changed"):
+        emulator.update_run(run["id"], checklist_id="1")
+
+
+def test_a_template_of_the_callers_own(emulator, caller):
+    run = emulator.add_run(checklist_id="a" * 32, checklist_title="Audit")
+
+    assert run["checklist_title"] == "Audit"
+    assert [row["id"] for row in caller.listed(f"checklist_id={'a' * 32}")["data"]] == [run["id"]]
+
+
+def test_a_person_completes_a_run_and_reopens_it(emulator, caller, clock):
+    run_id = emulator.add_run()["id"]
+    clock.advance(60)
+
+    completed = emulator.complete_run(run_id)
+    assert completed["status"] == "complete"
+    assert completed["completed_at"] == "2026-11-02T12:01:00Z"
+    assert completed["last_updated"] == "2026-11-02T12:01:00Z"
+    assert completed["progress"] == {"complete": 6, "total": 6, "percent": 100}
+    assert caller.run(run_id).json()["data"] == completed
+
+    reopened = emulator.reopen_run(run_id)
+    assert reopened["status"] == "active"
+    assert reopened["completed_at"] is None
+    assert reopened["progress"]["percent"] < 100
+
+
+def test_an_open_issue_shows_in_the_list(emulator, caller):
+    run_id = emulator.add_run()["id"]
+    emulator.update_run(run_id, status="problem")
+
+    assert caller.listed()["data"][0]["has_open_issue"] is True
+    assert caller.listed("with=tasks")["data"][0]["tasks"]["data"][3]["problem"] is True
+
+
+def test_unknown_statuses_are_possible(emulator, caller):
+    run_id = emulator.add_run(status="paused")["id"]
+
+    assert caller.run(run_id).json()["data"]["status"] == "paused"
+
+
+def test_archiving_over_the_api_hides_a_run_and_activating_brings_it_back(emulator, caller):
+    run_id = emulator.add_run("shelved", status="delayed")["id"]
+    path = f"{caller.runs_path}/{run_id}"
+
+    archived = caller.ask("DELETE", path)
+    assert archived.status_code == 200
+    assert archived.json()["data"]["status"] == "archived"
+    assert archived.json()["data"]["archived_at"] == "2026-11-02T12:00:00Z"
+    assert caller.names() == []
+    assert caller.listed("archived=only")["data"][0]["status"] == "delayed", "lists keep the previous status"
+    assert caller.run(run_id).json()["data"]["status"] == "archived"
+
+    activated = caller.ask("PUT", path + "/activate").json()["data"]
+    assert activated["status"] == "delayed"
+    assert activated["archived_at"] is None
+    assert caller.names() == ["shelved"]
+
+
+def test_an_archived_run_by_either_known_answer(emulator, caller):
+    run_id = emulator.add_run()["id"]
+    emulator.archive_run(emulator.complete_run(run_id)["id"])
+    assert caller.run(run_id).json()["data"]["status"] == "archived"
+
+    emulator.quirks = Quirks(archived_reads_as="previous")
+    run = caller.run(run_id).json()["data"]
+    assert run["status"] == "complete"
+    assert run["archived_at"]
+
+    emulator.quirks = Quirks(archived_run_status=404)
+    assert caller.run(run_id).status_code == 404
+    assert [row["id"] for row in caller.listed("archived=only")["data"]] == [run_id]
+
+
+def test_deleting_for_good(emulator, caller):
+    run_id = emulator.add_run()["id"]
+    path = f"{caller.runs_path}/{run_id}"
+    assert caller.ask("DELETE", path + "/delete").status_code == 422, "not archived"
+    emulator.archive_run(run_id)
+
+    deleted = caller.ask("DELETE", path + "/delete")
+
+    assert (deleted.status_code, deleted.content) == (200, b"")
+    assert caller.run(run_id).status_code == 404
+    assert caller.ask("DELETE", path + "/delete").status_code == 404
+
+
+def test_only_an_administrator_deletes_for_good(emulator, caller_with):
+    run_id = emulator.add_run(status="archived")["id"]
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": emulator.client_id,
+        "client_secret": emulator.client_secret,
+    }
+    token = requests.post(f"{emulator.base_url}/oauth/token", data=form, timeout=5).json()["access_token"]
+    caller = caller_with(emulator, token)
+
+    assert caller.ask("DELETE", f"{caller.runs_path}/{run_id}/delete").status_code == 403
+
+
+def test_the_next_task_of_a_finished_run_is_empty(emulator, caller):
+    run_id = emulator.add_run(status="complete")["id"]
+
+    run = caller.run(run_id, "with=next_task,tasks_meta,checklist").json()["data"]
+
+    assert run["next_task"] == {"data": []}
+    assert run["tasks_meta"]["data"]["incomplete"] == 0
+    assert run["checklist"]["data"]["title"] == "Customer onboarding"
+
+
+def test_nested_includes_bring_the_outer_one(emulator, caller):
+    run = caller.run(emulator.add_run()["id"], "with=tasks.threads,ko_form_fields").json()["data"]
+
+    assert run["tasks"]["data"][0]["threads"] == {"data": []}
+    assert [field["label"] for field in run["ko_form_fields"]["data"]] == ["Customer", "Contract value"]
+
+
+def test_a_run_that_does_not_exist_can_not_be_changed(emulator):
+    for change in (emulator.complete_run, emulator.delete_run, emulator.run):
+        with pytest.raises(KeyError):
+            change("unknown")
