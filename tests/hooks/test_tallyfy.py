@@ -1,0 +1,148 @@
+"""The hook: Airflow's Test button, the form, and the methods that a task calls."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import airflow
+import pytest
+from airflow.providers.common.compat.sdk import Connection
+from airflow.providers_manager import ProvidersManager
+
+from tallyfy_provider.client.errors import TallyfyNotFoundError, TallyfyServerError
+from tallyfy_provider.emulator import Fault, Quirks
+from tallyfy_provider.get_provider_info import CONNECTION_FIELDS, get_provider_info
+from tallyfy_provider.hooks.settings import EXTRAS
+from tallyfy_provider.hooks.tallyfy import TallyfyHook
+
+
+def test_the_test_button_says_who_was_reached_where(emulator, connect):
+    works, message = connect().test_connection()
+    assert works
+    assert emulator.username in message
+    assert emulator.organization_id in message
+
+
+def test_an_application_is_introduced_as_one(emulator, connect):
+    works, message = connect(password=emulator.client_secret, extra={"client_id": emulator.client_id}).test_connection()
+    assert (works, message) == (
+        True,
+        f"Connected to organization {emulator.organization_id} as an application.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"password": "wrong-token"}, "are not accepted"),
+        ({"password": ""}, "has no access token"),
+        ({"login": ""}, "names no organization"),
+        ({"login": "f" * 32}, "The user's organizations are: "),
+        ({"host": "http://127.0.0.1:9"}, "no connection could be made"),
+        ({"extra": {"client_id": "1"}}, "No token for connection 'tallyfy_default'"),
+    ],
+)
+def test_the_test_button_says_what_to_fix(connect, changes, words):
+    works, message = connect(**changes).test_connection()
+    assert not works
+    assert words in message
+
+
+def test_a_wrong_path_is_told_from_a_wrong_organization(emulator, connect):
+    works, message = connect(host=f"{emulator.base_url}/wrong").test_connection()
+    assert not works
+    assert "The address is wrong: check the host" in message
+
+
+def test_both_of_tallyfys_bases_work(emulator, connect):
+    assert connect(host=f"{emulator.base_url}/api").test_connection()[0]
+
+
+def test_airflow_finds_the_hook_by_the_connections_type(emulator, connect):
+    connect()
+    hook = TallyfyHook.get_connection("tallyfy_default").get_hook()
+    assert isinstance(hook, TallyfyHook)
+    assert hook.test_connection()[0]
+
+
+def test_runs_are_given_exactly_as_tallyfy_gave_them(emulator, connect):
+    run = emulator.add_run(name="As it is", prerun=[], progress=[], odd_key={"a": [1]})
+    hook = connect()
+    assert hook.get_run(run["id"]) == run
+    (listed,) = hook.list_runs()
+    assert listed.items() >= run.items()
+
+
+def test_includes_are_asked_for(emulator, connect):
+    run = emulator.add_run()
+    connect().get_run(run["id"], include=["checklist", "tags"])
+    assert emulator.requests[-1].query == {"with": "checklist,tags"}
+
+
+@pytest.mark.parametrize("answer", [200, 404])
+def test_an_archived_run_is_found_whichever_way_tallyfy_answers(emulator, connect, answer):
+    run = emulator.add_run(name="Shelved")
+    emulator.archive_run(run["id"])
+    emulator.quirks = Quirks(archived_run_status=answer)
+    assert connect().find_run(run["id"])["name"] == "Shelved"
+
+
+def test_a_run_that_never_was_is_told_from_an_archived_one(emulator, connect):
+    emulator.archive_run(emulator.add_run()["id"])
+    emulator.quirks = Quirks(archived_run_status=404)
+    with pytest.raises(TallyfyNotFoundError, match="There is no run 'b{32}' .*nor is it among its 1 newest archived"):
+        connect().find_run("b" * 32)
+
+
+def test_a_search_of_archived_runs_that_is_refused_does_not_hide_that_the_run_is_missing(emulator, connect):
+    emulator.order(Fault(kind="status", status=403, path="archived=only"))
+    with pytest.raises(TallyfyNotFoundError, match="its archived runs could not be searched"):
+        connect().find_run("b" * 32)
+
+
+def test_a_search_of_archived_runs_that_fails_for_now_says_so(emulator, connect):
+    emulator.order(Fault(kind="status", status=503, path="archived=only"))
+    with pytest.raises(TallyfyServerError):
+        connect().find_run("b" * 32)
+
+
+def schema(name):
+    return json.loads((Path(airflow.__file__).parent / name).read_text())
+
+
+def test_the_provider_info_is_what_airflow_expects():
+    jsonschema = importlib.import_module("jsonschema")
+    jsonschema.validate(get_provider_info(), schema("provider_info.schema.json"))
+    behaviour = TallyfyHook.get_ui_field_behaviour()
+    jsonschema.validate(behaviour, schema("customized_form_field_behaviours.schema.json"))
+
+
+def test_every_module_and_class_of_the_provider_info_exists():
+    info = get_provider_info()
+    for kind in ("hooks", "operators", "sensors", "triggers"):
+        for entry in info[kind]:
+            for module in entry["python-modules"]:
+                importlib.import_module(module)
+    module, _, name = info["connection-types"][0]["hook-class-name"].rpartition(".")
+    assert getattr(importlib.import_module(module), name) is TallyfyHook
+
+
+def test_the_form_has_a_field_for_every_extra():
+    assert set(CONNECTION_FIELDS) == set(EXTRAS)
+
+
+def test_airflow_discovers_the_provider():
+    manager = ProvidersManager()
+    assert "airflow-provider-tallyfy" in manager.providers
+    assert manager.hooks["tallyfy"].hook_class_name == "tallyfy_provider.hooks.tallyfy.TallyfyHook"
+    assert manager.hooks["tallyfy"].hook_name == "Tallyfy"
+    assert manager.field_behaviours["tallyfy"]["relabeling"]["login"] == "Organization id"
+
+
+def test_airflow_masks_the_extra_that_holds_a_password():
+    connection = Connection(conn_id="c", conn_type="tallyfy", extra='{"user_password": "word-of-jo"}')
+    from airflow.providers.common.compat.sdk import redact
+
+    assert "word-of-jo" not in str(redact(connection.extra_dejson))

@@ -1,0 +1,165 @@
+"""ListRunsOperator: what it asks, hands on and says."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.emulator import Fault
+from tallyfy_provider.operators.runs import ListRunsOperator
+
+
+class TaskInstance:
+    """Takes XComs, as Airflow's does."""
+
+    def __init__(self):
+        self.xcoms = {}
+
+    def xcom_push(self, key, value):
+        self.xcoms[key] = value
+
+
+@pytest.fixture
+def run_operator(connect):
+    connect()
+
+    def run(**arguments):
+        task_instance = TaskInstance()
+        result = ListRunsOperator(task_id="list_runs", **arguments).execute(context={"ti": task_instance})
+        return SimpleNamespace(result=result, **task_instance.xcoms)
+
+    return run
+
+
+def test_all_runs_are_returned_with_their_ids_and_count_beside_them(emulator, run_operator):
+    ids = emulator.add_runs(250)
+    done = run_operator()
+    assert [run["id"] for run in done.result] == ids
+    assert done.run_ids == ids
+    assert done.count == 250
+    assert done.result[0].items() >= emulator.run(ids[0]).items()
+
+
+def test_only_the_named_fields_are_kept(emulator, run_operator):
+    run = emulator.add_run(name="One")
+    done = run_operator(fields=["id", "name", "no_such_field"])
+    assert done.result == [{"id": run["id"], "name": "One", "no_such_field": None}]
+    assert run_operator(fields="name, status").result == [{"name": "One", "status": "active"}]
+    assert run_operator(fields=["name"]).run_ids == [run["id"]]
+
+
+def test_filters_are_sent_in_tallyfys_form(emulator, run_operator):
+    run_operator(filters={"status": "active", "owners": [1, 2], "starred": True, "with": ["tags"], "tag": ""})
+    assert emulator.requests[-1].query == {
+        "status": "active",
+        "owners": "1,2",
+        "starred": "true",
+        "with": "tags",
+        "sort": "created_at",
+        "per_page": "100",
+        "page": "1",
+    }
+
+
+def test_a_filter_that_is_not_sent_is_logged(run_operator, said):
+    run_operator(filters={"owners": ""})
+    assert "filters['owners'] is '', which asks for nothing: it is not sent." in said()
+
+
+def test_archived_runs_are_found(emulator, run_operator):
+    emulator.add_run(name="Live")
+    shelved = emulator.add_run(name="Shelved")
+    emulator.archive_run(shelved["id"])
+    assert run_operator(filters={"status": "archived"}).run_ids == [shelved["id"]]
+
+
+def test_an_unknown_filter_fails_when_the_dag_is_parsed():
+    with pytest.raises(TallyfyInputError, match=r"filters\['owner'\] is not a Tallyfy filter; did you mean 'owners'\?"):
+        ListRunsOperator(task_id="x", filters={"owner": "{{ params.owner }}"})
+
+
+def test_a_template_that_renders_to_a_wrong_value_fails_before_anything_is_asked(emulator, run_operator):
+    with pytest.raises(TallyfyInputError, match="filters\\['status'\\] cannot be 'finished'"):
+        run_operator(filters={"status": "finished"})
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("max_runs", [3, "3"])
+def test_max_runs_stops_early(emulator, run_operator, max_runs):
+    emulator.add_runs(10)
+    assert run_operator(max_runs=max_runs).count == 3
+
+
+@pytest.mark.parametrize("max_runs", [0, -1, "many", True, 1.5])
+def test_max_runs_must_be_a_number(run_operator, max_runs):
+    with pytest.raises(TallyfyInputError, match="max_runs takes a whole number from 1"):
+        run_operator(max_runs=max_runs)
+
+
+@pytest.mark.parametrize("nothing", [None, "", "None"])
+def test_max_runs_that_renders_to_nothing_means_all(emulator, run_operator, nothing):
+    emulator.add_runs(3)
+    assert run_operator(max_runs=nothing).count == 3
+
+
+def test_when_nothing_matches(run_operator):
+    done = run_operator(on_empty="pass")
+    assert (done.result, done.run_ids, done.count) == ([], [], 0)
+    with pytest.raises(AirflowSkipException, match="No run matches the filters"):
+        run_operator(on_empty="skip")
+    with pytest.raises(TallyfyError, match="No run matches the filters"):
+        run_operator(on_empty="fail")
+    with pytest.raises(TallyfyInputError, match="it takes 'pass', 'skip' or 'fail'"):
+        ListRunsOperator(task_id="x", on_empty="ignore")
+
+
+@pytest.fixture
+def ignores_filters(emulator):
+    """A Tallyfy that ignores the filters and returns everything, as the real one does with what it does not know."""
+    run = emulator.add_run(name="Stray", status="active")
+    emulator.order(Fault(kind="status", status=200, body={"data": [run]}))
+    return run
+
+
+def test_rows_that_were_not_asked_for_are_warned_of_and_handed_on(run_operator, ignores_filters, said):
+    done = run_operator(filters={"status": "complete"})
+    assert done.run_ids == [ignores_filters["id"]]
+    warning = said()
+    assert "1 of the runs came back although filters['status'] does not allow them" in warning
+    assert "'Stray'" in warning
+
+
+def test_rows_that_were_not_asked_for_are_an_error_where_that_is_wanted(run_operator, ignores_filters):
+    with pytest.raises(TallyfyResponseError, match="strict_filters=True"):
+        run_operator(filters={"checklist_id": "another"}, strict_filters=True)
+
+
+def test_a_result_too_large_for_xcom_is_warned_of_with_the_ways_out(emulator, run_operator, said):
+    emulator.add_runs(300, summary="x" * 5000)
+    run_operator()
+    warning = said()
+    assert "which is large for an XCom" in warning
+    assert "fields=[…]" in warning
+    run_operator(fields=["id"])
+    assert "large for an XCom" not in said()
+
+
+def test_a_page_that_cannot_be_read_fails_the_task(emulator, run_operator):
+    emulator.add_runs(150)
+    emulator.order(Fault(kind="unreadable", path="page=2"))
+    with pytest.raises(TallyfyResponseError, match="no valid JSON"):
+        run_operator()
+
+
+def test_nothing_is_pushed_where_xcoms_are_not_wanted(emulator, run_operator):
+    emulator.add_run()
+    done = run_operator(do_xcom_push=False)
+    assert vars(done).keys() == {"result"}
+
+
+def test_fields_that_name_nothing_are_refused(run_operator):
+    with pytest.raises(TallyfyInputError, match="names no field"):
+        run_operator(fields=[])

@@ -1,0 +1,138 @@
+"""Runs a sensor in each of its three modes, without a scheduler but with Airflow's own code for each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from tallyfy_provider.sensors.runs import RunStatusSensor
+from tallyfy_provider.triggers.runs import RunStatusTrigger
+
+MODES = ("poke", "reschedule", "deferrable")
+RunSensor = Callable[..., Any]
+
+
+def run_in_mode(mode: str, between: Callable[[], None] = lambda: None, **arguments: Any) -> Any:
+    """
+    Run a RunStatusSensor to its end.
+
+    :param mode: ``poke``, ``reschedule`` or ``deferrable``.
+    :param between: Called after the first look that did not end the wait, in the modes that come back.
+    :param arguments: The sensor's own arguments.
+    :return: What the sensor returns, to be pushed to XCom.
+    """
+    options = {"task_id": "wait", "poke_interval": 0.05, "timeout": 30, **arguments}
+    if mode == "deferrable":
+        return _run_deferred(RunStatusSensor(deferrable=True, **options), between)
+    return _run_in_worker(mode, options, between)
+
+
+def _context() -> dict[str, Any]:
+    started = datetime.now(UTC)
+    task_instance = SimpleNamespace(
+        get_first_reschedule_date=lambda context: started,
+        max_tries=0,
+        dag_id="dag",
+        task_id="wait",
+        run_id="run",
+        map_index=-1,
+        try_number=1,
+    )
+    return {"ti": task_instance}
+
+
+def _run_in_worker(mode: str, options: dict[str, Any], between: Callable[[], None]) -> Any:
+    from airflow.exceptions import AirflowRescheduleException
+
+    context = _context()
+    first = True
+    while True:
+        sensor = RunStatusSensor(mode=mode, deferrable=False, **options)
+        if mode == "poke":
+            _call_after_first_look(sensor, between)
+        try:
+            return sensor.execute(context=context)
+        except AirflowRescheduleException:
+            if first:
+                between()
+            first = False
+            time.sleep(options["poke_interval"])
+
+
+def _call_after_first_look(sensor: RunStatusSensor, between: Callable[[], None]) -> None:
+    look, looked = sensor.poke, []
+
+    def poke(context: Any) -> Any:
+        if len(looked) == 1:
+            between()
+        looked.append(context)
+        return look(context)
+
+    sensor.poke = poke
+
+
+def _run_deferred(sensor: RunStatusSensor, between: Callable[[], None]) -> Any:
+    try:
+        return sensor.execute(context=_context())
+    except TaskDeferred as deferred:
+        between()
+        event = fire(deferred.trigger)
+        # A task that resumes is a new process: nothing of the first one is left.
+        again = sensor.__class__(
+            task_id="wait",
+            run_id=sensor.run_id,
+            deferrable=True,
+            allowed_statuses=sensor.rule.allowed,
+            failed_statuses=sensor.rule.failed,
+            skipped_statuses=sensor.rule.skipped,
+            wait_for=sensor.rule.wait_for,
+            poke_interval=sensor.poke_interval,
+            timeout=sensor.timeout,
+            soft_fail=sensor.soft_fail,
+            never_fail=sensor.never_fail,
+            silent_fail=sensor.silent_fail,
+            execution_timeout=sensor.execution_timeout,
+        )
+        return again.resume_execution(deferred.method_name, {"event": event}, _context())
+
+
+def fire(trigger: RunStatusTrigger) -> dict[str, Any]:
+    """Run a trigger as another process would, from its serialized form, and give its event as JSON carries it."""
+    path, arguments = trigger.serialize()
+    assert path == "tallyfy_provider.triggers.runs.RunStatusTrigger"
+    copy = RunStatusTrigger(**json.loads(json.dumps(arguments)))
+
+    async def first_event() -> Any:
+        async for event in copy.run():
+            return event.payload
+
+    return json.loads(json.dumps(asyncio.run(first_event())))
+
+
+def know_the_first_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a rescheduled task the moment of its first start, which Airflow 2 looks up in its database."""
+    if not AIRFLOW_V_3_0_PLUS:
+        started = datetime.now(UTC)
+        monkeypatch.setattr("airflow.sensors.base._orig_start_date", lambda **_: started)
+
+
+@pytest.fixture(params=MODES)
+def run_sensor(request: pytest.FixtureRequest, connect: Any, monkeypatch: pytest.MonkeyPatch) -> RunSensor:
+    """Run a RunStatusSensor in one of the modes; a test that uses it runs once for each."""
+    connect()
+    know_the_first_start(monkeypatch)
+
+    def run(**arguments: Any) -> Any:
+        return run_in_mode(request.param, **arguments)
+
+    run.mode = request.param
+    return run

@@ -1,0 +1,344 @@
+"""RunStatusSensor: the same result, XCom and exception in every mode."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+    TaskDeferred,
+)
+
+from tallyfy_provider.client.errors import (
+    TallyfyAuthError,
+    TallyfyConnectionError,
+    TallyfyInputError,
+    TallyfyNotFoundError,
+    TallyfyPermissionError,
+    TallyfyRateLimitError,
+    TallyfyResponseError,
+    TallyfyRunFailedError,
+    TallyfyServerError,
+)
+from tallyfy_provider.client.outcomes import COMPACT_FIELDS
+from tallyfy_provider.emulator import Fault, Quirks
+from tallyfy_provider.sensors.runs import RunStatusSensor
+
+from .conftest import MODES, fire, know_the_first_start, run_in_mode
+
+DAY = "2026-11-24T12:00:00Z"
+
+
+# --- The rule table, through every mode -----------------------------------------------------------------------------
+
+ENDS = [
+    ({}, {"status": "complete"}, "succeeds"),
+    ({}, {"status": "complete", "archived_at": DAY}, "succeeds"),
+    ({}, {"status": "archived"}, "fails"),
+    ({"failed_statuses": ["problem"]}, {"status": "problem"}, "fails"),
+    ({"failed_statuses": ["issue", "archived"]}, {"status": "issue"}, "fails"),
+    ({"skipped_statuses": ["archived"]}, {"status": "archived"}, "skips"),
+    ({"skipped_statuses": ["delayed"]}, {"status": "delayed"}, "skips"),
+    ({"allowed_statuses": ["delayed", "complete"]}, {"status": "delayed"}, "succeeds"),
+    ({"allowed_statuses": ["archived"]}, {"status": "archived"}, "succeeds"),
+    ({"failed_statuses": ["archived"], "soft_fail": True}, {"status": "archived"}, "skips"),
+    ({"failed_statuses": ["archived"], "never_fail": True}, {"status": "archived"}, "skips"),
+]
+
+
+@pytest.mark.parametrize("when", ["before the wait", "during the wait"])
+@pytest.mark.parametrize(("rule", "change", "end"), ENDS)
+def test_a_wait_ends_as_the_rule_says(emulator, run_sensor, rule, change, end, when):
+    run = emulator.add_run(name="Contract review")
+    options = {"run_id": run["id"], **rule}
+    if when == "before the wait":
+        emulator.update_run(run["id"], **change)
+    else:
+        options["between"] = lambda: emulator.update_run(run["id"], **change)
+    if end == "succeeds":
+        (handed_on,) = run_sensor(**options)
+        assert tuple(handed_on) == COMPACT_FIELDS
+        assert (handed_on["id"], handed_on["name"]) == (run["id"], "Contract review")
+        return
+    with pytest.raises(TallyfyRunFailedError if end == "fails" else AirflowSkipException) as ended:
+        run_sensor(**options)
+    assert "'Contract review'" in str(ended.value)
+
+
+@pytest.mark.parametrize("status", ["active", "delayed", "problem", "issue", "something new"])
+def test_a_wait_goes_on_until_its_timeout(emulator, run_sensor, status):
+    run = emulator.add_run(status=status) if status != "something new" else emulator.add_run()
+    if status == "something new":
+        emulator.order(Fault(kind="status", status=200, body={"data": {**run, "status": status}}))
+    with pytest.raises(AirflowSensorTimeout, match="Sensor has timed out"):
+        run_sensor(run_id=run["id"], timeout=0.3)
+    with pytest.raises(AirflowSkipException):
+        run_sensor(run_id=run["id"], timeout=0.3, soft_fail=True)
+
+
+def test_what_is_handed_on_is_the_same_in_every_mode(emulator, connect, monkeypatch):
+    know_the_first_start(monkeypatch)
+    connect()
+    runs = [emulator.add_run(name=name, status="complete")["id"] for name in ("A", "B")]
+    results = [run_in_mode(mode, run_id=runs) for mode in MODES]
+    assert results[0] == results[1] == results[2]
+    assert [run["name"] for run in results[0]] == ["A", "B"]
+
+
+# --- Many runs ------------------------------------------------------------------------------------------------------
+
+
+def test_all_are_waited_for(emulator, run_sensor):
+    runs = [emulator.add_run(status="complete")["id"], emulator.add_run()["id"]]
+    done = run_sensor(run_id=runs, between=lambda: emulator.complete_run(runs[1]))
+    assert [run["id"] for run in done] == runs
+
+
+def test_any_is_enough(emulator, run_sensor):
+    runs = [emulator.add_run()["id"] for _ in range(3)]
+    done = run_sensor(run_id=runs, wait_for="any", between=lambda: emulator.complete_run(runs[1]))
+    assert [run["status"] for run in done] == ["active", "complete", "active"]
+
+
+def test_one_failure_ends_the_wait_for_all_at_once(emulator, run_sensor):
+    runs = [emulator.add_run()["id"] for _ in range(2)]
+    with pytest.raises(TallyfyRunFailedError):
+        run_sensor(run_id=runs, between=lambda: emulator.archive_run(runs[0]))
+
+
+def test_a_run_named_twice_is_waited_for_once(emulator, run_sensor):
+    run = emulator.add_run(status="complete")["id"]
+    assert len(run_sensor(run_id=[run, run, f" {run} "])) == 1
+
+
+@pytest.mark.parametrize(
+    ("run_id", "words"),
+    [
+        ("", "no id was handed over"),
+        ("None", "no id was handed over"),
+        (None, "no id was handed over"),
+        ([], "run_id is an empty list"),
+        ([None], "no id was handed over"),
+        ("['a', 'b']", "is the text of a list"),
+        ({"id": "a"}, "takes an id or a list of ids"),
+        (True, "takes an id or a list of ids"),
+    ],
+)
+def test_what_is_no_run_id_is_refused_before_anything_is_asked(emulator, run_sensor, run_id, words):
+    with pytest.raises(TallyfyInputError, match=words):
+        run_sensor(run_id=run_id)
+    assert emulator.requests == []
+
+
+# --- Faults ---------------------------------------------------------------------------------------------------------
+
+TRANSIENT = [
+    (Fault(kind="status", status=503), TallyfyServerError),
+    (Fault(kind="status", status=429), TallyfyRateLimitError),
+    (Fault(kind="reset"), TallyfyConnectionError),
+    (Fault(kind="html"), TallyfyResponseError),
+]
+
+
+@pytest.mark.parametrize(("fault", "kind"), TRANSIENT, ids=lambda case: getattr(case, "kind", None))
+def test_a_fault_that_passes_does_not_end_the_wait(emulator, connect, run_sensor, fault, kind):
+    connect(extra={"max_attempts": 1})
+    run = emulator.add_run(status="complete")
+    emulator.order(Fault(**{**vars(fault), "times": 3}))
+    assert len(run_sensor(run_id=run["id"])) == 1
+
+
+@pytest.mark.parametrize(("fault", "kind"), TRANSIENT, ids=lambda case: getattr(case, "kind", None))
+@pytest.mark.parametrize("lenience", [{}, {"soft_fail": True}])
+def test_a_fault_that_lasts_ends_the_wait_as_what_it_is(emulator, connect, run_sensor, fault, kind, lenience):
+    connect(extra={"max_attempts": 1})
+    run = emulator.add_run()
+    emulator.order(fault)
+    with pytest.raises(AirflowException) as raised:
+        run_sensor(run_id=run["id"], fault_tolerance=0.3, **lenience)
+    assert type(raised.value) is kind
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault(kind="status", status=401), TallyfyAuthError),
+        (Fault(kind="status", status=403), TallyfyPermissionError),
+        (Fault(kind="status", status=404), TallyfyNotFoundError),
+    ],
+    ids=lambda case: getattr(case, "__name__", None),
+)
+@pytest.mark.parametrize("lenience", [{}, {"soft_fail": True}])
+@pytest.mark.parametrize("when", ["before the wait", "during the wait"])
+def test_what_does_not_pass_ends_the_wait_at_once(emulator, run_sensor, fault, kind, lenience, when):
+    run = emulator.add_run()
+    options = {"run_id": run["id"], **lenience}
+    if when == "before the wait":
+        emulator.order(fault)
+    else:
+        options["between"] = lambda: emulator.order(fault)
+    with pytest.raises(AirflowException) as raised:
+        run_sensor(**options)
+    assert type(raised.value) is kind
+
+
+def test_with_never_fail_what_does_not_pass_skips_the_task(emulator, run_sensor):
+    run = emulator.add_run()
+    with pytest.raises(AirflowSkipException):
+        run_sensor(run_id=run["id"], never_fail=True, between=lambda: emulator.revoke(emulator.token))
+
+
+def test_with_silent_fail_the_wait_goes_on_through_every_error(emulator, run_sensor):
+    run = emulator.add_run(status="complete")
+    emulator.order(Fault(kind="status", status=403, times=3))
+    assert len(run_sensor(run_id=run["id"], silent_fail=True)) == 1
+
+
+# --- Runs that are not there ----------------------------------------------------------------------------------------
+
+
+def test_a_run_that_never_was_ends_the_wait_at_once_and_says_so(emulator, run_sensor):
+    started = time.monotonic()
+    with pytest.raises(TallyfyNotFoundError, match="There is no run 'c{32}' in organization"):
+        run_sensor(run_id="c" * 32)
+    assert time.monotonic() - started < 10
+
+
+def test_a_run_deleted_while_it_is_waited_for_ends_the_wait_and_says_so(emulator, run_sensor):
+    run = emulator.add_run()
+    with pytest.raises(TallyfyNotFoundError, match="it was deleted"):
+        run_sensor(run_id=run["id"], between=lambda: emulator.delete_run(run["id"]))
+
+
+@pytest.mark.parametrize("answer", [200, 404])
+def test_an_archived_run_is_told_from_one_that_never_was(emulator, run_sensor, answer):
+    emulator.quirks = Quirks(archived_run_status=answer)
+    run = emulator.add_run(name="Shelved")
+    with pytest.raises(TallyfyRunFailedError, match="'Shelved'"):
+        run_sensor(run_id=run["id"], between=lambda: emulator.archive_run(run["id"]))
+
+
+@pytest.mark.parametrize("answer", [200, 404])
+def test_a_run_archived_after_it_was_complete_succeeds(emulator, run_sensor, answer):
+    emulator.quirks = Quirks(archived_run_status=answer)
+    run = emulator.add_run(status="complete")
+    emulator.archive_run(run["id"])
+    assert len(run_sensor(run_id=run["id"])) == 1
+
+
+# --- Deferring ------------------------------------------------------------------------------------------------------
+
+
+def deferred(**arguments):
+    sensor = RunStatusSensor(task_id="wait", deferrable=True, **arguments)
+    with pytest.raises(TaskDeferred) as raised:
+        sensor.execute(context={})
+    return sensor, raised.value
+
+
+def test_a_wait_that_is_over_at_once_does_not_defer(emulator, connect):
+    run = emulator.add_run(status="complete")
+    sensor = RunStatusSensor(task_id="wait", run_id=run["id"], deferrable=True)
+    assert len(sensor.execute(context={})) == 1
+
+
+def test_what_crosses_to_the_triggerer_is_plain_and_names_the_moment_of_the_timeout(emulator, connect):
+    run = emulator.add_run()
+    _, deferral = deferred(run_id=run["id"], timeout=600, poke_interval=30)
+    path, arguments = deferral.trigger.serialize()
+    assert path == "tallyfy_provider.triggers.runs.RunStatusTrigger"
+    assert arguments.pop("deadline") == pytest.approx(time.time() + 600, abs=5)
+    assert arguments == {
+        "tallyfy_conn_id": "tallyfy_default",
+        "run_ids": [run["id"]],
+        "allowed_statuses": ["complete"],
+        "failed_statuses": ["archived"],
+        "skipped_statuses": [],
+        "wait_for": "all",
+        "poke_interval": 30,
+        "fault_tolerance": 900,
+        "silent_fail": False,
+    }
+
+
+def test_airflow_itself_ends_the_wait_some_time_after_a_triggerer_should_have(emulator, connect):
+    run = emulator.add_run()
+    sensor, deferral = deferred(run_id=run["id"], timeout=600)
+    assert deferral.timeout == timedelta(seconds=600 + 300)
+    failure = {"error": "Trigger timeout"}
+    with pytest.raises(AirflowSensorTimeout):
+        sensor.resume_execution("__fail__", failure, {})
+    emulator.complete_run(run["id"])
+    assert len(sensor.resume_execution("__fail__", failure, {})) == 1
+
+
+def test_a_trigger_that_crashed_is_an_error(emulator, connect):
+    run = emulator.add_run()
+    sensor, _ = deferred(run_id=run["id"])
+    with pytest.raises(AirflowException, match="Boom"):
+        sensor.resume_execution("__fail__", {"error": "Boom"}, {})
+
+
+def test_the_execution_timeout_holds_while_deferred(emulator, connect):
+    run = emulator.add_run()
+    with pytest.raises(AirflowTaskTimeout, match=r"execution_timeout is 0.2 s. Last seen: .*active"):
+        run_in_mode("deferrable", run_id=run["id"], execution_timeout=timedelta(seconds=0.2))
+
+
+def test_a_timeout_is_declared_only_after_a_last_look(emulator, connect):
+    run = emulator.add_run()
+    _, deferral = deferred(run_id=run["id"], timeout=0.3, poke_interval=3600)
+    emulator.update_run_later(run["id"], 0.2, status="complete")
+    assert fire(deferral.trigger)["status"] == "ended"
+
+
+def test_a_deadline_that_passed_while_no_triggerer_ran_gets_one_look(emulator, connect):
+    run = emulator.add_run()
+    _, deferral = deferred(run_id=run["id"], timeout=0)
+    emulator.complete_run(run["id"])
+    assert fire(deferral.trigger)["status"] == "ended"
+
+
+def test_the_error_of_a_deferred_wait_keeps_what_tallyfy_said(emulator, connect):
+    run = emulator.add_run()
+    headers = {"Retry-After": "3600"}
+    with pytest.raises(TallyfyRateLimitError) as raised:
+        run_in_mode(
+            "deferrable",
+            run_id=run["id"],
+            fault_tolerance=0,
+            between=lambda: emulator.order(Fault(kind="status", status=429, headers=headers)),
+        )
+    assert raised.value.retry_after == 3600
+    assert raised.value.request_id
+
+
+@pytest.mark.parametrize("event", [None, {}, {"status": "ended", "runs": []}, {"status": "?"}])
+def test_an_event_that_says_nothing_is_an_error(event):
+    sensor = RunStatusSensor(task_id="wait", run_id="x", deferrable=True)
+    with pytest.raises(AirflowException, match="reported nothing that can be read"):
+        sensor.execute_complete(context={}, event=event)
+
+
+def test_deferrable_follows_airflows_own_setting_by_default():
+    from airflow.providers.common.compat.sdk import conf
+
+    default = conf.getboolean("operators", "default_deferrable", fallback=False)
+    assert RunStatusSensor(task_id="wait", run_id="x").deferrable is default
+
+
+def test_a_misspelt_status_is_refused_when_the_dag_is_parsed():
+    with pytest.raises(TallyfyInputError, match="did you mean 'complete'"):
+        RunStatusSensor(task_id="wait", run_id="x", allowed_statuses=["completed"])
+
+
+@pytest.mark.parametrize("tolerance", [-1, "soon", True])
+def test_a_fault_tolerance_must_be_a_time(tolerance):
+    with pytest.raises(TallyfyInputError, match="fault_tolerance takes seconds or a timedelta"):
+        RunStatusSensor(task_id="wait", run_id="x", fault_tolerance=tolerance)
+    assert RunStatusSensor(task_id="w", run_id="x", fault_tolerance=timedelta(minutes=1)).fault_tolerance == 60

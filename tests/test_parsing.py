@@ -1,0 +1,67 @@
+"""A Dag file is parsed every few seconds: it must cost next to nothing, and touch nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "example_dags").glob("tallyfy_*.py"))
+
+#: Parses a Dag of Airflow's own first, as the Dag processor has, then an example, with the network out of reach.
+PROBE = """
+import json, runpy, socket, sys
+from datetime import datetime
+from airflow.providers.common.compat.sdk import BaseOperator, BaseSensorOperator, dag, task
+
+@dag(schedule="0 7 * * MON", start_date=datetime(2026, 1, 1), params={"a": "b"})
+def of_airflow_alone():
+    @task
+    def use(value): ...
+    use.expand(value=BaseOperator(task_id="a").output)
+    BaseSensorOperator.partial(task_id="b").expand(timeout=[1, 2])
+
+of_airflow_alone()
+
+def refuse(*args, **kwargs):
+    raise AssertionError("a Dag file opened a connection while it was parsed")
+
+socket.socket.connect = refuse
+socket.create_connection = refuse
+before = set(sys.modules)
+runpy.run_path(sys.argv[1])
+print("RESULT" + json.dumps(sorted(set(sys.modules) - before)))
+"""
+
+
+def parse(path: Path) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", PROBE, str(path)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
+    return json.loads(line.removeprefix("RESULT"))
+
+
+@pytest.fixture(scope="module")
+def parsed():
+    return {path.name: parse(path) for path in EXAMPLES}
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 3
+
+
+@pytest.mark.parametrize("name", [path.name for path in EXAMPLES])
+def test_parsing_loads_no_http_client_and_no_emulator(parsed, name):
+    new = parsed[name]
+    unwanted = ("requests", "urllib3", "starlette", "uvicorn", "tallyfy_provider.emulator", "tallyfy_provider.hooks")
+    assert [module for module in new if module.startswith(unwanted)] == []
+    assert [module for module in new if module.startswith("tallyfy_provider.triggers.")] == []
+
+
+@pytest.mark.parametrize("name", [path.name for path in EXAMPLES])
+def test_parsing_loads_little_beside_airflow_and_this_package(parsed, name):
+    new = {module.split(".")[0] for module in parsed[name]}
+    assert new - {"airflow", "tallyfy_provider"} <= set(sys.stdlib_module_names)
