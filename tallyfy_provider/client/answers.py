@@ -57,7 +57,7 @@ def payload_of(answer: Answer, request: str) -> Any:
     return answer.payload
 
 
-def error_of_answer(answer: Answer, request: str, *, now: datetime, where: str) -> TallyfyError:
+def error_of_answer(answer: Answer, request: str, *, now: datetime, where: str, attempts: int = 1) -> TallyfyError:
     """
     Name what a bad answer means, and what to do about it.
 
@@ -65,6 +65,7 @@ def error_of_answer(answer: Answer, request: str, *, now: datetime, where: str) 
     :param request: The request for messages, such as ``GET /me``.
     :param now: The time, for a ``Retry-After`` that is a date.
     :param where: Where the credentials came from, such as ``connection 'tallyfy_default'``.
+    :param attempts: How many attempts were made.
     :return: The error, to be raised by the caller.
     """
     code = _code(answer.payload)
@@ -73,7 +74,7 @@ def error_of_answer(answer: Answer, request: str, *, now: datetime, where: str) 
     asked = retry_after(answer.headers, now)
     pause = f" It asks to wait {asked:.0f} s." if asked is not None else ""
     return kind(
-        f"{request}: Tallyfy answered {answer.status}{said}.{pause} {advice}",
+        f"{request}: Tallyfy answered {answer.status}{said}{_after(attempts)}.{pause} {advice}",
         status=answer.status,
         request_id=answer.request_id,
         retry_after=asked,
@@ -91,7 +92,7 @@ def error_of_failure(failure: Failure, request: str, *, attempts: int) -> Tallyf
     :param attempts: How many attempts were made.
     :return: The error, to be raised by the caller.
     """
-    tried = "" if attempts == 1 else f" (after {attempts} attempts)"
+    tried = _after(attempts)
     if failure.garbled:
         return TallyfyResponseError(
             f"{request}: {failure.reason}{tried}. The answer cannot be used; nothing is taken from it.",
@@ -115,6 +116,10 @@ def indeterminate(error: TallyfyError, request: str) -> TallyfyIndeterminateErro
     )
 
 
+def _after(attempts: int) -> str:
+    return "" if attempts == 1 else f" (after {attempts} attempts)"
+
+
 def _kind_and_advice(answer: Answer, code: str | None, where: str) -> tuple[type[TallyfyError], str]:
     status = answer.status
     if 300 <= status < 400:
@@ -122,7 +127,8 @@ def _kind_and_advice(answer: Answer, code: str | None, where: str) -> tuple[type
     if status == 401:
         return TallyfyAuthError, (
             f"The credentials of {where} are not accepted. A personal token ends after about six months, and at once "
-            "when its user logs out of Tallyfy: make a new one under Settings > Integrations > REST API."
+            "when its user logs out of Tallyfy: make a new one under Settings > Integrations > REST API. "
+            "If the password holds a client secret instead, the extra 'client_id' must be set too."
         )
     if status == 403:
         return TallyfyPermissionError, f"The user of {where} may not do this: give it the right in Tallyfy."

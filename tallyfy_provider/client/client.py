@@ -11,6 +11,7 @@ from typing import Any
 from tallyfy_provider.client.errors import TallyfyResponseError
 from tallyfy_provider.client.filters import LARGEST_PAGE, Query, encode
 from tallyfy_provider.client.listing import Walk, read_page
+from tallyfy_provider.client.rows import RowCheck
 from tallyfy_provider.client.session import TallyfySession
 
 log = logging.getLogger(__name__)
@@ -94,11 +95,14 @@ class TallyfyClient:
         :raises TallyfyResponseError: A page cannot be read, or the list has no end.
         :raises TallyfyError: Of the kind that fits.
         """
-        return self.list_encoded_runs(encode(filters), max_runs=max_runs)
+        query = encode(filters)
+        for note in query.notes:
+            log.info(note)
+        return _checked(self.list_encoded_runs(query, max_runs=max_runs), query)
 
     def list_encoded_runs(self, query: Query, *, max_runs: int | None = None) -> Iterator[dict[str, Any]]:
         """
-        List runs for filters that have been checked already.
+        List runs for filters that have been checked already; rows are not held against them.
 
         :param query: What :func:`~tallyfy_provider.client.filters.encode` gave.
         :param max_runs: Stop after so many runs.
@@ -109,14 +113,15 @@ class TallyfyClient:
         return _first(rows, max_runs)
 
     def _page_of_runs(self, query: Query) -> Generator[dict[str, Any]]:
-        params = {**query.params, "page": str(query.page), "per_page": str(query.per_page or self.page_size)}
+        per_page = query.per_page or self.page_size
+        params = {"sort": STABLE_SORT, **query.params, "page": str(query.page), "per_page": str(per_page)}
         payload = self.session.request("GET", self._path("runs"), params=params)
         yield from read_page(payload, number=query.page or 1, what="runs").rows
 
     def _all_runs(self, query: Query, max_runs: int | None) -> Generator[dict[str, Any]]:
         per_page = query.per_page or min(self.page_size, max_runs or self.page_size)
         params = {"sort": STABLE_SORT, **query.params, "per_page": str(per_page)}
-        walk = Walk("runs")
+        walk = Walk("runs", per_page)
         while not walk.over:
             number = walk.number
             payload = self.session.request("GET", self._path("runs"), params={**params, "page": str(number)})
@@ -126,6 +131,15 @@ class TallyfyClient:
 
     def _path(self, *segments: object) -> tuple[object, ...]:
         return ("organizations", self.organization_id, *segments)
+
+
+def _checked(rows: Iterator[dict[str, Any]], query: Query) -> Iterator[dict[str, Any]]:
+    check = RowCheck(query.asked)
+    for row in rows:
+        check.look_at(row)
+        yield row
+    for mismatch in check.mismatches:
+        log.warning("%s Tallyfy ignores filters that it does not understand.", mismatch)
 
 
 def _first(rows: Generator[dict[str, Any]], count: int | None) -> Iterator[dict[str, Any]]:

@@ -67,7 +67,7 @@ class RunFilters(_With, total=False):
     checklist_id: Ids
     blueprint_id: Ids
     folder: Ids
-    tag: str
+    tag: Ids
     tag_ids: Ids
     untagged: Flag
     groups: Ids
@@ -119,6 +119,12 @@ class Query:
     notes: tuple[str, ...] = ()
     asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def shown(self) -> dict[str, str]:
+        """What is asked for, for people."""
+        pages = {"page": self.page, "per_page": self.per_page}
+        return {**self.params, **{name: str(number) for name, number in pages.items() if number is not None}}
+
 
 def check_names(filters: Mapping[Any, Any]) -> None:
     """
@@ -152,8 +158,9 @@ def encode(filters: Mapping[str, Any] | None) -> Query:
         if not read:
             notes.append(f"filters[{name!r}] is {value!r}, which asks for nothing: it is not sent.")
         elif values.setdefault(canonical, read) != read:
+            names = {canonical, *(alias for alias, target in _ALIASES.items() if target == canonical)}
             raise TallyfyInputError(
-                f"filters[{name!r}] and filters[{canonical!r}] mean the same and say different things."
+                f"The filters {' and '.join(sorted(map(repr, names)))} mean the same and say different things."
             )
     return _query(values, notes)
 

@@ -30,12 +30,14 @@ class Page:
     :param total: Rows in the whole list, where Tallyfy says so.
     :param last: Number of the last page as far as this page tells; None where only a link tells that there is more.
     :param more: Whether Tallyfy says that there is more after this page.
+    :param unannounced: Whether Tallyfy says nothing at all about pages.
     """
 
     rows: list[dict[str, Any]]
     total: int | None
     last: int | None
     more: bool
+    unannounced: bool
 
 
 def read_page(payload: Any, *, number: int, what: str) -> Page:
@@ -58,7 +60,7 @@ def read_page(payload: Any, *, number: int, what: str) -> Page:
     total = _count(pagination.get("total"))
     last = _last_page(pagination, total)
     more = last > number if last is not None else bool(_mapping(pagination.get("links")).get("next"))
-    return Page(rows=rows, total=total, last=last, more=more)
+    return Page(rows=rows, total=total, last=last, more=more, unannounced=not pagination)
 
 
 def _last_page(pagination: Mapping[str, Any], total: int | None) -> int | None:
@@ -91,19 +93,21 @@ class Walk:
     One walk from the first page to the last.
 
     :param what: What is being listed, for messages.
+    :param per_page: Rows to a page that are asked for.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, per_page: int) -> None:
         #: The page to be asked for next.
         self.number = 1
         #: Whether the last page has been read.
         self.over = False
         self.warnings: list[str] = []
         self._what = what
+        self._per_page = per_page
         self._seen: set[str] = set()
         self._repeated = 0
         self._limit: int | None = None
-        self._total: int | None = None
+        self._largest_total = 0
 
     def accept(self, page: Page) -> list[dict[str, Any]]:
         """
@@ -115,13 +119,18 @@ class Walk:
         """
         new = [row for row in page.rows if str(row["id"]) not in self._seen]
         self._seen.update(str(row["id"]) for row in new)
-        self._total = page.total if page.total is not None else self._total
+        self._largest_total = max(self._largest_total, page.total or 0)
         self._refuse_endlessness(page, new)
         self.over = not page.more or not page.rows
         if page.more and not page.rows:
             self.warnings.append(
                 f"Page {self.number} of {self._what} is empty although Tallyfy announced more pages: "
                 "the list changed while it was read."
+            )
+        if page.unannounced and len(page.rows) >= self._per_page:
+            self.warnings.append(
+                f"Page {self.number} of {self._what} is full and Tallyfy does not say whether there are more: "
+                "it is taken for the last one."
             )
         if not self.over:
             self.number += 1
@@ -133,10 +142,11 @@ class Walk:
 
         :return: Warnings, none when all went as announced.
         """
-        if self._total is not None and len(self._seen) < self._total:
+        if len(self._seen) < self._largest_total:
             self.warnings.append(
-                f"Tallyfy announced {self._total} {self._what} and gave {len(self._seen)} different ones: "
-                "the list changed while it was read, or rows are hidden from this user."
+                f"Tallyfy announced {self._largest_total} {self._what} and gave {len(self._seen)} different ones. The "
+                "list changed while it was read: for each row that left it, another may have slipped past between two "
+                "pages."
             )
         return self.warnings
 

@@ -174,7 +174,7 @@ class Transport:
 
     def _error(self, request: Request, outcome: Outcome, attempts: int, in_doubt: bool) -> TallyfyError:
         if isinstance(outcome, Answer):
-            error = error_of_answer(outcome, request.title, now=_now(), where=self.where)
+            error = error_of_answer(outcome, request.title, now=_now(), where=self.where, attempts=attempts)
         else:
             error = error_of_failure(outcome, request.title, attempts=attempts)
         if in_doubt and request.method not in {"GET", "HEAD"} and request.replayable is None:

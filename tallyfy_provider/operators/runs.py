@@ -102,7 +102,7 @@ class ListRunsOperator(BaseOperator):
         for note in query.notes:
             self.log.info(note)
         runs = self._list(query, max_runs)
-        self.log.info("Listed %d runs for filters %s.", len(runs), json.dumps(dict(query.params)))
+        self.log.info("Listed %d runs for filters %s.", len(runs), json.dumps(query.shown))
         result = runs if fields is None else select(runs, fields)
         self._push(context, [str(run["id"]) for run in runs])
         if not runs:
@@ -131,7 +131,7 @@ class ListRunsOperator(BaseOperator):
     def _meet_emptiness(self, query: Query) -> None:
         if self.on_empty == "pass":
             return
-        message = f"No run matches the filters {json.dumps(dict(query.params))}"
+        message = f"No run matches the filters {json.dumps(query.shown)}"
         if self.on_empty == "skip":
             raise AirflowSkipException(f"{message} (on_empty='skip').")
         raise TallyfyError(f"{message} (on_empty='fail').")

@@ -47,9 +47,9 @@ class TallyfySensor(BaseSensorOperator):
         """When Airflow itself is to end a deferred wait, for the case that no triggerer is running."""
         return timedelta(seconds=self.time_limit) + _GRACE
 
-    def bad_end(self, error: BaseException) -> BaseException:
+    def bad_end(self, error: Exception) -> Exception:
         """
-        Give what a wait that ended badly, or took too long, raises.
+        Give what a wait that ended badly raises.
 
         :param error: What to raise as a rule.
         :return: The error, or a skip where ``soft_fail`` or ``never_fail`` is set.
@@ -67,11 +67,9 @@ class TallyfySensor(BaseSensorOperator):
         :return: Airflow's exception for the timeout that was reached, or a skip.
         """
         if self.time_limit < self.timeout:
-            timeout = AirflowTaskTimeout(f"Timeout: execution_timeout is {self.time_limit:g} s. Last seen: {last_seen}")
-            return self.bad_end(timeout)
-        return self.bad_end(
-            AirflowSensorTimeout(f"Sensor has timed out: timeout is {self.timeout:g} s. Last seen: {last_seen}")
-        )
+            return AirflowTaskTimeout(f"Timeout: execution_timeout is {self.time_limit:g} s. Last seen: {last_seen}")
+        message = f"Sensor has timed out: timeout is {self.timeout:g} s. Last seen: {last_seen}"
+        return AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
 
     def poke_once(self, context: Context) -> bool | PokeReturnValue:
         """
@@ -106,7 +104,7 @@ class TallyfySensor(BaseSensorOperator):
         try:
             # Past BaseSensorOperator, which would skip on every AirflowException.
             return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
-        except AirflowSkipException:
+        except (AirflowSkipException, AirflowSensorTimeout):
             raise
         except Exception as error:
             if self.never_fail:

@@ -76,6 +76,7 @@ class RunStatusSensor(TallyfySensor):
         )
         self.fault_tolerance = _seconds(fault_tolerance)
         self.deferrable = deferrable
+        self._silent_until = 0.0
         self.tallyfy_conn_id = tallyfy_conn_id
 
     @cached_property
@@ -92,6 +93,10 @@ class RunStatusSensor(TallyfySensor):
         :param context: Airflow's task context.
         :return: The runs that were waited for, in a compact form.
         """
+        if self.deferrable and self.exponential_backoff:
+            self.log.warning(
+                "exponential_backoff has no effect while deferred: the triggerer asks every poke_interval."
+            )
         for status in unknown_statuses(self.rule):
             self.log.warning("The status %r is not in Tallyfy's documentation; it may never be reached.", status)
         if self.deferrable:
@@ -151,6 +156,7 @@ class RunStatusSensor(TallyfySensor):
                 deadline=deadline,
                 fault_tolerance=self.fault_tolerance,
                 silent_fail=self.silent_fail,
+                not_before=time.time() + max(0.0, self._silent_until - time.monotonic()),
             ),
             method_name="execute_complete",
             timeout=self.backstop,
@@ -161,21 +167,24 @@ class RunStatusSensor(TallyfySensor):
         return FaultTolerance(self.fault_tolerance)
 
     def _look(self) -> list[dict[str, Any]] | None:
-        """Look at every run; None when a fault is to be borne."""
+        """Look at every run; None when a fault is to be borne, or Tallyfy asked not to be asked yet."""
         ids = self._run_ids()
-        while True:
+        while time.monotonic() >= self._silent_until:
             try:
                 runs = [compact(self.hook.find_run(run_id)) for run_id in ids]
             except TallyfyError as fault:
                 lasted = self._tolerance.bear(fault)
                 self.log.warning("Tallyfy cannot be asked (for %.0f s now): %s", lasted, fault)
-                if self.deferrable or not self.reschedule:
+                pause = max(self.poke_interval, fault.retry_after or 0.0)
+                if self.deferrable or not self.reschedule or lasted + pause >= self.timeout:
+                    self._silent_until = time.monotonic() + (fault.retry_after or 0.0)
                     return None
                 # A rescheduled task forgets everything, so it bears with the fault here and now.
-                time.sleep(min(self.poke_interval, max(0.0, self.fault_tolerance - lasted)))
+                time.sleep(min(pause, max(0.0, self.fault_tolerance - lasted)))
             else:
                 self._tolerance.clear()
                 return runs
+        return None
 
     def _conclude(self, runs: Sequence[Mapping[str, Any]]) -> PokeReturnValue:
         """Say what the state of the runs means; the one place for all modes."""

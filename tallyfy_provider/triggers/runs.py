@@ -38,6 +38,7 @@ class RunStatusTrigger(BaseTrigger):
     :param deadline: When to stop, in seconds since the epoch: a restarted triggerer must not begin anew.
     :param fault_tolerance: Seconds that transient faults may last.
     :param silent_fail: Bear with every error until the deadline.
+    :param not_before: When Tallyfy wants to be asked again, in seconds since the epoch, if it said so.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class RunStatusTrigger(BaseTrigger):
         deadline: float,
         fault_tolerance: float = DEFAULT_TOLERANCE,
         silent_fail: bool = False,
+        not_before: float = 0.0,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own lacks types
         self.tallyfy_conn_id = tallyfy_conn_id
@@ -65,6 +67,7 @@ class RunStatusTrigger(BaseTrigger):
         self.deadline = deadline
         self.fault_tolerance = fault_tolerance
         self.silent_fail = silent_fail
+        self.not_before = not_before
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """
@@ -85,6 +88,7 @@ class RunStatusTrigger(BaseTrigger):
                 "deadline": self.deadline,
                 "fault_tolerance": self.fault_tolerance,
                 "silent_fail": self.silent_fail,
+                "not_before": self.not_before,
             },
         )
 
@@ -106,24 +110,29 @@ class RunStatusTrigger(BaseTrigger):
         tolerance = FaultTolerance(self.fault_tolerance, everything=self.silent_fail)
         runs: list[dict[str, Any]] = []
         client: TallyfyClient | None = None
+        pause = max(self.poke_interval, self.not_before - time.time())
         while True:
+            # The worker, or the triggerer before a restart, has just looked: wait first.
+            await asyncio.sleep(min(pause, max(0.0, self.deadline - time.time())))
             is_last_look = time.time() >= self.deadline
             try:
                 client = client or await self._connect()
                 runs = await in_thread_of(self.tallyfy_conn_id, self._look, client)
-                tolerance.clear()
-                if rule.judge_all(runs) is not Outcome.WAITING:
-                    return {"status": "ended", "runs": runs}
-                self.log.info("Waiting for %s: %s.", self.wait_for, "; ".join(describe(run) for run in runs[:5]))
             except TallyfyError as fault:
                 try:
                     lasted = tolerance.bear(fault)
                 except TallyfyError as lasting:
                     return {"status": "error", "error": lasting.to_dict(), "runs": runs}
                 self.log.warning("Tallyfy cannot be asked (for %.0f s now): %s", lasted, fault)
+                pause = max(self.poke_interval, fault.retry_after or 0.0)
+            else:
+                tolerance.clear()
+                pause = self.poke_interval
+                if rule.judge_all(runs) is not Outcome.WAITING:
+                    return {"status": "ended", "runs": runs}
+                self.log.info("Waiting for %s of: %s.", self.wait_for, "; ".join(describe(run) for run in runs[:5]))
             if is_last_look:
                 return {"status": "timeout", "runs": runs}
-            await asyncio.sleep(min(self.poke_interval, max(0.0, self.deadline - time.time())))
 
     async def _connect(self) -> TallyfyClient:
         hook = TallyfyHook(self.tallyfy_conn_id)

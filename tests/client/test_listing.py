@@ -62,7 +62,7 @@ def test_the_larger_number_of_pages_is_believed():
 
 
 def test_a_row_that_comes_twice_is_given_once():
-    walk = Walk("runs")
+    walk = Walk("runs", 2)
     first = walk.accept(read_page(page_of(1, 2, total=3, per_page=2, total_pages=2), number=1, what="runs"))
     second = walk.accept(read_page(page_of(2, 3, total=3, per_page=2, total_pages=2), number=2, what="runs"))
     assert [row["id"] for row in first + second] == [1, 2, 3]
@@ -96,11 +96,36 @@ def test_every_run_is_listed_once_whatever_the_shape_of_meta(emulator, connect, 
     assert {request.query.get("status") for request in emulator.requests} == {"active"}
 
 
-def test_without_meta_the_one_page_is_all(emulator, connect):
+def test_without_meta_the_one_page_is_all(emulator, connect, said):
     emulator.add_runs(5)
     emulator.quirks = Quirks(meta=False)
     assert len(list(connect().list_runs())) == 5
     assert len(emulator.requests) == 1
+    assert "is full" not in said()
+
+
+def test_a_full_page_without_meta_is_warned_of(emulator, connect, caplog):
+    emulator.add_runs(5)
+    emulator.quirks = Quirks(meta=False)
+    assert len(list(connect(extra={"page_size": 3}).list_runs())) == 3
+    assert "Page 1 of runs is full and Tallyfy does not say whether there are more" in caplog.text
+
+
+def test_a_list_that_shrinks_while_it_is_read_is_warned_of(emulator, connect, caplog):
+    ids = emulator.add_runs(10)
+    runs = connect(extra={"page_size": 5}).list_runs({"status": "active"})
+    first = [next(runs) for _ in range(5)]
+    emulator.complete_run(ids[0])
+    given = {run["id"] for run in [*first, *runs]}
+    assert len(given) == 9
+    assert "Tallyfy announced 10 runs and gave 9 different ones" in caplog.text
+
+
+def test_a_list_holds_its_rows_against_the_filters(emulator, connect, caplog):
+    run = emulator.add_run(name="Stray", status="active")
+    emulator.order(Fault(kind="status", status=200, body={"data": [run]}))
+    assert list(connect().list_runs({"status": "complete"})) == [run]
+    assert "1 of the runs came back although filters['status'] does not allow them" in caplog.text
 
 
 def test_pages_are_asked_for_by_number_with_everything_else_unchanged(emulator, connect):
@@ -176,7 +201,7 @@ def test_a_list_without_an_end_is_an_error(emulator, connect, monkeypatch, rows,
     monkeypatch.setattr("tallyfy_provider.client.listing.MOST_PAGES_UNANNOUNCED", 50)
     emulator.add_runs(20)
     emulator.quirks = Quirks(endless=True, endless_rows=rows, total_pages=total_pages)
-    with pytest.raises(TallyfyResponseError, match="has no end|does not move on"):
+    with pytest.raises(TallyfyResponseError, match=r"has no end|does not move on"):
         list(connect(extra={"page_size": 10}).list_runs())
     assert len(emulator.requests) < 150
 

@@ -17,8 +17,8 @@ REFUSED = Failure("refused", sent=False)
 RESET = Failure("reset", sent=True)
 
 
-def delay(outcome, *, attempt=1, replayable=True, policy=RetryPolicy(), longest=True):
-    return policy.delay(
+def delay(outcome, *, attempt=1, replayable=True, policy=None, longest=True):
+    return (policy or RetryPolicy()).delay(
         attempt=attempt,
         outcome=outcome,
         replayable=replayable,

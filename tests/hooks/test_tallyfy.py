@@ -92,7 +92,7 @@ def test_an_archived_run_is_found_whichever_way_tallyfy_answers(emulator, connec
 def test_a_run_that_never_was_is_told_from_an_archived_one(emulator, connect):
     emulator.archive_run(emulator.add_run()["id"])
     emulator.quirks = Quirks(archived_run_status=404)
-    with pytest.raises(TallyfyNotFoundError, match="There is no run 'b{32}' .*nor is it among its 1 newest archived"):
+    with pytest.raises(TallyfyNotFoundError, match=r"There is no run 'b{32}' .*nor is it among its 1 newest archived"):
         connect().find_run("b" * 32)
 
 

@@ -79,6 +79,8 @@ def test_a_wait_goes_on_until_its_timeout(emulator, run_sensor, status):
         run_sensor(run_id=run["id"], timeout=0.3)
     with pytest.raises(AirflowSkipException):
         run_sensor(run_id=run["id"], timeout=0.3, soft_fail=True)
+    with pytest.raises(AirflowSensorTimeout):
+        run_sensor(run_id=run["id"], timeout=0.3, never_fail=True)
 
 
 def test_what_is_handed_on_is_the_same_in_every_mode(emulator, connect, monkeypatch):
@@ -136,6 +138,26 @@ def test_what_is_no_run_id_is_refused_before_anything_is_asked(emulator, run_sen
 
 
 # --- Faults ---------------------------------------------------------------------------------------------------------
+
+
+def test_tallyfy_is_not_asked_again_before_it_wants_to_be(emulator, connect, run_sensor):
+    connect(extra={"max_attempts": 1})
+    run = emulator.add_run(status="complete")
+    emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "1"}, times=2))
+    assert len(run_sensor(run_id=run["id"])) == 1
+    refused, _, _ = emulator.requests
+    assert emulator.requests[1].at - refused.at >= 1
+
+
+def test_a_long_pause_that_tallyfy_asks_for_does_not_outlive_the_timeout(emulator, connect, run_sensor):
+    connect(extra={"max_attempts": 1})
+    run = emulator.add_run()
+    emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "3600"}))
+    started = time.monotonic()
+    with pytest.raises(AirflowSensorTimeout):
+        run_sensor(run_id=run["id"], timeout=0.5)
+    assert time.monotonic() - started < 10
+
 
 TRANSIENT = [
     (Fault(kind="status", status=503), TallyfyServerError),
@@ -204,7 +226,7 @@ def test_with_silent_fail_the_wait_goes_on_through_every_error(emulator, run_sen
 
 def test_a_run_that_never_was_ends_the_wait_at_once_and_says_so(emulator, run_sensor):
     started = time.monotonic()
-    with pytest.raises(TallyfyNotFoundError, match="There is no run 'c{32}' in organization"):
+    with pytest.raises(TallyfyNotFoundError, match=r"There is no run 'c{32}' in organization"):
         run_sensor(run_id="c" * 32)
     assert time.monotonic() - started < 10
 
@@ -253,6 +275,7 @@ def test_what_crosses_to_the_triggerer_is_plain_and_names_the_moment_of_the_time
     path, arguments = deferral.trigger.serialize()
     assert path == "tallyfy_provider.triggers.runs.RunStatusTrigger"
     assert arguments.pop("deadline") == pytest.approx(time.time() + 600, abs=5)
+    assert arguments.pop("not_before") == pytest.approx(time.time(), abs=5)
     assert arguments == {
         "tallyfy_conn_id": "tallyfy_default",
         "run_ids": [run["id"]],
@@ -286,8 +309,9 @@ def test_a_trigger_that_crashed_is_an_error(emulator, connect):
 
 def test_the_execution_timeout_holds_while_deferred(emulator, connect):
     run = emulator.add_run()
-    with pytest.raises(AirflowTaskTimeout, match=r"execution_timeout is 0.2 s. Last seen: .*active"):
-        run_in_mode("deferrable", run_id=run["id"], execution_timeout=timedelta(seconds=0.2))
+    for lenience in ({}, {"soft_fail": True}):
+        with pytest.raises(AirflowTaskTimeout, match=r"execution_timeout is 0.2 s. Last seen: .*active"):
+            run_in_mode("deferrable", run_id=run["id"], execution_timeout=timedelta(seconds=0.2), **lenience)
 
 
 def test_a_timeout_is_declared_only_after_a_last_look(emulator, connect):
@@ -330,6 +354,13 @@ def test_deferrable_follows_airflows_own_setting_by_default():
 
     default = conf.getboolean("operators", "default_deferrable", fallback=False)
     assert RunStatusSensor(task_id="wait", run_id="x").deferrable is default
+
+
+def test_exponential_backoff_is_said_to_have_no_effect_while_deferred(emulator, connect, said):
+    run = emulator.add_run(status="complete")
+    sensor = RunStatusSensor(task_id="wait", run_id=run["id"], deferrable=True, exponential_backoff=True)
+    sensor.execute(context={})
+    assert "exponential_backoff has no effect while deferred" in said()
 
 
 def test_a_misspelt_status_is_refused_when_the_dag_is_parsed():

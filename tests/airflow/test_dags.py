@@ -1,0 +1,119 @@
+"""Whole Dags in a real Airflow: the examples that users read, and Dags for what only a real Airflow shows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import airflow_home
+
+pytestmark = pytest.mark.airflow
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDERS = (ROOT / "example_dags", Path(__file__).parent / "dags")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> dict[str, dict[str, Any]]:
+    """Run every Dag once and give what happened, by Dag id."""
+    home = tmp_path_factory.mktemp("airflow")
+    log = home / "airflow.log"
+    finished = {}
+    for number, folder in enumerate(FOLDERS):
+        environment = airflow_home.variables(home, dags_folder=folder)
+        if number == 0:
+            airflow_home.migrate(environment, log)
+        events = home / f"events-{number}.jsonl"
+        command = [sys.executable, ROOT / "scripts" / "run_example_dags.py", folder, events]
+        with log.open("a") as output:
+            subprocess.run(command, env=environment, stdout=output, stderr=output, timeout=600, check=True)
+        for event in map(json.loads, events.read_text().splitlines()):
+            assert event["event"] != "broken", event
+            if event["event"] == "finished":
+                finished[event["dag_id"]] = event
+    finished["log"] = log.read_text()
+    return finished
+
+
+def states(run: dict[str, Any]) -> dict[str, str]:
+    return {task["task_id"]: task["state"] for task in run["tasks"]}
+
+
+def handed_on(run: dict[str, Any], task_id: str, key: str = "return_value") -> list[Any]:
+    tasks = sorted(run["tasks"], key=lambda task: task["map_index"])
+    return [task["xcoms"][key] for task in tasks if task["task_id"] == task_id and key in task["xcoms"]]
+
+
+def test_delayed_runs_are_reported(runs):
+    run = runs["tallyfy_report_delayed_runs"]
+    assert run["state"] == "success"
+    (listed,) = handed_on(run, "list_delayed_runs")
+    assert listed
+    assert set(listed[0]) == {"id", "name", "owner_id", "due_date"}
+    assert handed_on(run, "list_delayed_runs", "count") == [len(listed)]
+    assert "late for owner" in handed_on(run, "write_report")[0]
+
+
+def test_each_listed_run_is_waited_for_in_a_task_of_its_own(runs):
+    run = runs["tallyfy_wait_for_each_run"]
+    assert run["state"] == "success"
+    (run_ids,) = handed_on(run, "list_open_reviews", "run_ids")
+    waited = handed_on(run, "wait_for_review")
+    assert len(run_ids) == 3
+    assert [[each["id"] for each in one] for one in waited] == [[run_id] for run_id in run_ids]
+    assert {each["status"] for one in waited for each in one} == {"complete"}
+    assert len(handed_on(run, "collect")[0]) == 3
+
+
+def test_one_run_is_waited_for_and_handed_on(runs):
+    run = runs["tallyfy_load_after_month_end_close"]
+    assert run["state"] == "success"
+    assert handed_on(run, "load_ledger")[0].startswith("loaded the ledger of Month-end close – October 2026")
+
+
+def test_templates_and_xcoms_reach_filters_and_run_ids(runs):
+    run = runs["templates"]
+    assert set(states(run).values()) == {"success"}
+    (listed,) = handed_on(run, "list_by_templates")
+    assert [each["status"] for each in listed] == ["complete", "complete"]
+    assert all("Customer onboarding" in each["name"] for each in listed)
+    assert all("checklist" in each for each in listed)
+    assert handed_on(run, "count") == [[2, 2, 2]]
+    assert [each["id"] for each in handed_on(run, "wait_for_list")[0]] == [each["id"] for each in listed]
+    assert handed_on(run, "wait_for_text")[0] == handed_on(run, "wait_for_list")[0][:1]
+    assert handed_on(run, "wait_rescheduled") == handed_on(run, "wait_for_list")
+    assert "filters['owners'] is 'None', which asks for nothing: it is not sent." in runs["log"]
+
+
+def test_emptiness_skips_or_passes_as_it_was_told(runs):
+    assert states(runs["emptiness"]) == {
+        "list_and_skip": "skipped",
+        "wait_after_skip": "skipped",
+        "list_and_pass": "success",
+        "wait_for_none": "skipped",
+        "size": "success",
+    }
+    assert handed_on(runs["emptiness"], "size") == [0]
+
+
+def test_a_deferred_wait_ends_in_the_state_that_a_user_expects(runs):
+    found = states(runs["endings"])
+    assert found.pop("find_called_off_review") == "success"
+    assert found.pop("find_active_run") == "success"
+    assert found == {
+        "fails": "failed",
+        "skips": "skipped",
+        "skips_by_status": "skipped",
+        "succeeds": "success",
+        "times_out": "failed",
+        "times_out_softly": "skipped",
+        "never_was": "failed",
+    }
+    assert "TallyfyRunFailedError" in runs["log"]
+    assert "Waited for all to be complete, which cannot be any more" in runs["log"]
+    assert "There is no run 'dddd" in runs["log"]

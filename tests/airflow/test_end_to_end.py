@@ -1,0 +1,52 @@
+"""A whole Airflow, with scheduler, triggerer and API server, waits for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_runner import Standalone
+from tallyfy_provider.emulator import Emulator
+
+pytestmark = pytest.mark.end_to_end
+
+DAGS = Path(__file__).parent / "dags"
+
+
+@pytest.fixture(scope="module")
+def tallyfy():
+    with Emulator(seed=False) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def airflow(tallyfy):
+    connections = {"tallyfy_default": tallyfy.connection_json()}
+    with Standalone(dags_folder=DAGS, connections=connections) as airflow:
+        yield airflow
+
+
+def test_deferred_waits_are_released_when_people_are_done(airflow, tallyfy):
+    names = ["Contract of Ada", "Contract of Bob"]
+    runs = [tallyfy.add_run(name=name)["id"] for name in names]
+    airflow.unpause("waits")
+    run_id = airflow.trigger("waits", {"process": "Contract of"})
+    airflow.wait_until_deferred("waits", run_id, "wait")
+    asked_while_deferred = len(tallyfy.requests)
+    for run in runs:
+        tallyfy.complete_run(run)
+    assert airflow.wait_for_dag_run("waits", run_id, timeout=180) == "success"
+
+    assert airflow.xcom("waits", run_id, "hand_on") == names
+    assert len(tallyfy.requests) > asked_while_deferred
+    log = airflow.task_log("waits", run_id, "wait")
+    assert "Deferring: the triggerer goes on asking every 1 s." in log
+    assert "Waiting for all of: 'Contract of" in log
+    assert "Waited for all to be complete: 'Contract of" in log
+
+
+def test_no_log_of_any_part_holds_the_token(airflow, tallyfy):
+    texts = [path.read_text(errors="replace") for path in airflow.home.rglob("*.log*")]
+    assert any("Contract of Ada" in text for text in texts)
+    assert [text for text in texts if tallyfy.token in text] == []
