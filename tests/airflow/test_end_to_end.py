@@ -36,7 +36,7 @@ def test_deferred_waits_are_released_when_people_are_done(airflow, tallyfy):
     asked_while_deferred = len(tallyfy.requests)
     for run in runs:
         tallyfy.complete_run(run)
-    assert airflow.wait_for_dag_run("waits", run_id, timeout=180) == "success"
+    assert airflow.wait_for_dag_run("waits", run_id, timeout=180)["state"] == "success"
 
     assert airflow.xcom("waits", run_id, "hand_on") == names
     assert len(tallyfy.requests) > asked_while_deferred

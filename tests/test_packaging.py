@@ -1,0 +1,122 @@
+"""What is built and installed: the wheel, the source archive, the entry point and the version."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import tallyfy_provider
+
+ROOT = Path(__file__).resolve().parent.parent
+DISTRIBUTION = "airflow-provider-tallyfy"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build wheel and source archive as a release does; the folder that holds them."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "--directory", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel_names(built: Path) -> set[str]:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+@pytest.fixture(scope="module")
+def sdist_names(built: Path) -> set[str]:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        return {name.partition("/")[2] for name in archive.getnames()}
+
+
+def test_wheel_is_for_any_python_3_and_has_the_version_in_its_name(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    assert wheel.name == f"airflow_provider_tallyfy-{tallyfy_provider.__version__}-py3-none-any.whl"
+
+
+def test_wheel_holds_every_file_of_the_package_and_nothing_else(wheel_names: set[str]) -> None:
+    package = ROOT / "tallyfy_provider"
+    expected = {
+        str(path.relative_to(ROOT)) for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    information = f"airflow_provider_tallyfy-{tallyfy_provider.__version__}.dist-info/"
+    assert {name for name in wheel_names if not name.startswith(information)} == expected
+    assert f"{information}licenses/LICENSE" in wheel_names
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tallyfy_provider/py.typed",
+        "tallyfy_provider/get_provider_info.py",
+        "tallyfy_provider/emulator/__main__.py",
+    ],
+)
+def test_wheel_holds_what_is_found_by_name(wheel_names: set[str], name: str) -> None:
+    assert name in wheel_names
+
+
+@pytest.mark.parametrize("folder", ["docs", "example_dags", "tests", "tallyfy_provider", "constraints"])
+def test_source_archive_holds_what_a_packager_needs(sdist_names: set[str], folder: str) -> None:
+    assert any(name.startswith(f"{folder}/") for name in sdist_names)
+
+
+def test_source_archive_holds_no_leftovers(sdist_names: set[str]) -> None:
+    leftovers = {".environments", ".cache", ".run", "__pycache__", "dist"}
+    assert [name for name in sdist_names if leftovers.intersection(Path(name).parts)] == []
+
+
+def test_airflow_finds_the_provider_by_its_entry_point() -> None:
+    entry_points = metadata.distribution(DISTRIBUTION).entry_points
+    (entry_point,) = entry_points.select(group="apache_airflow_provider")
+    assert entry_point.name == "provider_info"
+    information = entry_point.load()()
+    assert information["package-name"] == DISTRIBUTION
+
+
+def test_airflow_lists_the_provider_with_its_version() -> None:
+    from airflow.providers_manager import ProvidersManager
+
+    provider = ProvidersManager().providers[DISTRIBUTION]
+    assert provider.version == tallyfy_provider.__version__
+
+
+def test_version_is_the_same_wherever_it_is_asked_for() -> None:
+    assert metadata.version(DISTRIBUTION) == tallyfy_provider.__version__
+
+
+def test_metadata_tells_what_the_package_is_and_needs() -> None:
+    information = metadata.metadata(DISTRIBUTION)
+    classifiers = information.get_all("Classifier")
+    assert information["License-Expression"] == "Apache-2.0"
+    assert information["Requires-Python"] == ">=3.11"
+    assert {
+        "Framework :: Apache Airflow",
+        "Framework :: Apache Airflow :: Provider",
+        "Typing :: Typed",
+    } <= set(classifiers)
+    assert information.get_all("Provides-Extra") == ["emulator"]
+    needed = [requirement for requirement in metadata.requires(DISTRIBUTION) or [] if "extra ==" not in requirement]
+    assert sorted(needed) == [
+        "apache-airflow-providers-common-compat>=1.23",
+        "apache-airflow>=2.11",
+        "requests>=2.31",
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("constraints/airflow-*.txt")), ids=lambda path: path.name)
+def test_constraints_hold_pins_and_no_addresses(path: Path) -> None:
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    assert lines
+    assert [line for line in lines if "==" not in line or "://" in line or line.startswith("-")] == []
