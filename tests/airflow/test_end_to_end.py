@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from airflow_rest import wait_until
 from airflow_runner import Standalone
 from tallyfy_provider.emulator import Emulator
 
