@@ -1,0 +1,64 @@
+# Everything a developer does here. `make` alone tells what there is.
+#
+# PYTHON=/path/to/python  the interpreter to make the environments with (3.11 to 3.13)
+# AIRFLOW=2.11            for `make demo`: the Airflow to run it in (3.3 when left out)
+# ARGS="-k listing"       for the test targets: arguments for pytest
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+AIRFLOW ?= 3.3
+ARGS ?=
+# Any Python 3 will do to start the scripts: they look for a fitting one by themselves.
+START := $(or $(shell command -v python3),$(PYTHON),python3)
+export PYTHON
+
+# The shell text for "the folder of this Airflow's environment", which is made first if need be.
+environment = "$$($(START) scripts/environment.py $(1))"
+
+.PHONY: help demo ui test test-3.3 test-2.11 test-matrix lint types format bench constraints build clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@sed -n 's/^# \([A-Z]*=.*\)/  \1/p' $(MAKEFILE_LIST)
+
+demo: ## run the example Dags in a real Airflow against the emulator, and show what they did
+	@folder=$(call environment,$(AIRFLOW)) && exec "$$folder/bin/python" scripts/demo.py
+
+ui: ## start a whole Airflow with the emulator and the connection in place; Ctrl-C stops it
+	@folder=$(call environment,3.3) && exec "$$folder/bin/python" scripts/ui.py
+
+test: ## lint, type-check and run every test on Airflow 3.3 and 2.11
+	@exec $(START) scripts/run_tests.py --checks --airflow 3.3 --airflow 2.11 -- $(ARGS)
+
+test-3.3: ## run the tests on Airflow 3.3 only
+	@exec $(START) scripts/run_tests.py --airflow 3.3 -- $(ARGS)
+
+test-2.11: ## run the tests on Airflow 2.11 only
+	@exec $(START) scripts/run_tests.py --airflow 2.11 -- $(ARGS)
+
+test-matrix: ## lint, type-check and run the tests on each Airflow and each Python (3.11 to 3.13) found here
+	@exec $(START) scripts/run_tests.py --checks --matrix -- $(ARGS)
+
+lint: ## check style and formatting
+	@folder=$(call environment,3.3) && "$$folder/bin/ruff" check . && "$$folder/bin/ruff" format --check .
+
+types: ## check the types, strictly
+	@folder=$(call environment,3.3) && exec "$$folder/bin/mypy"
+
+format: ## put the code into the project's format and repair what can be repaired
+	@folder=$(call environment,3.3) && "$$folder/bin/ruff" format . && exec "$$folder/bin/ruff" check --fix .
+
+bench: ## measure what the README claims
+	@folder=$(call environment,3.3) && for file in benchmarks/bench_*.py; do \
+		"$$folder/bin/python" "$$file" || exit 1; done
+
+constraints: ## write constraints/ again after a change of dependencies (UPGRADE=1 takes the newest versions)
+	@exec $(START) scripts/compile_constraints.py $(if $(UPGRADE),--upgrade)
+
+build: ## build the wheel and the source archive into dist/
+	@folder=$(call environment,3.3) && exec "$$folder/bin/python" -m hatchling build
+
+clean: ## remove environments, caches and built files
+	rm -rf .environments .cache .run dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,217 @@
+"""``make demo``: runs every example Dag in a real Airflow against the emulator, and tells what they did.
+
+Nothing is needed but this project's environment: the Tallyfy is the emulator on a free loopback port, the
+Airflow has a home and a SQLite database of its own, and both are gone at the end.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import airflow_home
+import processes
+from console import say, seconds, step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLE_DAGS = ROOT / "example_dags"
+_LOGS = ROOT / ".run"
+_LOGS_TO_KEEP = 10
+_POLL_SECONDS = 0.1
+# The example Dags take seconds; a run that takes so long hangs.
+_SECONDS_FOR_ONE_EVENT = 300.0
+_WIDTH = 100
+_LINES_OF_A_LIST = 3
+_MARKS = {"success": "ok", "skipped": "--"}
+
+
+class DemoFailure(Exception):
+    """The demonstration cannot go on; the message says why."""
+
+
+def new_log() -> Path:
+    """Make the file that Airflow's own output goes to; old ones are removed.
+
+    :return: its path.
+    """
+    _LOGS.mkdir(exist_ok=True)
+    log = _LOGS / f"demo-{time.strftime('%Y%m%d-%H%M%S')}-{time.time_ns() % 10**6:06}.log"
+    log.touch()
+    for old in sorted(_LOGS.glob("demo-*.log"))[:-_LOGS_TO_KEEP]:
+        old.unlink(missing_ok=True)
+    return log
+
+
+def follow(path: Path, process: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+    """Read events while they are written.
+
+    :param path: the file of :mod:`run_example_dags`.
+    :param process: the program that writes it.
+    :return: the events; it ends when the program has ended.
+    :raises DemoFailure: if nothing happens for minutes.
+    """
+    with path.open(encoding="utf-8") as stream:
+        last = time.monotonic()
+        while True:
+            ended = process.poll() is not None  # asked before reading: what it wrote last is read still
+            line = stream.readline()
+            if line:
+                last = time.monotonic()
+                yield json.loads(line)
+            elif ended:
+                return
+            elif time.monotonic() - last > _SECONDS_FOR_ONE_EVENT:
+                raise DemoFailure(f"Nothing has happened for {seconds(_SECONDS_FOR_ONE_EVENT)}; ended it.")
+            else:
+                time.sleep(_POLL_SECONDS)
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut a text to a width.
+
+    :param text: the text.
+    :param width: characters at most.
+    :return: the text on one line.
+    """
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def value_lines(value: Any) -> list[str]:
+    """Write a value that was handed on as a person reads it.
+
+    :param value: from an XCom.
+    :return: one line for a single value; for a list its length and its first items, a line for each.
+    """
+    if isinstance(value, list):
+        noun = "item" if len(value) == 1 else "items"
+        lines = [f"{len(value)} {noun}", *(f"  {_one_line(item)}" for item in value[:_LINES_OF_A_LIST])]
+        if len(value) > _LINES_OF_A_LIST:
+            lines.append(f"  … and {len(value) - _LINES_OF_A_LIST} more")
+        return lines
+    return [_one_line(value)]
+
+
+def _one_line(value: Any) -> str:
+    if isinstance(value, str):
+        return shorten(value, _WIDTH)
+    if isinstance(value, dict):
+        pairs = (f"{key}: {item if isinstance(item, str) else json.dumps(item)}" for key, item in value.items())
+        return shorten(" · ".join(pairs), _WIDTH)
+    return shorten(json.dumps(value, ensure_ascii=False), _WIDTH)
+
+
+def show_task(task: dict[str, Any]) -> None:
+    """Print how a task ended and what it handed on.
+
+    :param task: from the event ``finished``.
+    """
+    name = task["task_id"] + (f" [{task['map_index']}]" if task["map_index"] >= 0 else "")
+    duration = "" if task["duration"] is None else seconds(task["duration"])
+    mark = _MARKS.get(task["state"], "!!")
+    print(f"  {mark} {name:<40} {task['state']:<16} {duration}".rstrip())
+    for key, value in task["xcoms"].items():
+        if key.startswith("_"):
+            continue  # Airflow's own, for example the links of an operator
+        first, *rest = value_lines(value)
+        print(f"       {key}: {first}")
+        for line in rest:
+            print(f"       {line}")
+
+
+def show_dags(events: Iterator[dict[str, Any]]) -> tuple[Counter[str], list[str]]:
+    """Print what happens while it happens.
+
+    :param events: from :func:`follow`.
+    :return: how many tasks ended in which state, and a line for each Dag that failed.
+    """
+    states: Counter[str] = Counter()
+    failures = []
+    with step("starting Airflow and reading the example Dags"):
+        event = next(events, None)
+    while event is not None:
+        if event["event"] == "broken":
+            failures.append(f"{event['file']} cannot be imported: {event['error'].strip().splitlines()[-1]}")
+        if event["event"] == "started":
+            print(f"\n{event['dag_id']}\n  {event['purpose']}", flush=True)
+            with step("  running"):
+                event = next(events, None)
+            continue
+        if event["event"] == "finished":
+            for task in event["tasks"]:
+                show_task(task)
+                states[task["state"]] += 1
+            if event["state"] != "success":
+                failures.append(f"{event['dag_id']} {event['state']} {event['error']}".rstrip())
+            sys.stdout.flush()
+        event = next(events, None)
+    return states, failures
+
+
+def demonstrate(log: Path) -> Counter[str]:
+    """Run the example Dags.
+
+    :param log: file for Airflow's own output.
+    :return: how many tasks ended in which state.
+    :raises DemoFailure: if one of them failed, or there is none.
+    :raises processes.CommandError: if Airflow cannot be set up.
+    """
+    with ExitStack() as resources:
+        home = resources.enter_context(airflow_home.temporary_home("tallyfy-demo-"))
+        environment = airflow_home.variables(home, dags_folder=EXAMPLE_DAGS)
+        with step("migrating the database"):
+            airflow_home.migrate(environment, log)
+        recorded = home / "events.jsonl"
+        recorded.touch()
+        command: list[str | Path] = [sys.executable, Path(__file__).with_name("run_example_dags.py")]
+        process = processes.start_group(
+            [*command, EXAMPLE_DAGS, recorded], log=log, environment=environment, folder=home
+        )
+        # A Dag that waits does not hear SIGTERM, and nothing that it holds is needed any more.
+        resources.callback(processes.stop_group, process, grace=1.0)
+        states, failures = show_dags(follow(recorded, process))
+        if process.returncode != 0:
+            failures.append(f"the program that ran the Dags ended with code {process.returncode}")
+    if not states:
+        failures.append(f"no task ran: is there a Dag in {EXAMPLE_DAGS}?")
+    if failures:
+        raise DemoFailure("\n".join(failures))
+    return states
+
+
+def main() -> int:
+    """Run the demonstration.
+
+    :return: the exit code: 0 if every Dag and every task went well.
+    """
+    started = time.monotonic()
+    log = new_log()
+    say(f"Airflow {metadata.version('apache-airflow')}; its own log is {log.relative_to(ROOT)}")
+    try:
+        states = demonstrate(log)
+    except (DemoFailure, processes.CommandError) as problem:
+        elapsed = seconds(time.monotonic() - started)
+        print(f"\n{processes.tail(log)}\n\nFAILED after {elapsed}, exit code 1:\n{problem}")
+        return 1
+    told = ", ".join(f"{number} {state}" for state, number in states.most_common())
+    elapsed = seconds(time.monotonic() - started)
+    print(f"\nEvery example Dag went well, in {elapsed}. Tasks: {told}. Exit code 0.")
+    return 0
+
+
+if __name__ == "__main__":
+    processes.end_on_signals()
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\nInterrupted; all that was started has been ended.")

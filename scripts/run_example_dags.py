@@ -1,0 +1,167 @@
+"""Runs every example Dag in this process, one after the other; ``demo.py`` starts it and tells what it did.
+
+Airflow's own output goes where this process's output goes. What happened is written as JSON, a line for each
+event, to the file that the command line names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import airflow_home
+from tallyfy_provider.emulator import Emulator
+
+FAILED_STATES = frozenset({"failed", "upstream_failed"})
+
+
+class Events:
+    """The file that the events are written to.
+
+    :param path: where it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def write(self, kind: str, **values: Any) -> None:
+        """Add an event.
+
+        :param kind: ``loaded``, ``started``, ``finished`` or ``broken``.
+        :param values: what is known of it.
+        """
+        # In one write, so that the reader sees the line whole or not at all.
+        line = json.dumps({"event": kind, **values}, default=str) + "\n"
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(line)
+
+
+def load(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Read the Dag files of a folder as Airflow does.
+
+    :param folder: the folder.
+    :return: Dags by their id, in the order of their ids, and errors by file.
+    """
+    try:
+        module = importlib.import_module("airflow.dag_processing.dagbag")  # Airflow 3
+    except ModuleNotFoundError:
+        module = importlib.import_module("airflow.models.dagbag")  # Airflow 2
+    bag = module.DagBag(dag_folder=str(folder))
+    return dict(sorted(bag.dags.items())), dict(bag.import_errors)
+
+
+def purpose(dag: Any) -> str:
+    """Tell what a Dag is for.
+
+    :param dag: the Dag.
+    :return: the first line of its documentation or its description.
+    """
+    text = (dag.doc_md or dag.description or "").strip()
+    return str(text.splitlines()[0].lstrip("# ")) if text else ""
+
+
+def xcoms(dag_id: str, run_id: str) -> dict[tuple[str, int], dict[str, Any]]:
+    """Read what the tasks of a run handed on.
+
+    :param dag_id: the Dag.
+    :param run_id: its run.
+    :return: by task id and map index, the values by key.
+    """
+    from airflow.utils.session import create_session
+
+    module: Any = importlib.import_module("airflow.models.xcom")
+    is_airflow_3 = hasattr(module, "XComModel")
+    model = module.XComModel if is_airflow_3 else module.XCom
+    found: dict[tuple[str, int], dict[str, Any]] = {}
+    with create_session() as session:
+        rows = session.query(model).filter(model.dag_id == dag_id, model.run_id == run_id)
+        for row in rows.order_by(model.key):
+            # A row of Airflow 2 has turned its value back by itself.
+            value = model.deserialize_value(row) if is_airflow_3 else row.value
+            found.setdefault((row.task_id, row.map_index), {})[row.key] = value
+    return found
+
+
+def describe_tasks(run: Any, dag_id: str) -> list[dict[str, Any]]:
+    """Tell how the tasks of a run ended and what they handed on.
+
+    :param run: the run of a Dag, as ``dag.test()`` gives it.
+    :param dag_id: the Dag.
+    :return: a description of each task instance, in the order in which they ended.
+    """
+    handed_on = xcoms(dag_id, run.run_id)
+    instances = sorted(
+        run.get_task_instances(),
+        key=lambda task: (task.end_date is None, task.end_date or 0, task.task_id, task.map_index),
+    )
+    described = []
+    last_end = run.start_date
+    for task in instances:
+        duration = task.duration
+        if duration is None and None not in (last_end, task.end_date):
+            # Airflow 2 notes no start in dag.test(), which runs the tasks one after the other.
+            duration = (task.end_date - last_end).total_seconds()
+        last_end = task.end_date or last_end
+        described.append(
+            {
+                "task_id": task.task_id,
+                "map_index": task.map_index,
+                "state": str(task.state),
+                "duration": duration,
+                "xcoms": handed_on.get((task.task_id, task.map_index), {}),
+            }
+        )
+    return described
+
+
+def run_dag(dag_id: str, dag: Any, events: Events) -> None:
+    """Run one Dag to its end.
+
+    :param dag_id: its id.
+    :param dag: the Dag.
+    :param events: where to tell about it.
+    """
+    events.write("started", dag_id=dag_id, purpose=purpose(dag))
+    started = time.monotonic()
+    try:
+        # A fresh Tallyfy for each: its runs move on by the clock, so what one Dag finds must not hang on how
+        # long another one took.
+        with Emulator() as emulator:
+            connection = {"tallyfy_default": emulator.connection_json()}
+            os.environ.update(airflow_home.connection_variables(connection))
+            run = dag.test()
+        tasks = describe_tasks(run, dag_id)
+        state, error = str(run.state), ""
+    except Exception as problem:
+        # Whatever it was, the other Dags are still worth running; the traceback is in the log.
+        traceback.print_exc()
+        tasks, state, error = [], "failed", f"{type(problem).__name__}: {problem}"
+    if any(task["state"] in FAILED_STATES for task in tasks):
+        state = "failed"
+    seconds = time.monotonic() - started
+    events.write("finished", dag_id=dag_id, state=state, seconds=seconds, tasks=tasks, error=error)
+
+
+def main() -> None:
+    """Run all Dags of the folder that the command line names."""
+    parser = argparse.ArgumentParser(description="Run every Dag of a folder inside this process.")
+    parser.add_argument("folder", type=Path, help="folder with the Dag files")
+    parser.add_argument("events", type=Path, help="file that the events are written to")
+    options = parser.parse_args()
+    events = Events(options.events)
+    dags, broken = load(options.folder)
+    events.write("loaded", dags=list(dags))
+    for file, error in broken.items():
+        events.write("broken", file=file, error=error)
+    for dag_id, dag in dags.items():
+        run_dag(dag_id, dag, events)
+
+
+if __name__ == "__main__":
+    main()
