@@ -10,7 +10,7 @@ from typing import Any
 
 from tallyfy_provider.client.errors import TallyfyResponseError
 from tallyfy_provider.client.filters import LARGEST_PAGE, Query, encode
-from tallyfy_provider.client.listing import Walk, read_page
+from tallyfy_provider.client.listing import Page, Walk, read_page
 from tallyfy_provider.client.rows import RowCheck
 from tallyfy_provider.client.session import TallyfySession
 
@@ -111,6 +111,20 @@ class TallyfyClient:
         """
         rows = self._page_of_runs(query) if query.page is not None else self._all_runs(query, max_runs)
         return _first(rows, max_runs)
+
+    def get_page_of_runs(self, filters: Mapping[str, Any], number: int, *, per_page: int) -> Page:
+        """
+        Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise.
+
+        :param filters: As for :meth:`list_runs`.
+        :param number: Which page, from 1.
+        :param per_page: Rows to a page, at most 100.
+        :return: The page, with what Tallyfy says of the whole list.
+        :raises TallyfyInputError: A filter is wrong.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        params = {"sort": STABLE_SORT, **encode(filters).params, "page": str(number), "per_page": str(per_page)}
+        return read_page(self.session.request("GET", self._path("runs"), params=params), number=number, what="runs")
 
     def _page_of_runs(self, query: Query) -> Generator[dict[str, Any]]:
         per_page = query.per_page or self.page_size

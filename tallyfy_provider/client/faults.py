@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 
-from tallyfy_provider.client.errors import TallyfyError
+from tallyfy_provider.client.errors import TallyfyError, TallyfyRateLimitError
 
 #: A quarter of an hour: longer than a deployment or a restart of Tallyfy's, short enough to be told of an outage.
 DEFAULT_TOLERANCE = 900.0
@@ -39,12 +39,15 @@ class FaultTolerance:
 
         :param fault: What went wrong.
         :return: Seconds that faults have lasted now.
-        :raises TallyfyError: The fault itself, when it is not transient or has lasted too long.
+        :raises TallyfyError: The fault itself, when it is not transient or has lasted too long. A rate limit never
+            lasts too long: Tallyfy is there and only wants to be asked less.
         """
         now = self._clock()
         if self._since is None:
             self._since = now
         lasted = now - self._since
+        if isinstance(fault, TallyfyRateLimitError):
+            return lasted
         if not (fault.transient or self._everything) or lasted >= self.limit:
             raise fault
         return lasted

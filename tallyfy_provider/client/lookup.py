@@ -1,8 +1,9 @@
-"""Finding a run that may have been archived."""
+"""Finding runs that may have been archived."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import Any
 
 from tallyfy_provider.client.answers import ENDPOINT_NOT_FOUND
@@ -35,26 +36,48 @@ def look_up_run(client: TallyfyClient, run_id: str) -> dict[str, Any]:
         if error.code == ENDPOINT_NOT_FOUND:
             raise
         missing = error
-    filters = {"archived": "only", "sort": "-created_at"}
+    found, searched = find_archived(client, {run_id})
+    if run_id not in found:
+        raise never_was(client, run_id, missing, searched)
+    return found[run_id]
+
+
+def find_archived(client: TallyfyClient, run_ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
+    """
+    Search the archived runs, the newest first, until all are found.
+
+    :param client: The client.
+    :param run_ids: Ids to look for.
+    :return: Those that were found, by id, and words that tell how thorough the search was.
+    :raises TallyfyError: Tallyfy cannot be asked now. That it refuses the list is no error: it is told in the words.
+    """
+    found: dict[str, dict[str, Any]] = {}
     searched = 0
     try:
-        for run in client.list_runs(filters, max_runs=MOST_ARCHIVED):
+        for run in client.list_runs({"archived": "only", "sort": "-created_at"}, max_runs=MOST_ARCHIVED):
             searched += 1
-            if str(run["id"]) == run_id and is_archived(run):
-                return run
-    except TallyfyNotFoundError:
-        raise _never_was(client, run_id, missing, "the organization itself is not found") from None
+            if str(run["id"]) in run_ids and is_archived(run):
+                found[str(run["id"])] = run
+            if len(found) == len(run_ids):
+                break
     except TallyfyError as error:
         if error.transient:
             raise
-        log.warning("The archived runs cannot be searched for run %s: %s", run_id, error)
-        raise _never_was(client, run_id, missing, "its archived runs could not be searched") from None
-    raise _never_was(client, run_id, missing, f"nor is it among its {searched} newest archived runs")
+        log.warning("The archived runs cannot be searched: %s", error)
+        return found, "its archived runs could not be searched"
+    return found, f"nor is it among its {searched} newest archived runs"
 
 
-def _never_was(
-    client: TallyfyClient, run_id: str, missing: TallyfyNotFoundError, searched: str
-) -> TallyfyNotFoundError:
+def never_was(client: TallyfyClient, run_id: str, missing: TallyfyNotFoundError, searched: str) -> TallyfyNotFoundError:
+    """
+    Say that there is no such run.
+
+    :param client: The client that looked for it.
+    :param run_id: The run's id.
+    :param missing: What Tallyfy said.
+    :param searched: How thorough the search among archived runs was.
+    :return: The error, to be raised by the caller.
+    """
     return TallyfyNotFoundError(
         f"There is no run {run_id!r} in organization {client.organization_id!r} ({searched}): it was deleted, never "
         "existed, belongs to another organization, or the user of the connection may not see it.",

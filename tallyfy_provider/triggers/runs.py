@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
+import random
 import time
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow.providers.common.compat.connection import get_async_connection
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tallyfy_provider.client.errors import TallyfyError
 from tallyfy_provider.client.faults import DEFAULT_TOLERANCE, FaultTolerance
-from tallyfy_provider.client.lookup import look_up_run
-from tallyfy_provider.client.outcomes import Outcome, StatusRule, compact, describe
-from tallyfy_provider.hooks.tallyfy import TallyfyHook
-from tallyfy_provider.triggers.threads import in_thread_of
+from tallyfy_provider.client.outcomes import Outcome, StatusRule, describe
+from tallyfy_provider.triggers.poller import Wait, waiting
 
-if TYPE_CHECKING:
-    from tallyfy_provider.client.client import TallyfyClient
+#: Seconds that the last look before a timeout may take, with all that is under way before it.
+_LAST_LOOK = 600.0
+#: Longest silence of a wait in its log, in seconds.
+_SECONDS_BETWEEN_SIGNS_OF_LIFE = 1200.0
+_SECONDS_BETWEEN_WARNINGS = 600.0
+#: Runs named in a message.
+_SHOWN = 5
 
 
 class RunStatusTrigger(BaseTrigger):
     """
-    Ask for runs until they are what a rule waits for.
+    Ask for runs until they are what a rule waits for, sharing one poller with all waits on the same connection.
 
     Reports one event: ``{"status": "ended", "runs": […]}``, ``{"status": "timeout", "runs": […]}`` with what was last
     seen, or ``{"status": "error", "error": {…}, "runs": […]}``. It holds no secret: a connection id, never a token.
@@ -68,6 +70,7 @@ class RunStatusTrigger(BaseTrigger):
         self.fault_tolerance = fault_tolerance
         self.silent_fail = silent_fail
         self.not_before = not_before
+        self._last_warning = 0.0
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """
@@ -102,42 +105,57 @@ class RunStatusTrigger(BaseTrigger):
 
     async def _wait(self) -> dict[str, Any]:
         rule = StatusRule(
-            tuple(self.allowed_statuses),
-            tuple(self.failed_statuses),
-            tuple(self.skipped_statuses),
-            self.wait_for,
+            tuple(self.allowed_statuses), tuple(self.failed_statuses), tuple(self.skipped_statuses), self.wait_for
         )
         tolerance = FaultTolerance(self.fault_tolerance, everything=self.silent_fail)
-        runs: list[dict[str, Any]] = []
-        client: TallyfyClient | None = None
-        pause = max(self.poke_interval, self.not_before - time.time())
-        while True:
-            # The worker, or the triggerer before a restart, has just looked: wait first.
-            await asyncio.sleep(min(pause, max(0.0, self.deadline - time.time())))
-            is_last_look = time.time() >= self.deadline
-            try:
-                client = client or await self._connect()
-                runs = await in_thread_of(self.tallyfy_conn_id, self._look, client)
-            except TallyfyError as fault:
-                try:
-                    lasted = tolerance.bear(fault)
-                except TallyfyError as lasting:
-                    return {"status": "error", "error": lasting.to_dict(), "runs": runs}
-                self.log.warning("Tallyfy cannot be asked (for %.0f s now): %s", lasted, fault)
-                pause = max(self.poke_interval, fault.retry_after or 0.0)
-            else:
-                tolerance.clear()
-                pause = self.poke_interval
-                if rule.judge_all(runs) is not Outcome.WAITING:
-                    return {"status": "ended", "runs": runs}
-                self.log.info("Waiting for %s of: %s.", self.wait_for, "; ".join(describe(run) for run in runs[:5]))
-            if is_last_look:
-                return {"status": "timeout", "runs": runs}
+        # The worker, or the triggerer before a restart, has just looked: the first look may take its time.
+        first_after = min(max(self.poke_interval, self.not_before - time.time()), max(0.0, self._time_left()))
+        async with waiting(
+            self.tallyfy_conn_id, self.run_ids, interval=self.poke_interval, first_after=first_after, rule=rule
+        ) as (wait, poller):
+            self.log.info("Asking every %g s, together with %d other waits.", self.poke_interval, poller.size - 1)
+            while True:
+                is_last_look = self._time_left() <= 0
+                if is_last_look:
+                    poller.hurry(wait)
+                await wait.news(_LAST_LOOK if is_last_look else min(self._time_left(), _heartbeat()))
+                event = self._event(wait, rule, tolerance)
+                if event:
+                    return event
+                if is_last_look:
+                    return {"status": "timeout", "runs": list(wait.runs.values())}
 
-    async def _connect(self) -> TallyfyClient:
-        hook = TallyfyHook(self.tallyfy_conn_id)
-        connection = await get_async_connection(self.tallyfy_conn_id, hook)
-        return await in_thread_of(self.tallyfy_conn_id, hook.client_from, connection)
+    def _event(self, wait: Wait, rule: StatusRule, tolerance: FaultTolerance) -> dict[str, Any] | None:
+        """Say what the news mean: an event to report, or None to go on."""
+        if fault := wait.take_fault():
+            return self._bear(fault, wait, tolerance)
+        runs = wait.seen
+        if runs is None:
+            return None
+        if rule.judge_all(runs) is not Outcome.WAITING:
+            return {"status": "ended", "runs": runs}
+        seen_at = time.strftime("%H:%M:%S", time.gmtime(wait.seen_at))
+        states = "; ".join(describe(run) for run in runs[:_SHOWN])
+        self.log.info("Waiting for %s of: %s (seen at %s UTC).", self.wait_for, states, seen_at)
+        return None
 
-    def _look(self, client: TallyfyClient) -> list[dict[str, Any]]:
-        return [compact(look_up_run(client, run_id)) for run_id in self.run_ids]
+    def _bear(self, fault: TallyfyError, wait: Wait, tolerance: FaultTolerance) -> dict[str, Any] | None:
+        if wait.recovered:
+            tolerance.clear()
+            wait.recovered = False
+        try:
+            lasted = tolerance.bear(fault)
+        except TallyfyError as lasting:
+            return {"status": "error", "error": lasting.to_dict(), "runs": list(wait.runs.values())}
+        if lasted == 0 or time.monotonic() - self._last_warning > _SECONDS_BETWEEN_WARNINGS:
+            self._last_warning = time.monotonic()
+            self.log.warning("Tallyfy cannot be asked (for %.0f s now): %s", lasted, fault)
+        return None
+
+    def _time_left(self) -> float:
+        return self.deadline - time.time()
+
+
+def _heartbeat() -> float:
+    """Seconds until a wait says again that it waits; spread out, so that thousands do not all speak at once."""
+    return random.uniform(_SECONDS_BETWEEN_SIGNS_OF_LIFE / 2, _SECONDS_BETWEEN_SIGNS_OF_LIFE)  # noqa: S311 - no secret

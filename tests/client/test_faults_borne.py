@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.client.errors import TallyfyAuthError, TallyfyServerError
+from tallyfy_provider.client.errors import TallyfyAuthError, TallyfyRateLimitError, TallyfyServerError
 from tallyfy_provider.client.faults import FaultTolerance
 
 
@@ -40,6 +40,14 @@ def test_a_good_answer_begins_the_count_anew():
 def test_what_does_not_pass_by_itself_is_not_borne():
     with pytest.raises(TallyfyAuthError):
         FaultTolerance(60, clock=Clock()).bear(TallyfyAuthError("refused"))
+
+
+def test_a_rate_limit_is_borne_however_long_it_lasts():
+    clock = Clock()
+    tolerance = FaultTolerance(60, clock=clock)
+    tolerance.bear(TallyfyRateLimitError("slower"))
+    clock.now = 1e6
+    assert tolerance.bear(TallyfyRateLimitError("slower")) == 1e6
 
 
 def test_with_silent_fail_everything_is_borne_forever():

@@ -20,7 +20,6 @@ from tallyfy_provider.client.errors import (
     TallyfyInputError,
     TallyfyNotFoundError,
     TallyfyPermissionError,
-    TallyfyRateLimitError,
     TallyfyResponseError,
     TallyfyRunFailedError,
     TallyfyServerError,
@@ -149,6 +148,13 @@ def test_tallyfy_is_not_asked_again_before_it_wants_to_be(emulator, connect, run
     assert emulator.requests[1].at - refused.at >= 1
 
 
+def test_a_rate_limit_never_fails_a_wait(emulator, connect, run_sensor):
+    connect(extra={"max_attempts": 1})
+    run = emulator.add_run(status="complete")
+    emulator.order(Fault(kind="status", status=429, times=6))
+    assert len(run_sensor(run_id=run["id"], fault_tolerance=0.1)) == 1
+
+
 def test_a_long_pause_that_tallyfy_asks_for_does_not_outlive_the_timeout(emulator, connect, run_sensor):
     connect(extra={"max_attempts": 1})
     run = emulator.add_run()
@@ -161,7 +167,6 @@ def test_a_long_pause_that_tallyfy_asks_for_does_not_outlive_the_timeout(emulato
 
 TRANSIENT = [
     (Fault(kind="status", status=503), TallyfyServerError),
-    (Fault(kind="status", status=429), TallyfyRateLimitError),
     (Fault(kind="reset"), TallyfyConnectionError),
     (Fault(kind="html"), TallyfyResponseError),
 ]
@@ -331,12 +336,12 @@ def test_a_deadline_that_passed_while_no_triggerer_ran_gets_one_look(emulator, c
 def test_the_error_of_a_deferred_wait_keeps_what_tallyfy_said(emulator, connect):
     run = emulator.add_run()
     headers = {"Retry-After": "3600"}
-    with pytest.raises(TallyfyRateLimitError) as raised:
+    with pytest.raises(TallyfyServerError) as raised:
         run_in_mode(
             "deferrable",
             run_id=run["id"],
             fault_tolerance=0,
-            between=lambda: emulator.order(Fault(kind="status", status=429, headers=headers)),
+            between=lambda: emulator.order(Fault(kind="status", status=503, headers=headers)),
         )
     assert raised.value.retry_after == 3600
     assert raised.value.request_id
