@@ -37,9 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"The Tallyfy emulator can't start: {error}", file=sys.stderr)
         return 1
     try:
-        print(_welcome(emulator), flush=True)
         if options.verbose:
-            emulator.listen(_print_request)
+            emulator.listen(_print_request)  # before anybody is told where to ask
+        print(_welcome(emulator), flush=True)
         stopping.wait()
     finally:
         emulator.stop()

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import account, control, oauth, runs
+from . import account, activity_feed, control, oauth, runs
 from .answers import ApiError, endpoint_not_found, error_answer
 from .connections import Connections
 from .misbehave import FaultMiddleware
@@ -20,7 +20,7 @@ from .recorder import RecorderMiddleware
 from .world import World
 
 # A new subject is a module with a function ``routes(world)``, named here.
-_SUBJECTS = (oauth, account, runs)
+_SUBJECTS = (oauth, account, runs, activity_feed)
 
 # Tallyfy documents both https://api.tallyfy.com/… and https://go.tallyfy.com/api/…
 _BASES = ("", "/api")

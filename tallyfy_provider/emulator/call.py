@@ -35,6 +35,13 @@ class Call:
         """The query's parameters."""
         return parse_query(self.request.scope["query_string"], self.world.quirks.plus_is_space)
 
+    @property
+    def address(self) -> str:
+        """The request's address without its query, on the host that ``links`` are to point to."""
+        base = self.world.quirks.link_base
+        url = self.request.url
+        return (base.rstrip("/") if base else f"{url.scheme}://{url.netloc}") + url.path
+
     def require_person(self) -> Person:
         """
         Insist on a person.

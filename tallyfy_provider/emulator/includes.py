@@ -46,12 +46,23 @@ def tasks_of(run: Run) -> list[dict[str, Any]]:
     return [_task(run, number, steps[number % len(steps)] if steps else "Task") for number in range(run.tasks_total)]
 
 
+def task_id(run: Run, number: int) -> str:
+    """
+    Give the id of one of a run's tasks.
+
+    :param run: the run.
+    :param number: the task's place in it, counted from 0.
+    :return: the id.
+    """
+    return stable_id("task", run.id, number)
+
+
 def _task(run: Run, number: int, title: str) -> dict[str, Any]:
     done = number < run.tasks_done
     under_way = number == run.tasks_done
     status = "completed" if done else "active" if under_way else "not-started"
     return {
-        "id": stable_id("task", run.id, number),
+        "id": task_id(run, number),
         "increment_id": run.increment_id * 100 + number,
         "title": title,
         "original_title": title,

@@ -72,15 +72,16 @@ def selection_of(query: Mapping[str, str]) -> Selection:
     return Selection(tuple(sorted(filters.items())), sort)
 
 
-def window_of(query: Mapping[str, str], quirks: Quirks) -> Window:
+def window_of(query: Mapping[str, str], quirks: Quirks, default: int = DEFAULT_PER_PAGE) -> Window:
     """
     Read which page a query asks for. Numbers that can't be read are taken as not given.
 
     :param query: the query's parameters.
     :param quirks: holds the cap on ``per_page``.
+    :param default: rows on a page when the query does not say.
     :return: the page.
     """
-    per_page = min(_positive(query.get("per_page"), DEFAULT_PER_PAGE), quirks.per_page_cap)
+    per_page = min(_positive(query.get("per_page"), default), quirks.per_page_cap)
     return Window(_positive(query.get("page"), 1), per_page, query.get("without_pagination") == "true")
 
 

@@ -7,6 +7,8 @@ from typing import Literal, get_args
 
 LinksShape = Literal["next", "both", "nulls", "empty list", "null", "absent"]
 EndlessRows = Literal["repeat", "new"]
+FeedDates = Literal["iso", "sql"]
+IssueEntity = Literal["thread", "task", "run"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,16 @@ class Quirks:
         again; ``new`` = runs never seen before.
     :param plus_is_space: read ``+`` in a query as a space. False: it is a plus sign, and only ``%20`` is a
         space.
+    :param feed: whether the activity feed may be read. False: it answers 403.
+    :param feed_dates: how the feed writes times: ``iso`` = ``2026-10-31T09:00:00Z``, as documented; ``sql`` =
+        ``2026-10-31 09:00:00`` in UTC, as measured.
+    :param feed_lag: seconds by which the feed is behind.
+    :param feed_duplicates: begin each page of the feed with the last row of the page before, under the same id.
+    :param feed_issue_entity: what the feed says that an issue was reported on or resolved on: the ``thread`` that
+        holds it, the ``task``, or the ``run``. Undocumented, so try all.
+    :param feed_task_rows: let the feed tell of completed tasks too, as the real one does, not of runs and issues
+        only.
+    :param feed_strict: answer 422 to parameters of the feed whose value it does not know. False: they are ignored.
     """
 
     links: LinksShape = "next"
@@ -54,18 +66,29 @@ class Quirks:
     endless: bool = False
     endless_rows: EndlessRows = "repeat"
     plus_is_space: bool = False
+    feed: bool = True
+    feed_dates: FeedDates = "iso"
+    feed_lag: float = 0.0
+    feed_duplicates: bool = False
+    feed_issue_entity: IssueEntity = "thread"
+    feed_task_rows: bool = False
+    feed_strict: bool = False
 
     def __post_init__(self) -> None:
         _one_of("links", self.links, get_args(LinksShape))
         _one_of("archived_run_status", self.archived_run_status, (200, 404))
         _one_of("archived_reads_as", self.archived_reads_as, ("archived", "previous"))
         _one_of("endless_rows", self.endless_rows, get_args(EndlessRows))
+        _one_of("feed_dates", self.feed_dates, get_args(FeedDates))
+        _one_of("feed_issue_entity", self.feed_issue_entity, get_args(IssueEntity))
         if self.per_page_cap < 1:
             raise ValueError(f"Quirks.per_page_cap is {self.per_page_cap!r}: give 1 or more rows.")
         if self.empty_page is not None and self.empty_page < 1:
             raise ValueError(f"Quirks.empty_page is {self.empty_page!r}: pages are counted from 1.")
         if self.list_lag < 0:
             raise ValueError(f"Quirks.list_lag is {self.list_lag!r}: give zero or more seconds.")
+        if self.feed_lag < 0:
+            raise ValueError(f"Quirks.feed_lag is {self.feed_lag!r}: give zero or more seconds.")
 
 
 def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:

@@ -42,7 +42,7 @@ async def _list(call: Call) -> Response:
     wanted = query.get("with", "")
     payload: dict[str, Any] = {"data": [_with(call, run.row, run, wanted) for run in page]}
     if quirks.meta and not window.everything:
-        meta = pagination(len(chosen), len(page), window, quirks, _address(call), query)
+        meta = pagination(len(chosen), len(page), window, quirks, call.address, query)
         payload["meta"] = {"pagination": meta}
     return json_answer(payload)
 
@@ -57,14 +57,14 @@ async def _get(call: Call) -> Response:
 async def _archive(call: Call) -> Response:
     run = _find(call)
     if run.archived_at is None:
-        run = call.world.runs.change(run.id, {"archived_at": call.world.clock.now()})
+        run = call.world.runs.change(run.id, {"archived_at": call.world.clock.now()}, call.token.person_id)
     return json_answer({"data": call.world.read(run) | {"status": "archived"}})
 
 
 async def _activate(call: Call) -> Response:
     run = _find(call)
     if run.archived_at is not None:
-        run = call.world.runs.change(run.id, {"archived_at": None})
+        run = call.world.runs.change(run.id, {"archived_at": None}, call.token.person_id)
     return _one(call, run)
 
 
@@ -75,7 +75,7 @@ async def _delete(call: Call) -> Response:
     run = _find(call)
     if run.archived_at is None:
         raise answers.unprocessable({"run": ["Archive the process before you delete it for good."]})
-    call.world.runs.remove(run.id)
+    call.world.runs.remove(run.id, call.token.person_id)
     return Response(b"", 200)
 
 
@@ -92,9 +92,3 @@ def _one(call: Call, run: Run) -> Response:
 
 def _with(call: Call, row: dict[str, Any], run: Run, wanted: str) -> dict[str, Any]:
     return with_includes(row, run, call.world.catalog, wanted) if wanted else row
-
-
-def _address(call: Call) -> str:
-    base = call.world.quirks.link_base
-    url = call.request.url
-    return (base.rstrip("/") if base else f"{url.scheme}://{url.netloc}") + url.path

@@ -188,6 +188,7 @@ def seed_runs(world: World) -> None:
         world.add_varied_run({**_decoration(world, number), **fields}, since=0.0)
     _archived_runs(world)
     _moving_runs(world)
+    world.activities.number_by_time()
 
 
 def _standing_runs(world: World) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from .activity_row import row_of
 from .airflow_connection import Grant, connection_json, connection_uri
 from .clock import Clock, SystemClock
 from .faults import Fault
@@ -292,6 +293,11 @@ class Emulator:
         :raises KeyError: if there is no such run.
         """
         self._world.runs.remove(run_id)
+
+    @property
+    def activities(self) -> list[dict[str, Any]]:
+        """The rows of the activity feed, oldest first, up to now even if the feed lags behind."""
+        return [row_of(each, self._world) for each in self._world.history()]
 
     def order(self, fault: Fault) -> None:
         """

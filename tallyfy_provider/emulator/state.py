@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .clock import Clock
@@ -13,6 +13,8 @@ from .lifecycle import changed
 from .run import Run
 
 _KEPT_VERSIONS = 50
+
+Listener = Callable[[Run | None, Run | None, float, int | None], None]
 
 
 class RunStore:
@@ -24,10 +26,13 @@ class RunStore:
     planned.
 
     :param clock: where the time comes from.
+    :param listener: told of every change, in order, with the run before it (None = new), the run after it (None =
+        gone), when it was or was due, and the id of who did it (None = nobody in particular).
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, listener: Listener) -> None:
         self._clock = clock
+        self._listener = listener
         self._lock = threading.RLock()
         self._current: dict[str, Run] = {}
         self._versions: dict[str, list[tuple[float, Run | None]]] = {}
@@ -45,11 +50,12 @@ class RunStore:
         :raises ValueError: if there is a run with that id.
         """
         with self._lock:
+            self.settle()
             if run.id in self._current:
                 raise ValueError(f"There is already a run with the id {run.id!r}.")
             self._put(run.id, run, self._clock.now() if since is None else since)
 
-    def change(self, run_id: str, fields: Mapping[str, Any]) -> Run:
+    def change(self, run_id: str, fields: Mapping[str, Any], by: int | None = None) -> Run:
         """
         Change a run now, as a person does.
 
@@ -57,6 +63,7 @@ class RunStore:
 
         :param run_id: the run's id.
         :param fields: as for :func:`lifecycle.changed`.
+        :param by: the person's id, if it is known.
         :return: the run after the change.
         :raises KeyError: if there is no such run.
         :raises ValueError: if a value can't be used.
@@ -67,7 +74,7 @@ class RunStore:
             run = changed(self._current[run_id], now, fields)
             if {"status", "archived_at"} & set(fields):
                 self._cancel(run_id)
-            self._put(run_id, run, now)
+            self._put(run_id, run, now, by)
             return run
 
     def plan(self, run_id: str, after: float, fields: Mapping[str, Any]) -> None:
@@ -87,18 +94,20 @@ class RunStore:
             changed(self._current[run_id], at, fields)
             heapq.heappush(self._planned, (at, next(self._order), run_id, dict(fields)))
 
-    def remove(self, run_id: str) -> None:
+    def remove(self, run_id: str, by: int | None = None) -> None:
         """
         Delete a run for good.
 
         :param run_id: the run's id.
+        :param by: the id of the person who deletes it, if it is known.
         :raises KeyError: if there is no such run.
         """
         with self._lock:
             self.settle()
-            del self._current[run_id]
+            run, now = self._current.pop(run_id), self._clock.now()
             self._cancel(run_id)
-            self._remember(run_id, None, self._clock.now())
+            self._remember(run_id, None, now)
+            self._listener(run, None, now, by)
 
     def settle(self) -> None:
         """Carry out the planned changes whose time has come."""
@@ -141,9 +150,11 @@ class RunStore:
             found = (_version_at(versions, moment) for versions in self._versions.values())
             return [run for run in found if run is not None]
 
-    def _put(self, run_id: str, run: Run, at: float) -> None:
+    def _put(self, run_id: str, run: Run, at: float, by: int | None = None) -> None:
+        before = self._current.get(run_id)
         self._current[run_id] = run
         self._remember(run_id, run, at)
+        self._listener(before, run, at, by)
 
     def _remember(self, run_id: str, run: Run | None, at: float) -> None:
         versions = self._versions.setdefault(run_id, [])

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .activity import Activity, ActivityLog
 from .catalog import Catalog, stable_id
 from .clock import Clock
 from .faults import FaultPlan
@@ -49,7 +50,8 @@ class World:
         self.clock = clock
         self.catalog = catalog
         self.quirks = quirks
-        self.runs = RunStore(clock)
+        self.activities = ActivityLog()
+        self.runs = RunStore(clock, self.activities.note)
         self.tokens = TokenStore(clock)
         self.faults = FaultPlan()
         self.limiter = RateLimiter(clock, rate_limit)
@@ -108,6 +110,16 @@ class World:
             return selection.apply(self.runs.as_of(self.clock.now() - self.quirks.list_lag))
         generation, runs = self.runs.snapshot()
         return self._lists.get(generation, selection, runs)
+
+    def history(self) -> list[Activity]:
+        """
+        Give everything that happened, whether or not anybody looked when it did.
+
+        :return: oldest first; what happened to tasks only if the quirks say so.
+        """
+        self.runs.settle()
+        with_tasks = self.quirks.feed_task_rows
+        return [each for each in self.activities.all() if with_tasks or each.subject != "task"]
 
     def read(self, run: Run) -> dict[str, Any]:
         """

@@ -196,6 +196,9 @@ def test_a_list_that_lags_behind(emulator, clock, caller):
         {"per_page_cap": 0},
         {"empty_page": 0},
         {"list_lag": -1},
+        {"feed_dates": "unix"},
+        {"feed_issue_entity": "step"},
+        {"feed_lag": -1},
     ],
 )
 def test_a_quirk_that_makes_no_sense_is_named(wrong):
