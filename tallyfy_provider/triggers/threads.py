@@ -90,7 +90,9 @@ async def thread_of(tallyfy_conn_id: str) -> AsyncIterator[ConnectionThread]:
     :return: The thread.
     """
     threads = _threads.setdefault(asyncio.get_running_loop(), {})
-    thread = threads.setdefault(tallyfy_conn_id, ConnectionThread(tallyfy_conn_id))
+    thread = threads.get(tallyfy_conn_id)
+    if thread is None:
+        thread = threads[tallyfy_conn_id] = ConnectionThread(tallyfy_conn_id)
     thread.users += 1
     try:
         yield thread

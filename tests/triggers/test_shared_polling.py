@@ -1,0 +1,385 @@
+"""All deferred waits on a connection share one poller: what they cost, and that none is lost, delayed or made up."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import threading
+import time
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from tallyfy_provider.client.faults import FaultTolerance
+from tallyfy_provider.emulator import Fault
+from tallyfy_provider.triggers import poller, threads
+from tallyfy_provider.triggers.runs import RunStatusTrigger
+
+
+def trigger(*run_ids, interval=0.2, timeout=60.0, **changes):
+    arguments = {
+        "tallyfy_conn_id": "tallyfy_default",
+        "run_ids": list(run_ids),
+        "allowed_statuses": ["complete"],
+        "failed_statuses": ["archived"],
+        "skipped_statuses": [],
+        "wait_for": "all",
+        "poke_interval": interval,
+        "deadline": time.time() + timeout,
+        **changes,
+    }
+    return RunStatusTrigger(**arguments)
+
+
+async def event_of(waiting):
+    async for event in waiting.run():
+        return event.payload
+
+
+class Waits:
+    """Runs triggers side by side, as the triggerer does."""
+
+    def __init__(self):
+        self.tasks = []
+
+    def start(self, *waiting):
+        started = [asyncio.create_task(event_of(one)) for one in waiting]
+        self.tasks += started
+        return started
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *_):
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+def connection_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("tallyfy-")]
+
+
+def test_a_hundred_waits_cost_a_few_requests_an_interval(emulator, connect):
+    ids = emulator.add_runs(100)
+
+    async def scenario():
+        async with Waits() as waits:
+            tasks = waits.start(*(trigger(run_id, interval=0.5) for run_id in ids))
+            await asyncio.sleep(0.9)
+            emulator.clear_requests()
+            await asyncio.sleep(2.0)  # four intervals
+            asked = len(emulator.requests)
+            for run_id in ids:
+                emulator.complete_run(run_id)
+            return asked, await asyncio.wait_for(asyncio.gather(*tasks), 30)
+
+    asked, events = asyncio.run(scenario())
+    assert asked <= 5 * (math.ceil(100 / 100) + 5)
+    assert [event["status"] for event in events] == ["ended"] * 100
+    assert [event["runs"][0]["id"] for event in events] == ids
+
+
+def test_each_wait_is_asked_at_least_as_often_as_it_wants(emulator, connect):
+    quick, slow = emulator.add_runs(2)
+
+    async def scenario():
+        async with Waits() as waits:
+            waits.start(trigger(quick, interval=0.2), trigger(slow, interval=1.0))
+            await asyncio.sleep(3.5)
+
+    asyncio.run(scenario())
+    asked = Counter(request.path.rsplit("/", 1)[1] for request in emulator.requests)
+    assert asked[quick] >= 10
+    assert 3 <= asked[slow] <= 6
+
+
+def test_a_wait_that_joins_late_is_answered_from_the_next_round(emulator, connect):
+    early, late = emulator.add_runs(2)
+
+    async def scenario():
+        async with Waits() as waits:
+            waits.start(trigger(early, interval=0.4))
+            await asyncio.sleep(0.6)
+            (task,) = waits.start(trigger(late, interval=0.4))
+            emulator.complete_run(late)
+            started = time.monotonic()
+            await asyncio.wait_for(task, 10)
+            return time.monotonic() - started
+
+    assert asyncio.run(scenario()) < 2
+
+
+def test_waits_for_the_same_run_are_all_answered_by_one_look(emulator, connect):
+    (run_id,) = emulator.add_runs(1)
+
+    async def scenario():
+        async with Waits() as waits:
+            tasks = waits.start(*(trigger(run_id) for _ in range(20)))
+            await asyncio.sleep(0.5)
+            emulator.complete_run(run_id)
+            return await asyncio.wait_for(asyncio.gather(*tasks), 10)
+
+    events = asyncio.run(scenario())
+    assert {event["status"] for event in events} == {"ended"}
+    assert len(emulator.requests) < 10
+
+
+def no_connection_threads_are_left():
+    until = time.monotonic() + 5
+    while connection_threads() and time.monotonic() < until:
+        time.sleep(0.05)
+    return connection_threads() == []
+
+
+def test_one_thread_serves_all_and_ends_with_the_last_wait(emulator, connect):
+    ids = emulator.add_runs(5)
+    assert no_connection_threads_are_left()
+
+    async def scenario():
+        async with Waits() as waits:
+            waits.start(*(trigger(run_id) for run_id in ids))
+            await asyncio.sleep(0.6)
+            during = len(connection_threads())
+        await asyncio.sleep(0.1)
+        loop = asyncio.get_running_loop()
+        left = [task for task in asyncio.all_tasks() if "tallyfy" in task.get_name()]
+        return during, left, poller._pollers[loop], threads._threads[loop]
+
+    during, left, pollers, shared = asyncio.run(scenario())
+    assert during == 1
+    assert (left, pollers, shared) == ([], {}, {})
+    assert no_connection_threads_are_left()
+
+
+def test_a_poller_that_ends_can_start_again_at_once(emulator, connect):
+    ids = emulator.add_runs(3)
+
+    async def scenario():
+        for run_id in ids:
+            async with Waits() as waits:
+                (task,) = waits.start(trigger(run_id))
+                await asyncio.sleep(0.3)
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+                (task,) = waits.start(trigger(run_id))
+                emulator.complete_run(run_id)
+                assert (await asyncio.wait_for(task, 10))["status"] == "ended"
+
+    asyncio.run(scenario())
+
+
+def test_a_wait_cancelled_in_the_middle_of_a_request_harms_no_other(emulator, connect):
+    doomed, other = emulator.add_runs(2)
+    emulator.order(Fault(kind="delay", delay=0.5, path=doomed, times=1))
+
+    async def scenario():
+        async with Waits() as waits:
+            first, second = waits.start(trigger(doomed), trigger(other))
+            await asyncio.sleep(0.35)
+            first.cancel()
+            emulator.complete_run(other)
+            return await asyncio.wait_for(second, 10)
+
+    assert asyncio.run(scenario())["status"] == "ended"
+
+
+def test_nothing_blocks_the_event_loop_while_tallyfy_does_not_answer(emulator, connect):
+    (run_id,) = emulator.add_runs(1)
+    connect(extra={"timeout": 2, "max_attempts": 1})
+    emulator.order(Fault(kind="delay", delay=5))
+
+    async def scenario():
+        async with Waits() as waits:
+            waits.start(trigger(run_id, interval=0.05))
+            longest, last = 0.0, time.monotonic()
+            for _ in range(100):
+                await asyncio.sleep(0.01)
+                longest, last = max(longest, time.monotonic() - last), time.monotonic()
+            return longest
+
+    assert asyncio.run(scenario()) < 1.0
+
+
+def test_a_run_deleted_while_it_is_waited_for_is_only_its_own_waits_affair(emulator, connect):
+    ids = emulator.add_runs(10)
+
+    async def scenario():
+        async with Waits() as waits:
+            tasks = waits.start(*(trigger(run_id) for run_id in ids))
+            await asyncio.sleep(0.5)
+            emulator.delete_run(ids[0])
+            gone = await asyncio.wait_for(tasks[0], 10)
+            await asyncio.sleep(0.5)
+            assert not any(task.done() for task in tasks[1:])
+            return gone
+
+    gone = asyncio.run(scenario())
+    assert gone["error"]["kind"] == "TallyfyNotFoundError"
+
+
+def test_a_revoked_token_is_told_to_every_wait(emulator, connect):
+    ids = emulator.add_runs(10)
+
+    async def scenario():
+        async with Waits() as waits:
+            tasks = waits.start(*(trigger(run_id) for run_id in ids))
+            await asyncio.sleep(0.5)
+            emulator.revoke(emulator.token)
+            return await asyncio.wait_for(asyncio.gather(*tasks), 20)
+
+    assert {event["error"]["kind"] for event in asyncio.run(scenario())} == {"TallyfyAuthError"}
+
+
+def test_a_token_that_somebody_replaced_in_the_connection_is_used_at_once(emulator, connect):
+    ids = emulator.add_runs(5)
+    fields = json.loads(emulator.connection_json("client_credentials"))
+
+    async def scenario():
+        async with Waits() as waits:
+            tasks = waits.start(*(trigger(run_id) for run_id in ids))
+            await asyncio.sleep(0.5)
+            connect(password=fields["password"], extra=fields["extra"])
+            emulator.revoke(emulator.token)
+            await asyncio.sleep(0.6)
+            for run_id in ids:
+                emulator.complete_run(run_id)
+            return await asyncio.wait_for(asyncio.gather(*tasks), 20)
+
+    assert {event["status"] for event in asyncio.run(scenario())} == {"ended"}
+
+
+def test_a_connection_that_does_not_exist_is_said_to_every_wait(emulator, connect):
+    async def scenario():
+        async with Waits() as waits:
+            (task,) = waits.start(trigger("a" * 32, tallyfy_conn_id="no_such_connection"))
+            return await asyncio.wait_for(task, 20)
+
+    error = asyncio.run(scenario())["error"]
+    assert error["kind"] == "TallyfyConfigurationError"
+    assert "There is no connection 'no_such_connection'" in error["message"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "1"}])
+def test_a_storm_of_429_slows_all_waits_and_fails_none(emulator, connect, headers, said):
+    connect(extra={"max_attempts": 1})
+    ids = emulator.add_runs(50)
+
+    async def scenario():
+        async with Waits() as waits:
+            emulator.order(Fault(kind="status", status=429, headers=headers, times=6))
+            tasks = waits.start(*(trigger(run_id, fault_tolerance=0.1) for run_id in ids))
+            for run_id in ids:
+                emulator.complete_run(run_id)
+            return await asyncio.wait_for(asyncio.gather(*tasks), 40)
+
+    assert {event["status"] for event in asyncio.run(scenario())} == {"ended"}
+    refused = [request for request in emulator.requests if request.status == 429]
+    assert len(refused) == 6
+    if headers:
+        pauses = [later.at - earlier.at for earlier, later in zip(refused, refused[1:], strict=False)]
+        assert min(pauses) >= 1
+        assert "all waits on the connection keep it" in said()
+
+
+def test_ten_minutes_of_503_are_outlived_and_twenty_are_told_as_what_they_are(emulator, connect, monkeypatch):
+    connect(extra={"max_attempts": 1})
+    now = [0.0]
+    monkeypatch.setattr("tallyfy_provider.triggers.runs.FaultTolerance", partial(FaultTolerance, clock=lambda: now[0]))
+    survivor, victim = emulator.add_runs(2)
+
+    async def scenario():
+        async with Waits() as waits:
+            emulator.order(Fault(kind="status", status=503))
+            tasks = waits.start(trigger(survivor))
+            for minute in range(11):
+                now[0] = minute * 60.0
+                await asyncio.sleep(0.3)
+            assert not tasks[0].done()
+            emulator.clear_faults()
+            emulator.complete_run(survivor)
+            survived = await asyncio.wait_for(tasks[0], 10)
+
+            emulator.order(Fault(kind="status", status=503))
+            (task,) = waits.start(trigger(victim))
+            await asyncio.sleep(0.6)
+            now[0] += 1200
+            return survived, await asyncio.wait_for(task, 10)
+
+    survived, told = asyncio.run(scenario())
+    assert survived["status"] == "ended"
+    assert (told["error"]["kind"], told["error"]["status"]) == ("TallyfyServerError", 503)
+
+
+def test_faults_with_good_rounds_between_them_do_not_add_up(emulator, connect, monkeypatch):
+    connect(extra={"max_attempts": 1})
+    now = [0.0]
+    monkeypatch.setattr("tallyfy_provider.triggers.runs.FaultTolerance", partial(FaultTolerance, clock=lambda: now[0]))
+    (run_id,) = emulator.add_runs(1)
+
+    async def scenario():
+        async with Waits() as waits:
+            (task,) = waits.start(trigger(run_id))
+            for hour in range(4):
+                now[0] = hour * 3600.0
+                emulator.order(Fault(kind="status", status=503, times=2))
+                await asyncio.sleep(1.0)
+            assert not task.done()
+
+    asyncio.run(scenario())
+
+
+def test_resets_between_two_looks_lose_no_wait(emulator, connect):
+    connect(extra={"max_attempts": 1})
+    ids = emulator.add_runs(30)
+
+    async def scenario():
+        async with Waits() as waits:
+            tasks = waits.start(*(trigger(run_id) for run_id in ids))
+            for number in range(10):
+                emulator.order(Fault(kind="reset", times=1, after=number % 3))
+                emulator.complete_run(ids[number])
+                await asyncio.sleep(0.2)
+            for run_id in ids[10:]:
+                emulator.archive_run(run_id)
+            return await asyncio.wait_for(asyncio.gather(*tasks), 30)
+
+    assert {event["status"] for event in asyncio.run(scenario())} == {"ended"}
+
+
+def test_lists_refused_but_single_runs_allowed_is_enough(emulator, connect):
+    emulator.order(Fault(kind="status", status=403, path="status="))
+    ids = emulator.add_runs(20)
+
+    async def scenario():
+        async with Waits() as waits:
+            tasks = waits.start(*(trigger(run_id) for run_id in ids))
+            await asyncio.sleep(0.5)
+            for run_id in ids:
+                emulator.complete_run(run_id)
+            return await asyncio.wait_for(asyncio.gather(*tasks), 20)
+
+    assert {event["status"] for event in asyncio.run(scenario())} == {"ended"}
+
+
+def test_the_log_of_a_wait_says_what_it_waits_for_what_it_saw_and_when_without_repeating_itself(
+    emulator, connect, said
+):
+    run = emulator.add_run(name="Contract review")
+
+    async def scenario():
+        async with Waits() as waits:
+            waits.start(trigger(run["id"], interval=0.1))
+            await asyncio.sleep(1.0)
+            emulator.update_run(run["id"], status="delayed")
+            await asyncio.sleep(0.5)
+
+    said()
+    asyncio.run(scenario())
+    log = said()
+    assert "Asking every 0.1 s, together with 0 other waits." in log
+    assert log.count("'Contract review'") in (2, 4)  # Airflow 2 writes each line twice here
+    assert f"Waiting for all of: 'Contract review' ({run['id']}): active (seen at " in log
+    assert f"Waiting for all of: 'Contract review' ({run['id']}): delayed (seen at " in log
