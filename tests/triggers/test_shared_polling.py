@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from functools import partial
+from itertools import pairwise
 
 import pytest
 
@@ -59,7 +60,7 @@ class Waits:
 
 
 def connection_threads():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("tallyfy-")]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("tallyfy-tallyfy_default")]
 
 
 def test_a_hundred_waits_cost_a_few_requests_an_interval(emulator, connect):
@@ -279,7 +280,7 @@ def test_a_storm_of_429_slows_all_waits_and_fails_none(emulator, connect, header
     refused = [request for request in emulator.requests if request.status == 429]
     assert len(refused) == 6
     if headers:
-        pauses = [later.at - earlier.at for earlier, later in zip(refused, refused[1:], strict=False)]
+        pauses = [later.at - earlier.at for earlier, later in pairwise(refused)]
         assert min(pauses) >= 1
         assert "all waits on the connection keep it" in said()
 
