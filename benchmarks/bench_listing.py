@@ -15,23 +15,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import requests
-from emulator_process import emulator_with
+from emulator_process import EmulatorProcess, emulator_with
 
 RUNS = 5_000
 ROUNDS = 15
 
 
-def by_hand(emulator: dict[str, str]) -> int:
+def by_hand(emulator: EmulatorProcess) -> int:
     """List with a loop as people write it."""
     session = requests.Session()
     session.headers.update(
         {
-            "Authorization": f"Bearer {emulator['token']}",
+            "Authorization": f"Bearer {emulator.token}",
             "Accept": "application/json",
             "X-Tallyfy-Client": "APIClient",
         }
     )
-    url = f"{emulator['base_url']}/organizations/{emulator['organization_id']}/runs"
+    url = f"{emulator.base_url}/organizations/{emulator.organization_id}/runs"
     runs: list[Any] = []
     page = 1
     while True:
@@ -44,14 +44,14 @@ def by_hand(emulator: dict[str, str]) -> int:
         page += 1
 
 
-def by_hook(emulator: dict[str, str]) -> int:
+def by_hook(emulator: EmulatorProcess) -> int:
     """List with TallyfyHook.list_runs."""
     from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
     return len(list(TallyfyHook().list_runs()))
 
 
-def by_operator(emulator: dict[str, str]) -> int:
+def by_operator(emulator: EmulatorProcess) -> int:
     """List with ListRunsOperator, which also checks the rows and weighs the result."""
     from tallyfy_provider.operators.runs import ListRunsOperator
 
@@ -62,7 +62,7 @@ def by_operator(emulator: dict[str, str]) -> int:
 
 def main() -> None:
     """Measure, interleaved, and print a table."""
-    ways: dict[str, Callable[[dict[str, str]], int]] = {
+    ways: dict[str, Callable[[EmulatorProcess], int]] = {
         "hand-written requests loop": by_hand,
         "TallyfyHook.list_runs": by_hook,
         "ListRunsOperator.execute": by_operator,
@@ -70,7 +70,7 @@ def main() -> None:
     cpu: dict[str, list[float]] = {name: [] for name in ways}
     wall: dict[str, list[float]] = {name: [] for name in ways}
     with emulator_with(RUNS) as emulator:
-        os.environ["AIRFLOW_CONN_TALLYFY_DEFAULT"] = emulator["connection"]
+        os.environ["AIRFLOW_CONN_TALLYFY_DEFAULT"] = emulator.connection
         for number in range(ROUNDS + 1):
             for name, way in ways.items():
                 gc.collect()  # so that none pays for the rows of the one before

@@ -112,6 +112,30 @@ class TallyfyClient:
         rows = self._page_of_runs(query) if query.page is not None else self._all_runs(query, max_runs)
         return _first(rows, max_runs)
 
+    def count_runs(self, query: Query, *, strict: bool = False) -> int:
+        """
+        Count the runs that match, by asking for one row and reading how many Tallyfy says there are.
+
+        :param query: What :func:`~tallyfy_provider.client.filters.encode` gave; its page is not looked at.
+        :param strict: Raise, rather than warn, when the row is not what was asked for.
+        :return: The number of runs (``meta.pagination.total``).
+        :raises TallyfyResponseError: Tallyfy does not say how many there are, or ignored a filter.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        params = {**query.params, "page": "1", "per_page": "1"}
+        page = read_page(self.session.request("GET", self._path("runs"), params=params), number=1, what="runs")
+        if page.total is None:
+            raise TallyfyResponseError("Tallyfy does not say how many runs match: meta.pagination.total is missing.")
+        check = RowCheck(query.asked)
+        for row in page.rows:
+            check.look_at(row)
+        for mismatch in check.mismatches:
+            message = f"The number cannot be trusted: {mismatch} Tallyfy ignores filters that it does not understand."
+            if strict:
+                raise TallyfyResponseError(message)
+            log.warning(message)
+        return page.total
+
     def get_page_of_runs(self, filters: Mapping[str, Any], number: int, *, per_page: int) -> Page:
         """
         Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise.

@@ -120,6 +120,12 @@ class Query:
     asked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
+    def as_filters(self) -> dict[str, str]:
+        """The filters again, checked and in Tallyfy's form, as JSON primitives for a trigger."""
+        status = {"status": "archived"} if self.asked.get("status") == ("archived",) else {}
+        return {**self.params, **status}
+
+    @property
     def shown(self) -> dict[str, str]:
         """What is asked for, for people."""
         pages = {"page": self.page, "per_page": self.per_page}

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, PokeReturnValue, conf
+from airflow.providers.common.compat.sdk import AirflowSkipException, PokeReturnValue
 
-from tallyfy_provider.client.errors import (
-    TallyfyError,
-    TallyfyInputError,
-    TallyfyRunFailedError,
-    error_from_dict,
-)
-from tallyfy_provider.client.faults import DEFAULT_TOLERANCE, FaultTolerance
+from tallyfy_provider.client.counts import CountRule
+from tallyfy_provider.client.errors import TallyfyInputError, TallyfyRunFailedError
+from tallyfy_provider.client.filters import check_names, encode
 from tallyfy_provider.client.outcomes import Outcome, StatusRule, compact, describe, unknown_statuses
 from tallyfy_provider.sensors.base import TallyfySensor
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+    from airflow.triggers.base import BaseTrigger
 
-    from tallyfy_provider.hooks.tallyfy import TallyfyHook
+    from tallyfy_provider.client.filters import RunFilters
 
 RunIds = str | int | Sequence[str | int]
+
+#: Runs named in a message.
+_SHOWN = 5
 
 
 class RunStatusSensor(TallyfySensor):
@@ -34,8 +31,8 @@ class RunStatusSensor(TallyfySensor):
 
     Poking, rescheduling and deferring give the same: the runs that were waited for, in a compact form
     (:data:`~tallyfy_provider.client.outcomes.COMPACT_FIELDS`), or the same exception. A transient fault (Tallyfy out of
-    reach, too many requests, an unreadable answer) does not end the wait unless it lasts longer than
-    ``fault_tolerance``; then it is raised as what it is. A run that does not exist ends the wait at once.
+    reach, an unreadable answer) does not end the wait unless it lasts longer than ``fault_tolerance``; then it is
+    raised as what it is. A run that does not exist ends the wait at once.
 
     :param run_id: The run's id or a list of ids; templated, or an XCom.
     :param allowed_statuses: Statuses that are a success; None means complete.
@@ -64,9 +61,6 @@ class RunStatusSensor(TallyfySensor):
         failed_statuses: Iterable[str] | None = None,
         skipped_statuses: Iterable[str] | None = None,
         wait_for: Literal["all", "any"] = "all",
-        fault_tolerance: float | timedelta = DEFAULT_TOLERANCE,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        tallyfy_conn_id: str = "tallyfy_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -74,17 +68,6 @@ class RunStatusSensor(TallyfySensor):
         self.rule = StatusRule.build(
             allowed=allowed_statuses, failed=failed_statuses, skipped=skipped_statuses, wait_for=wait_for
         )
-        self.fault_tolerance = _seconds(fault_tolerance)
-        self.deferrable = deferrable
-        self._silent_until = 0.0
-        self.tallyfy_conn_id = tallyfy_conn_id
-
-    @cached_property
-    def hook(self) -> TallyfyHook:
-        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
-        from tallyfy_provider.hooks.tallyfy import TallyfyHook
-
-        return TallyfyHook(self.tallyfy_conn_id)
 
     def execute(self, context: Context) -> Any:
         """
@@ -93,127 +76,144 @@ class RunStatusSensor(TallyfySensor):
         :param context: Airflow's task context.
         :return: The runs that were waited for, in a compact form.
         """
-        if self.deferrable and self.exponential_backoff:
-            self.log.warning(
-                "exponential_backoff has no effect while deferred: the triggerer asks every poke_interval."
-            )
         for status in unknown_statuses(self.rule):
             self.log.warning("The status %r is not in Tallyfy's documentation; it may never be reached.", status)
-        if self.deferrable:
-            return self._defer_unless_over(context)
         return super().execute(context)
 
-    def poke(self, context: Context) -> bool | PokeReturnValue:
-        """
-        Look at the runs once.
+    def look(self) -> list[dict[str, Any]]:
+        """Look at every run: each is asked for, every time, since an end can be undone."""
+        return [compact(self.hook.find_run(run_id)) for run_id in run_ids_of(self.run_id)]
 
-        :param context: Airflow's task context.
-        :return: Whether the wait is over, with what it hands on.
-        """
-        runs = self._look()
-        if runs is None:
-            return False
-        return self._conclude(runs)
-
-    def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """
-        End a deferred wait as a poke would have ended.
-
-        :param context: Airflow's task context.
-        :param event: What the trigger reports.
-        :return: The runs that were waited for, in a compact form.
-        """
-        event = event or {}
-        if event.get("status") == "error":
-            raise error_from_dict(event.get("error") or {})
-        runs = event.get("runs") or []
-        if event.get("status") == "timeout":
-            raise self.timed_out(self._states(runs) or "nothing, Tallyfy could not be asked")
-        if not runs:
-            raise TallyfyError(f"The trigger reported nothing that can be read: {dict(event)!r}.")
-        if not self._conclude(runs):
-            raise TallyfyError(f"The trigger ended a wait that is not over: {self._states(runs)}.")
-        self.log.info("Success criteria met. Exiting.")
-        return [dict(run) for run in runs]
-
-    def _defer_unless_over(self, context: Context) -> Any:
-        deadline = time.time() + self.time_limit
-        conclusion = self.poke_once(context)
-        if conclusion:
-            return conclusion.xcom_value if isinstance(conclusion, PokeReturnValue) else None
-        from tallyfy_provider.triggers.runs import RunStatusTrigger
-
-        self.log.info("Deferring: the triggerer goes on asking every %g s.", self.poke_interval)
-        return self.defer(
-            trigger=RunStatusTrigger(
-                tallyfy_conn_id=self.tallyfy_conn_id,
-                run_ids=self._run_ids(),
-                allowed_statuses=list(self.rule.allowed),
-                failed_statuses=list(self.rule.failed),
-                skipped_statuses=list(self.rule.skipped),
-                wait_for=self.rule.wait_for,
-                poke_interval=self.poke_interval,
-                deadline=deadline,
-                fault_tolerance=self.fault_tolerance,
-                silent_fail=self.silent_fail,
-                not_before=time.time() + max(0.0, self._silent_until - time.monotonic()),
-            ),
-            method_name="execute_complete",
-            timeout=self.backstop,
-        )
-
-    @cached_property
-    def _tolerance(self) -> FaultTolerance:
-        return FaultTolerance(self.fault_tolerance)
-
-    def _look(self) -> list[dict[str, Any]] | None:
-        """Look at every run; None when a fault is to be borne, or Tallyfy asked not to be asked yet."""
-        ids = self._run_ids()
-        while time.monotonic() >= self._silent_until:
-            try:
-                runs = [compact(self.hook.find_run(run_id)) for run_id in ids]
-            except TallyfyError as fault:
-                lasted = self._tolerance.bear(fault)
-                self.log.warning("Tallyfy cannot be asked (for %.0f s now): %s", lasted, fault)
-                pause = max(self.poke_interval, fault.retry_after or 0.0)
-                if self.deferrable or not self.reschedule or lasted + pause >= self.timeout:
-                    self._silent_until = time.monotonic() + (fault.retry_after or 0.0)
-                    return None
-                # A rescheduled task forgets everything, so it bears with the fault here and now.
-                time.sleep(min(pause, max(0.0, self.fault_tolerance - lasted)))
-            else:
-                self._tolerance.clear()
-                return runs
-        return None
-
-    def _conclude(self, runs: Sequence[Mapping[str, Any]]) -> PokeReturnValue:
-        """Say what the state of the runs means; the one place for all modes."""
-        outcome = self.rule.judge_all(runs)
-        states = self._states(runs)
+    def conclude(self, seen: Sequence[Mapping[str, Any]]) -> PokeReturnValue:
+        """Say what the state of the runs means."""
+        outcome = self.rule.judge_all(seen)
+        states = self.describe(seen)
         if outcome is Outcome.FAILED:
             raise self.bad_end(TallyfyRunFailedError(f"Waited for {self._goal()}, which cannot be any more: {states}."))
         if outcome is Outcome.SKIPPED:
             raise AirflowSkipException(f"Skipped: waited for {self._goal()}, and found {states}.")
         is_over = outcome is Outcome.SUCCEEDED
         self.log.info("%s for %s: %s.", "Waited" if is_over else "Waiting", self._goal(), states)
-        return PokeReturnValue(is_over, [dict(run) for run in runs])
+        return PokeReturnValue(is_over, [dict(run) for run in seen])
+
+    def describe(self, seen: Sequence[Mapping[str, Any]]) -> str:
+        """Name the runs and their states."""
+        shown = "; ".join(describe(run) for run in seen[:_SHOWN])
+        return shown if len(seen) <= _SHOWN else f"{shown}; and {len(seen) - _SHOWN} more"
+
+    def build_trigger(self, *, deadline: float, not_before: float) -> BaseTrigger:
+        """Build the trigger that goes on waiting."""
+        from tallyfy_provider.triggers.runs import RunStatusTrigger
+
+        return RunStatusTrigger(
+            tallyfy_conn_id=self.tallyfy_conn_id,
+            run_ids=run_ids_of(self.run_id),
+            allowed_statuses=list(self.rule.allowed),
+            failed_statuses=list(self.rule.failed),
+            skipped_statuses=list(self.rule.skipped),
+            wait_for=self.rule.wait_for,
+            poke_interval=self.poke_interval,
+            deadline=deadline,
+            fault_tolerance=self.fault_tolerance,
+            silent_fail=self.silent_fail,
+            not_before=not_before,
+        )
 
     def _goal(self) -> str:
         return f"{self.rule.wait_for} to be {' or '.join(self.rule.allowed)}"
 
-    def _states(self, runs: Sequence[Mapping[str, Any]]) -> str:
-        shown = "; ".join(describe(run) for run in runs[:_SHOWN])
-        return shown if len(runs) <= _SHOWN else f"{shown}; and {len(runs) - _SHOWN} more"
 
-    def _run_ids(self) -> list[str]:
-        return _ids(self.run_id)
+class RunCountSensor(TallyfySensor):
+    """
+    Wait until so many runs match filters: "no open problem is left in this folder" is ``exactly=0``.
+
+    One row is asked for, whatever the number: Tallyfy says how many there are. All modes give the same: the number.
+
+    :param filters: Tallyfy's own filter names to values, templated: see ``docs/listing.md``. A ``page`` makes no sense.
+    :param at_least: Wait for at least so many; templated.
+    :param at_most: Wait for at most so many; templated. Together with ``at_least``: a range.
+    :param exactly: Wait for exactly so many; templated.
+    :param strict_filters: Fail when the row that comes back is not what was asked for, which means that Tallyfy
+        ignored a filter; otherwise a warning says so.
+    :param fault_tolerance: Seconds (or a timedelta) that Tallyfy may be out of reach before the wait fails.
+    :param deferrable: Wait in the triggerer; the default is Airflow's ``[operators] default_deferrable``.
+    :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
+    :raises TallyfyInputError: A filter or a number is wrong.
+    :raises TallyfyError: Of the kind that fits what Tallyfy answered.
+    """
+
+    template_fields: Sequence[str] = ("filters", "at_least", "at_most", "exactly", "tallyfy_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
+    ui_color = "#dbe9f6"
+
+    def __init__(
+        self,
+        *,
+        filters: RunFilters | Mapping[str, Any] | None = None,
+        at_least: int | str | None = None,
+        at_most: int | str | None = None,
+        exactly: int | str | None = None,
+        strict_filters: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        # Names of filters are never templates: a misspelt one is refused while the Dag is parsed.
+        if isinstance(filters, Mapping):
+            check_names(filters)
+        self.filters = filters
+        self.at_least = at_least
+        self.at_most = at_most
+        self.exactly = exactly
+        self.strict_filters = strict_filters
+
+    def look(self) -> int:
+        """Ask how many runs match."""
+        query = encode(self.filters)
+        for note in query.notes:
+            self.log.info(note)
+        return self.hook.get_conn().count_runs(query, strict=self.strict_filters)
+
+    def conclude(self, seen: int) -> PokeReturnValue:
+        """Say what the number means."""
+        rule = self._rule()
+        is_over = rule.holds_for(seen)
+        self.log.info("%s for %s: %s.", "Waited" if is_over else "Waiting", rule, self.describe(seen))
+        return PokeReturnValue(is_over, seen)
+
+    def describe(self, seen: int) -> str:
+        """Say how many there are."""
+        return f"{seen} runs match"
+
+    def build_trigger(self, *, deadline: float, not_before: float) -> BaseTrigger:
+        """Build the trigger that goes on counting."""
+        from tallyfy_provider.triggers.counts import RunCountTrigger
+
+        rule = self._rule()
+        return RunCountTrigger(
+            tallyfy_conn_id=self.tallyfy_conn_id,
+            filters=encode(self.filters).as_filters,
+            at_least=rule.at_least,
+            at_most=rule.at_most,
+            strict_filters=self.strict_filters,
+            poke_interval=self.poke_interval,
+            deadline=deadline,
+            fault_tolerance=self.fault_tolerance,
+            silent_fail=self.silent_fail,
+            not_before=not_before,
+        )
+
+    def _rule(self) -> CountRule:
+        return CountRule.build(at_least=self.at_least, at_most=self.at_most, exactly=self.exactly)
 
 
-#: Runs named in a message.
-_SHOWN = 5
+def run_ids_of(run_id: Any) -> list[str]:
+    """
+    Take ids out of what a user, a template or an XCom gave.
 
-
-def _ids(run_id: Any) -> list[str]:
+    :param run_id: An id or a list of ids.
+    :return: The ids as text, each once.
+    :raises TallyfyInputError: There is none, or something is no id.
+    """
     if isinstance(run_id, (Mapping, bytes, bool, float)):
         raise TallyfyInputError(f"run_id takes an id or a list of ids, not {run_id!r:.100}.")
     given = [run_id] if isinstance(run_id, (str, int)) or not isinstance(run_id, Iterable) else list(run_id)
@@ -236,10 +236,3 @@ def _id(value: Any) -> str:
     if text in {"", "None", ".", ".."}:
         raise TallyfyInputError(f"run_id is {value!r}: no id was handed over.")
     return text
-
-
-def _seconds(duration: float | timedelta) -> float:
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
-        raise TallyfyInputError(f"fault_tolerance takes seconds or a timedelta, not {duration!r}.")
-    return float(seconds)

@@ -27,8 +27,8 @@ class RunStatusTrigger(BaseTrigger):
     """
     Ask for runs until they are what a rule waits for, sharing one poller with all waits on the same connection.
 
-    Reports one event: ``{"status": "ended", "runs": […]}``, ``{"status": "timeout", "runs": […]}`` with what was last
-    seen, or ``{"status": "error", "error": {…}, "runs": […]}``. It holds no secret: a connection id, never a token.
+    Reports one event: ``{"status": "ended", "seen": […]}``, ``{"status": "timeout", "seen": […]}`` with what was last
+    seen, or ``{"status": "error", "error": {…}, "seen": […]}``. It holds no secret: a connection id, never a token.
 
     :param tallyfy_conn_id: The Airflow connection.
     :param run_ids: Ids of the runs.
@@ -123,7 +123,7 @@ class RunStatusTrigger(BaseTrigger):
                 if event:
                     return event
                 if is_last_look:
-                    return {"status": "timeout", "runs": list(wait.runs.values())}
+                    return {"status": "timeout", "seen": list(wait.runs.values())}
 
     def _event(self, wait: Wait, rule: StatusRule, tolerance: FaultTolerance) -> dict[str, Any] | None:
         """Say what the news mean: an event to report, or None to go on."""
@@ -133,7 +133,7 @@ class RunStatusTrigger(BaseTrigger):
         if runs is None:
             return None
         if rule.judge_all(runs) is not Outcome.WAITING:
-            return {"status": "ended", "runs": runs}
+            return {"status": "ended", "seen": runs}
         seen_at = time.strftime("%H:%M:%S", time.gmtime(wait.seen_at))
         states = "; ".join(describe(run) for run in runs[:_SHOWN])
         self.log.info("Waiting for %s of: %s (seen at %s UTC).", self.wait_for, states, seen_at)
@@ -146,7 +146,7 @@ class RunStatusTrigger(BaseTrigger):
         try:
             lasted = tolerance.bear(fault)
         except TallyfyError as lasting:
-            return {"status": "error", "error": lasting.to_dict(), "runs": list(wait.runs.values())}
+            return {"status": "error", "error": lasting.to_dict(), "seen": list(wait.runs.values())}
         if lasted == 0 or time.monotonic() - self._last_warning > _SECONDS_BETWEEN_WARNINGS:
             self._last_warning = time.monotonic()
             self.log.warning("Tallyfy cannot be asked (for %.0f s now): %s", lasted, fault)

@@ -8,32 +8,42 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.providers.common.compat.module_loading import import_string
 from airflow.providers.common.compat.sdk import TaskDeferred
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
+from tallyfy_provider.sensors.base import TallyfySensor
 from tallyfy_provider.sensors.runs import RunStatusSensor
-from tallyfy_provider.triggers.runs import RunStatusTrigger
+
+if TYPE_CHECKING:
+    from airflow.triggers.base import BaseTrigger
 
 MODES = ("poke", "reschedule", "deferrable")
 RunSensor = Callable[..., Any]
 
 
-def run_in_mode(mode: str, between: Callable[[], None] = lambda: None, **arguments: Any) -> Any:
+def run_in_mode(
+    mode: str,
+    between: Callable[[], None] = lambda: None,
+    sensor_class: type[TallyfySensor] = RunStatusSensor,
+    **arguments: Any,
+) -> Any:
     """
-    Run a RunStatusSensor to its end.
+    Run a sensor to its end.
 
     :param mode: ``poke``, ``reschedule`` or ``deferrable``.
     :param between: Called after the first look that did not end the wait, in the modes that come back.
+    :param sensor_class: The sensor.
     :param arguments: The sensor's own arguments.
     :return: What the sensor returns, to be pushed to XCom.
     """
     options = {"task_id": "wait", "poke_interval": 0.05, "timeout": 30, **arguments}
     if mode == "deferrable":
-        return _run_deferred(RunStatusSensor(deferrable=True, **options), between)
-    return _run_in_worker(mode, options, between)
+        return _run_deferred(sensor_class, options, between)
+    return _run_in_worker(sensor_class, mode, options, between)
 
 
 def _context() -> dict[str, Any]:
@@ -50,13 +60,15 @@ def _context() -> dict[str, Any]:
     return {"ti": task_instance}
 
 
-def _run_in_worker(mode: str, options: dict[str, Any], between: Callable[[], None]) -> Any:
+def _run_in_worker(
+    sensor_class: type[TallyfySensor], mode: str, options: dict[str, Any], between: Callable[[], None]
+) -> Any:
     from airflow.exceptions import AirflowRescheduleException
 
     context = _context()
     first = True
     while True:
-        sensor = RunStatusSensor(mode=mode, deferrable=False, **options)
+        sensor = sensor_class(mode=mode, deferrable=False, **options)
         if mode == "poke":
             _call_after_first_look(sensor, between)
         try:
@@ -68,7 +80,7 @@ def _run_in_worker(mode: str, options: dict[str, Any], between: Callable[[], Non
             time.sleep(options["poke_interval"])
 
 
-def _call_after_first_look(sensor: RunStatusSensor, between: Callable[[], None]) -> None:
+def _call_after_first_look(sensor: TallyfySensor, between: Callable[[], None]) -> None:
     look, looked = sensor.poke, []
 
     def poke(context: Any) -> Any:
@@ -80,36 +92,21 @@ def _call_after_first_look(sensor: RunStatusSensor, between: Callable[[], None])
     sensor.poke = poke
 
 
-def _run_deferred(sensor: RunStatusSensor, between: Callable[[], None]) -> Any:
+def _run_deferred(sensor_class: type[TallyfySensor], options: dict[str, Any], between: Callable[[], None]) -> Any:
     try:
-        return sensor.execute(context=_context())
+        return sensor_class(deferrable=True, **options).execute(context=_context())
     except TaskDeferred as deferred:
         between()
         event = fire(deferred.trigger)
         # A task that resumes is a new process: nothing of the first one is left.
-        again = sensor.__class__(
-            task_id="wait",
-            run_id=sensor.run_id,
-            deferrable=True,
-            allowed_statuses=sensor.rule.allowed,
-            failed_statuses=sensor.rule.failed,
-            skipped_statuses=sensor.rule.skipped,
-            wait_for=sensor.rule.wait_for,
-            poke_interval=sensor.poke_interval,
-            timeout=sensor.timeout,
-            soft_fail=sensor.soft_fail,
-            never_fail=sensor.never_fail,
-            silent_fail=sensor.silent_fail,
-            execution_timeout=sensor.execution_timeout,
-        )
+        again = sensor_class(deferrable=True, **options)
         return again.resume_execution(deferred.method_name, {"event": event}, _context())
 
 
-def fire(trigger: RunStatusTrigger) -> dict[str, Any]:
+def fire(trigger: BaseTrigger) -> dict[str, Any]:
     """Run a trigger as another process would, from its serialized form, and give its event as JSON carries it."""
     path, arguments = trigger.serialize()
-    assert path == "tallyfy_provider.triggers.runs.RunStatusTrigger"
-    copy = RunStatusTrigger(**json.loads(json.dumps(arguments)))
+    copy = import_string(path)(**json.loads(json.dumps(arguments)))
 
     async def first_event() -> Any:
         async for event in copy.run():
@@ -127,7 +124,7 @@ def know_the_first_start(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=MODES)
 def run_sensor(request: pytest.FixtureRequest, connect: Any, monkeypatch: pytest.MonkeyPatch) -> RunSensor:
-    """Run a RunStatusSensor in one of the modes; a test that uses it runs once for each."""
+    """Run a sensor, RunStatusSensor as a rule, in one of the modes; a test that uses it runs once for each."""
     connect()
     know_the_first_start(monkeypatch)
 

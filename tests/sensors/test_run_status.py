@@ -347,7 +347,7 @@ def test_the_error_of_a_deferred_wait_keeps_what_tallyfy_said(emulator, connect)
     assert raised.value.request_id
 
 
-@pytest.mark.parametrize("event", [None, {}, {"status": "ended", "runs": []}, {"status": "?"}])
+@pytest.mark.parametrize("event", [None, {}, {"status": "ended", "seen": []}, {"status": "?"}])
 def test_an_event_that_says_nothing_is_an_error(event):
     sensor = RunStatusSensor(task_id="wait", run_id="x", deferrable=True)
     with pytest.raises(AirflowException, match="reported nothing that can be read"):

@@ -80,7 +80,7 @@ def test_a_hundred_waits_cost_a_few_requests_an_interval(emulator, connect):
     asked, events = asyncio.run(scenario())
     assert asked <= 5 * (math.ceil(100 / 100) + 5)
     assert [event["status"] for event in events] == ["ended"] * 100
-    assert [event["runs"][0]["id"] for event in events] == ids
+    assert [event["seen"][0]["id"] for event in events] == ids
 
 
 def test_each_wait_is_asked_at_least_as_often_as_it_wants(emulator, connect):
