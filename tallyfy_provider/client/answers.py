@@ -7,7 +7,7 @@ object; the words may be in ``message``, ``errors``, ``error`` or ``error_descri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -57,7 +57,15 @@ def payload_of(answer: Answer, request: str) -> Any:
     return answer.payload
 
 
-def error_of_answer(answer: Answer, request: str, *, now: datetime, where: str, attempts: int = 1) -> TallyfyError:
+def error_of_answer(
+    answer: Answer,
+    request: str,
+    *,
+    now: datetime,
+    where: str,
+    attempts: int = 1,
+    redact: Callable[[str], str] = str,
+) -> TallyfyError:
     """
     Name what a bad answer means, and what to do about it.
 
@@ -66,10 +74,11 @@ def error_of_answer(answer: Answer, request: str, *, now: datetime, where: str, 
     :param now: The time, for a ``Retry-After`` that is a date.
     :param where: Where the credentials came from, such as ``connection 'tallyfy_default'``.
     :param attempts: How many attempts were made.
+    :param redact: Blanks out secrets in what Tallyfy says.
     :return: The error, to be raised by the caller.
     """
     code = _code(answer.payload)
-    said = _said(answer)
+    said = _said(answer, redact)
     kind, advice = _kind_and_advice(answer, code, where)
     asked = retry_after(answer.headers, now)
     pause = f" It asks to wait {asked:.0f} s." if asked is not None else ""
@@ -78,18 +87,20 @@ def error_of_answer(answer: Answer, request: str, *, now: datetime, where: str, 
         status=answer.status,
         request_id=answer.request_id,
         retry_after=asked,
-        code=code,
-        fields=_fields(answer.payload),
+        code=redact(code) if code else None,
+        fields={name: redact(text) for name, text in _flat(_errors(answer.payload))},
     )
 
 
-def error_of_failure(failure: Failure, request: str, *, attempts: int) -> TallyfyError:
+def error_of_failure(failure: Failure, request: str, *, attempts: int, host: str, where: str) -> TallyfyError:
     """
     Name what it means that no answer came.
 
     :param failure: How the last attempt failed.
     :param request: The request for messages, such as ``GET /me``.
     :param attempts: How many attempts were made.
+    :param host: What was asked, such as ``https://api.tallyfy.com``.
+    :param where: Where the address came from, such as ``connection 'tallyfy_default'``.
     :return: The error, to be raised by the caller.
     """
     tried = _after(attempts)
@@ -98,7 +109,11 @@ def error_of_failure(failure: Failure, request: str, *, attempts: int) -> Tallyf
             f"{request}: {failure.reason}{tried}. The answer cannot be used; nothing is taken from it.",
             request_id=failure.request_id,
         )
-    return TallyfyConnectionError(f"{request}: {failure.reason}{tried}.", request_id=failure.request_id)
+    return TallyfyConnectionError(
+        f"{request}: {failure.reason}{tried}. Asked was {host}: check the host of {where}, and the network "
+        "and any proxy on the way.",
+        request_id=failure.request_id,
+    )
 
 
 def indeterminate(error: TallyfyError, request: str) -> TallyfyIndeterminateError:
@@ -162,11 +177,12 @@ def _not_found_advice(code: str | None, where: str) -> str:
     )
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: Answer, redact: Callable[[str], str]) -> str:
     if answer.payload is None:
         return f" with {_describe_body(answer)}" if answer.body.strip() else ""
     words = _words(answer.payload)
-    return f": {quotable(words).rstrip('.')}" if words else ""
+    # Redacted before it is cut: a secret that is cut in the middle would not be known again.
+    return f": {quotable(redact(words)).rstrip('.')}" if words else ""
 
 
 def _words(payload: Any) -> str:
@@ -199,9 +215,8 @@ def _flat(errors: Any, prefix: str = "") -> list[tuple[str, str]]:
     return [(prefix or "error", str(errors))] if errors else []
 
 
-def _fields(payload: Any) -> dict[str, Any]:
-    errors = payload.get("errors") if isinstance(payload, Mapping) else None
-    return dict(_flat(errors))
+def _errors(payload: Any) -> Any:
+    return payload.get("errors") if isinstance(payload, Mapping) else None
 
 
 def _code(payload: Any) -> str | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
+from datetime import date
 from itertools import islice
 from typing import Any
 
@@ -136,6 +138,22 @@ class TallyfyClient:
             log.warning(message)
         return page.total
 
+    def get_page_of_activities(self, number: int, *, created_after: date | None = None) -> Page:
+        """
+        Get one page of the activity feed, newest first (``GET /organizations/{org}/activity-feeds``).
+
+        :param number: Which page, from 1.
+        :param created_after: The first day to be told of, in UTC.
+        :return: The page; its rows are as the API gave them.
+        :raises TallyfyPermissionError: The user may not see the feed.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        params = {"page": str(number), "per_page": str(LARGEST_PAGE)}
+        if created_after is not None:
+            params["created_after"] = created_after.isoformat()
+        payload = self.session.request("GET", self._path("activity-feeds"), params=params)
+        return read_page(payload, number=number, what="activities")
+
     def get_page_of_runs(self, filters: Mapping[str, Any], number: int, *, per_page: int) -> Page:
         """
         Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise.
@@ -159,13 +177,18 @@ class TallyfyClient:
     def _all_runs(self, query: Query, max_runs: int | None) -> Generator[dict[str, Any]]:
         per_page = query.per_page or min(self.page_size, max_runs or self.page_size)
         params = {"sort": STABLE_SORT, **query.params, "per_page": str(per_page)}
-        walk = Walk("runs", per_page)
+        asks_for_all = query.params.get("without_pagination") == "true"
+        walk = Walk("runs", sys.maxsize if asks_for_all else per_page)
         while not walk.over:
             number = walk.number
             payload = self.session.request("GET", self._path("runs"), params={**params, "page": str(number)})
             yield from walk.accept(read_page(payload, number=number, what="runs"))
         for warning in walk.finish():
             log.warning(warning)
+
+    def close(self) -> None:
+        """Close every open connection for good; a closed client asks nothing any more."""
+        self.session.close()
 
     def _path(self, *segments: object) -> tuple[object, ...]:
         return ("organizations", self.organization_id, *segments)

@@ -67,11 +67,8 @@ def _last_page(pagination: Mapping[str, Any], total: int | None) -> int | None:
     """Take the larger of what is said and what can be counted: ``total_pages`` may not know the size of a page."""
     said = _count(pagination.get("total_pages"))
     per_page = _count(pagination.get("per_page"))
-    if said is None:
-        return None
-    if total is None or not per_page:
-        return said
-    return max(said, math.ceil(total / per_page))
+    counted = math.ceil(total / per_page) if total is not None and per_page else None
+    return max((number for number in (said, counted) if number is not None), default=None)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -54,10 +54,12 @@ class Look:
 
     :param run: The run in its compact form; None where it could not be seen.
     :param fault: Why it could not be seen.
+    :param is_from_a_list: Whether a list showed it so: good for going on with a wait, not for ending one.
     """
 
     run: dict[str, Any] | None = None
     fault: TallyfyError | None = None
+    is_from_a_list: bool = False
 
 
 GoesOn = Callable[[Mapping[str, Any]], bool]
@@ -77,6 +79,9 @@ class Looker:
         self._no_lists_before_round = 0
         self._pages: dict[str, int] = {}
         self._asked_in_round: dict[str, int] = {}
+        self._list_failures = 0
+        self._failed: set[str] = set()
+        self._missing: dict[str, tuple[int, Look]] = {}
 
     def look(self, client: TallyfyClient, wanted: Mapping[str, GoesOn]) -> None:
         """
@@ -92,14 +97,28 @@ class Looker:
         if self._lists_may_pay(len(unseen)):
             self._look_at_lists(client, unseen)
         missing: dict[str, TallyfyNotFoundError] = {}
-        failures = 0
-        for run_id in unseen:
-            fault = self._ask_for(client, run_id, missing)
-            failures = failures + 1 if fault else 0
-            if fault and failures >= MOST_FAILURES_IN_A_ROW:
-                raise fault
+        fault = self._ask_for_each(client, unseen, missing)
         self._look_among_archived(client, missing)
         self._forget_all_but(wanted)
+        if fault:
+            raise fault
+
+    def _ask_for_each(
+        self, client: TallyfyClient, unseen: Mapping[str, GoesOn], missing: dict[str, TallyfyNotFoundError]
+    ) -> TallyfyError | None:
+        """Ask for runs one by one, those that failed last time at the end; give the fault that many have in common."""
+        failures = 0
+        for run_id in sorted(unseen, key=lambda one: (one in self._failed, self._asked_in_round.get(one, 0))):
+            fault = self._ask_for(client, run_id, missing)
+            if fault is None:
+                failures = 0
+                self._failed.discard(run_id)
+                continue
+            failures += 1
+            self._failed.add(run_id)
+            if failures >= MOST_FAILURES_IN_A_ROW:
+                return fault
+        return None
 
     def _lists_may_pay(self, count: int) -> bool:
         if count <= FEW or self._round < self._no_lists_before_round:
@@ -123,9 +142,14 @@ class Looker:
             except (TallyfyAuthError, TallyfyRateLimitError, TallyfyConnectionError):
                 raise
             except TallyfyError as error:
+                self._pages.pop(status, None)
+                self._list_failures += 1
+                if error.transient and self._list_failures < MOST_FAILURES_IN_A_ROW:
+                    raise  # Asking for each run instead would be hardest on Tallyfy just when it is failing.
                 log.warning("Tallyfy's list of %s runs cannot be had; runs are asked for one by one: %s", status, error)
                 self._no_lists_before_round = self._round + ROUNDS_WITHOUT_LISTS
                 return
+        self._list_failures = 0
         for run_id in heapq.nsmallest(VERIFIED_EACH_ROUND, going_on, key=lambda one: self._asked_in_round.get(one, 0)):
             unseen[run_id] = _never
 
@@ -153,7 +177,7 @@ class Looker:
             goes_on = unseen.get(str(row["id"]))
             if goes_on is None or _has_ended(row) or not goes_on(row):
                 continue
-            seen[str(row["id"])] = Look(run=compact(row))
+            seen[str(row["id"])] = Look(run=compact(row), is_from_a_list=True)
             del unseen[str(row["id"])]
         if seen:
             self._report(seen)
@@ -179,17 +203,28 @@ class Looker:
 
     def _look_among_archived(self, client: TallyfyClient, missing: dict[str, TallyfyNotFoundError]) -> None:
         """Search the archived runs once for all that are missing: a 404 alone does not tell that a run is gone."""
-        if not missing:
-            return
-        found, searched = find_archived(client, missing)
-        looks = {run_id: Look(run=compact(run)) for run_id, run in found.items()}
-        for run_id, error in missing.items():
-            looks.setdefault(run_id, Look(fault=never_was(client, run_id, error, searched)))
-        self._report(looks)
+        known = {run_id: look for run_id in missing if (look := self._searched_lately(run_id))}
+        unknown = {run_id: error for run_id, error in missing.items() if run_id not in known}
+        if unknown:
+            found, searched = find_archived(client, unknown)
+            for run_id, error in unknown.items():
+                run = found.get(run_id)
+                look = Look(run=compact(run)) if run else Look(fault=never_was(client, run_id, error, searched))
+                self._missing[run_id] = (self._round, look)
+                known[run_id] = look
+        if known:
+            self._report(known)
+
+    def _searched_lately(self, run_id: str) -> Look | None:
+        """Give what a search found that a wait is patient with: an archived run may be one to wait for."""
+        searched_in, look = self._missing.get(run_id, (-ROUNDS_WITHOUT_LISTS, None))
+        return look if self._round - searched_in < ROUNDS_WITHOUT_LISTS else None
 
     def _forget_all_but(self, wanted: Mapping[str, GoesOn]) -> None:
         if len(self._asked_in_round) > 2 * len(wanted) + 1000:
             self._asked_in_round = {run_id: at for run_id, at in self._asked_in_round.items() if run_id in wanted}
+            self._missing = {run_id: known for run_id, known in self._missing.items() if run_id in wanted}
+            self._failed &= set(wanted)
 
 
 def _has_ended(run: Mapping[str, Any]) -> bool:

@@ -62,7 +62,7 @@ def build_client(
     settings: ClientSettings,
     *,
     on_secret: Callable[[str], None] | None = None,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], object] | None = None,
     jitter: Callable[[float, float], float] = random.uniform,
     clock: Callable[[], float] = time.monotonic,
 ) -> TallyfyClient:
@@ -71,7 +71,7 @@ def build_client(
 
     :param settings: What it needs to know.
     :param on_secret: Told of each secret, those that Tallyfy gives later included, so that it can be masked in logs.
-    :param sleep: Waits so many seconds.
+    :param sleep: Waits so many seconds; by default a wait that ends when the client is closed.
     :param jitter: Draws a number between two bounds.
     :param clock: A clock that only goes forward, in seconds.
     :return: The client.

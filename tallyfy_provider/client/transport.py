@@ -10,9 +10,11 @@ import json
 import logging
 import platform
 import random
+import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
@@ -25,7 +27,7 @@ from requests.adapters import HTTPAdapter
 
 from tallyfy_provider import __version__
 from tallyfy_provider.client.answers import error_of_answer, error_of_failure, indeterminate, is_success
-from tallyfy_provider.client.errors import TallyfyError
+from tallyfy_provider.client.errors import TallyfyConnectionError, TallyfyError
 from tallyfy_provider.client.exchange import Answer, Failure, Outcome
 from tallyfy_provider.client.redaction import Secrets
 from tallyfy_provider.client.retry import IDEMPOTENT_METHODS, PASSING_STATUSES, RetryPolicy
@@ -42,6 +44,9 @@ _NEVER_CONNECTED = (
     urllib3.exceptions.ConnectTimeoutError,
     urllib3.exceptions.ProxyError,
 )
+
+#: A server of plain http, or of another protocol, behind an https address.
+_HANDSHAKE_FAILED = re.compile("WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|UNEXPECTED_MESSAGE|HTTP_REQUEST")
 
 USER_AGENT = (
     f"airflow-provider-tallyfy/{__version__} requests/{requests.__version__} python/{platform.python_version()}"
@@ -67,8 +72,8 @@ class Request:
     method: str
     url: str
     params: Mapping[str, str] | None = None
-    json: Any = None
-    form: Mapping[str, str] | None = None
+    json: Any = field(default=None, repr=False)
+    form: Mapping[str, str] | None = field(default=None, repr=False)
     replayable: bool | None = None
 
     @property
@@ -96,7 +101,7 @@ class Transport:
     :param connections: Connections kept open at once.
     :param secrets: What must not be said aloud.
     :param where: Where the credentials came from, for messages.
-    :param sleep: Waits so many seconds (a test's own clock).
+    :param sleep: Waits so many seconds (a test's own clock); by default a wait that ends when the transport is closed.
     :param jitter: Draws a number between two bounds.
     """
 
@@ -108,7 +113,7 @@ class Transport:
         connections: int = 4,
         secrets: Secrets | None = None,
         where: str = "the client",
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.timeout = timeout
@@ -116,7 +121,8 @@ class Transport:
         self.connections = connections
         self.secrets = secrets or Secrets()
         self.where = where
-        self._sleep = sleep
+        self._closed = threading.Event()
+        self._sleep = sleep or self._closed.wait
         self._jitter = jitter
 
     @cached_property
@@ -130,7 +136,8 @@ class Transport:
         return session
 
     def close(self) -> None:
-        """Close every open connection; the next request opens new ones."""
+        """Close every open connection for good: no further request is sent, and no wait between two goes on."""
+        self._closed.set()
         if session := self.__dict__.pop("_session", None):
             session.close()
 
@@ -147,6 +154,8 @@ class Transport:
         in_doubt = False
         attempt = 1
         while True:
+            if self._closed.is_set():
+                raise TallyfyConnectionError(f"{request.title}: not sent, since the client is closed.")
             outcome = self._attempt(request, token)
             if isinstance(outcome, Answer) and is_success(outcome):
                 return outcome
@@ -174,13 +183,15 @@ class Transport:
 
     def _error(self, request: Request, outcome: Outcome, attempts: int, in_doubt: bool) -> TallyfyError:
         if isinstance(outcome, Answer):
-            error = error_of_answer(outcome, request.title, now=_now(), where=self.where, attempts=attempts)
+            error = error_of_answer(
+                outcome, request.title, now=_now(), where=self.where, attempts=attempts, redact=self.secrets.redact
+            )
         else:
-            error = error_of_failure(outcome, request.title, attempts=attempts)
+            host = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
+            error = error_of_failure(outcome, request.title, attempts=attempts, host=host, where=self.where)
         if in_doubt and request.method not in {"GET", "HEAD"} and request.replayable is None:
             error = indeterminate(error, request.title)
         error.message = self.secrets.redact(error.message)
-        error.fields = {name: self.secrets.redact(str(text)) for name, text in error.fields.items()}
         error.args = (error.message,)
         return error
 
@@ -272,6 +283,10 @@ def _failure(error: Exception, timeout: float) -> Failure:
             "the server's certificate is not trusted; set REQUESTS_CA_BUNDLE to the certificates of your network",
             sent=False,
             permanent=True,
+        )
+    if isinstance(error, requests.exceptions.SSLError) and _HANDSHAKE_FAILED.search(text):
+        return Failure(
+            "the server does not speak https here; a local emulator is asked with http://", sent=False, permanent=True
         )
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return Failure(f"no connection within {min(_CONNECT_TIMEOUT, timeout):g} s", sent=False)

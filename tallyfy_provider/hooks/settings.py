@@ -96,6 +96,7 @@ def _address(connection: Connection) -> str:
         return ""
     scheme, separator, rest = host.rpartition("://")
     name, slash, path = rest.partition("/")
+    name = f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name  # Airflow unwraps IPv6 in URIs
     port = f":{connection.port}" if connection.port and not _has_port(name) else ""
     return f"{scheme}{separator}{name}{port}{slash}{path}" + (f"/{schema}" if schema else "")
 
@@ -121,6 +122,8 @@ def _secret(connection: Connection, where: str) -> str:
             f"The {where} has no access token: put one into its password (from Settings > Integrations > REST API in "
             "Tallyfy), or the client secret together with the extra 'client_id'."
         )
+    if secret.lower().startswith("bearer "):
+        raise TallyfyConfigurationError(f"The password of {where} begins with 'Bearer': leave that word out.")
     if not (secret.isascii() and secret.isprintable() and " " not in secret):
         raise TallyfyConfigurationError(
             f"The password of {where} holds blanks, line breaks or characters that no token has: copy it anew."

@@ -24,6 +24,12 @@ class _MappableKeys:
 
     operator: Any
 
+    key: str
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The class is made of Airflow's own at run time, so it cannot be found by its name.
+        return _mappable, (self.operator, self.key)
+
     def __getitem__(self, key: str) -> Any:
         return type(self)(operator=self.operator, key=key)  # type: ignore[call-arg]
 
@@ -38,7 +44,19 @@ def mappable_output(operator: BaseOperator) -> XComArg:
     :param operator: An operator whose XComs are lists, all as long as its return value.
     :return: What ``operator.output`` is to be.
     """
+    return _mappable(operator, RETURN_VALUE)
+
+
+def _mappable(operator: BaseOperator, key: str) -> XComArg:
     plain = type(XComArg(operator=operator))  # where that class lives differs between Airflow 2 and 3
-    mappable = type("MappableXComArg", (_MappableKeys, plain), {"__slots__": ()})
-    arg: XComArg = mappable(operator=operator)
+    arg: XComArg = _class_on(plain)(operator=operator, key=key)
     return arg
+
+
+_classes: dict[type, type[Any]] = {}
+
+
+def _class_on(plain: type) -> type[Any]:
+    if plain not in _classes:
+        _classes[plain] = type("MappableXComArg", (_MappableKeys, plain), {"__slots__": ()})
+    return _classes[plain]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -19,7 +20,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, error_from_dict
+from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyRateLimitError, error_from_dict
 from tallyfy_provider.client.faults import DEFAULT_TOLERANCE, FaultTolerance
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 _TRIGGER_FAILED = "__fail__"
 #: Seconds after the deadline until Airflow's own clock ends a wait whose triggerer does not.
 _GRACE = timedelta(minutes=5)
+#: Seconds between two looks of a task that bears with a fault, at least.
+_SHORTEST_PAUSE = 0.05
 #: What a trigger has seen before its first look.
 _NOTHING: tuple[Any, ...] = (None, [])
 
@@ -121,14 +124,17 @@ class TallyfySensor(BaseSensorOperator):
         :return: What the wait hands on.
         """
         if not self.deferrable:
-            return super().execute(context)
+            return self._execute_in_worker(context)
         if self.exponential_backoff:
             self.log.warning("exponential_backoff has no effect while deferred: poke_interval stays as it is.")
         deadline = time.time() + self.time_limit
         conclusion = self._poke_once(context)
         if conclusion:
             return _handed_on(conclusion)
-        self.log.info("Deferring: the triggerer goes on asking every %g s.", self.poke_interval)
+        self.log.info(
+            "Deferring: the triggerer goes on asking every %g s. (If nothing follows, is a triggerer running?)",
+            self.poke_interval,
+        )
         not_before = time.time() + max(0.0, self._silent_until - time.monotonic())
         return self.defer(
             trigger=self.build_trigger(deadline=deadline, not_before=not_before),
@@ -136,6 +142,16 @@ class TallyfySensor(BaseSensorOperator):
             # For the case that no triggerer is running at the deadline.
             timeout=timedelta(seconds=self.time_limit) + _GRACE,
         )
+
+    def _execute_in_worker(self, context: Context) -> Any:
+        try:
+            return super().execute(context)
+        except AirflowRescheduleException as again:
+            # Not before Tallyfy wants to be asked again; the timeout is looked at when the task comes back.
+            silence = min(max(0.0, self._silent_until - time.monotonic()), self.timeout)
+            earliest = datetime.now(UTC) + timedelta(seconds=silence)
+            again.reschedule_date = max(again.reschedule_date, earliest)
+            raise
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """
@@ -162,11 +178,12 @@ class TallyfySensor(BaseSensorOperator):
         lasted = self._tolerance.bear(fault)
         self.log.warning("Tallyfy cannot be asked (for %.0f s now): %s", lasted, fault)
         pause = max(self.poke_interval, fault.retry_after or 0.0)
-        if self.deferrable or not self.reschedule or lasted + pause >= self.timeout:
+        if isinstance(fault, TallyfyRateLimitError) or self.deferrable or not self.reschedule:
             self._silent_until = time.monotonic() + (fault.retry_after or 0.0)
             return None
-        # A rescheduled task forgets everything, so it bears with the fault here and now.
-        return min(pause, max(0.0, self.fault_tolerance - lasted))
+        # A rescheduled task forgets everything, so it bears with the fault here and now; not longer than either limit.
+        left = min(self.fault_tolerance, self.timeout) - lasted
+        return max(_SHORTEST_PAUSE, min(pause, left)) if left > 0 else None
 
     @cached_property
     def _tolerance(self) -> FaultTolerance:

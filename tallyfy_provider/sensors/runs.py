@@ -210,14 +210,14 @@ def run_ids_of(run_id: Any) -> list[str]:
     """
     Take ids out of what a user, a template or an XCom gave.
 
-    :param run_id: An id or a list of ids.
+    :param run_id: An id, ids with commas between them, a run with its ``id``, or a list of these.
     :return: The ids as text, each once.
     :raises TallyfyInputError: There is none, or something is no id.
     """
-    if isinstance(run_id, (Mapping, bytes, bool, float)):
+    if isinstance(run_id, (bytes, bool, float)):
         raise TallyfyInputError(f"run_id takes an id or a list of ids, not {run_id!r:.100}.")
-    given = [run_id] if isinstance(run_id, (str, int)) or not isinstance(run_id, Iterable) else list(run_id)
-    ids = list(dict.fromkeys(_id(one) for one in given))
+    is_one = isinstance(run_id, (str, int, Mapping)) or not isinstance(run_id, Iterable)
+    ids = list(dict.fromkeys(id for one in ([run_id] if is_one else run_id) for id in _ids(one)))
     if not ids:
         raise TallyfyInputError(
             "run_id is an empty list: there is nothing to wait for. Let the task before skip when it finds nothing "
@@ -226,7 +226,11 @@ def run_ids_of(run_id: Any) -> list[str]:
     return ids
 
 
-def _id(value: Any) -> str:
+def _ids(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        if value.get("id") in (None, ""):
+            raise TallyfyInputError(f"run_id holds an object without an 'id': {value!r:.100}.")
+        value = value["id"]
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if text.startswith("["):
         raise TallyfyInputError(
@@ -234,5 +238,8 @@ def _id(value: Any) -> str:
             "(run_id=list_runs.output['run_ids']), or set render_template_as_native_obj=True on the Dag."
         )
     if text in {"", "None", ".", ".."}:
-        raise TallyfyInputError(f"run_id is {value!r}: no id was handed over.")
-    return text
+        raise TallyfyInputError(
+            f"run_id is {value!r:.100}: no id was handed over. Has the task that gives it finished before? A template "
+            "alone sets no order: write list_runs >> wait."
+        )
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -107,7 +107,8 @@ class RunCountTrigger(BaseTrigger):
                     lasted = tolerance.bear(fault)
                 except TallyfyError as lasting:
                     return {"status": "error", "error": lasting.to_dict(), "seen": seen}
-                self.log.warning("Tallyfy cannot be asked (for %.0f s now): %s", lasted, fault)
+                if lasted == 0:
+                    self.log.warning("Tallyfy cannot be asked; the wait goes on: %s", fault)
                 pause = max(pause, fault.retry_after or 0.0)
             else:
                 tolerance.clear()

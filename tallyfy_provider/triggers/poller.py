@@ -37,13 +37,24 @@ class Wait:
     :param interval: Seconds after which it wants to be asked for again.
     :param rule: What it waits for.
     :param due: When it is to be asked for first, by the event loop's clock.
+    :param first_look_is_early: Whether that is sooner than the interval would have it.
     """
 
-    def __init__(self, run_ids: Iterable[str], interval: float, rule: StatusRule, due: float) -> None:
+    def __init__(
+        self,
+        run_ids: Iterable[str],
+        interval: float,
+        rule: StatusRule,
+        due: float,
+        *,
+        first_look_is_early: bool = False,
+    ) -> None:
         self.run_ids = tuple(run_ids)
         self.interval = interval
         self.rule = rule
         self.due = due
+        #: Whether it is to be served by itself, off the beat that it shares with others.
+        self.is_alone = first_look_is_early
         #: What was last seen of each run, in its compact form.
         self.runs: dict[str, dict[str, Any]] = {}
         #: When that was, in seconds since the epoch.
@@ -54,6 +65,7 @@ class Wait:
         self.recovered = True
         self._rounds = 0
         self._news = asyncio.Event()
+        self._looked = asyncio.Event()
         self._unseen: set[str] = set(self.run_ids)
 
     def see(self, run_id: str, look: Look) -> None:
@@ -79,8 +91,16 @@ class Wait:
         self._news.set()
 
     def end_round(self) -> None:
-        """Wake a trigger that asked for a look at once, whether it brought news or not."""
-        self._news.set()
+        """Tell a trigger that asked for a look at once that it was made, whether it brought news or not."""
+        self._looked.set()
+
+    async def look(self, timeout: float) -> None:
+        """
+        Wait for the look that was asked for (:meth:`RunPoller.hurry`).
+
+        :param timeout: Seconds after which to go on without.
+        """
+        await _wait_for(self._looked, timeout)
 
     async def news(self, timeout: float) -> None:
         """
@@ -88,10 +108,7 @@ class Wait:
 
         :param timeout: Seconds after which to go on without.
         """
-        try:
-            await asyncio.wait_for(self._news.wait(), timeout)
-        except TimeoutError:
-            return
+        await _wait_for(self._news, timeout)
         self._news.clear()
 
     def take_fault(self) -> TallyfyError | None:
@@ -128,6 +145,7 @@ class RunPoller:
         self._loop = asyncio.get_running_loop()
         self._waits: set[Wait] = set()
         self._waiting_for: dict[str, set[Wait]] = {}
+        self._seen_in_round: set[str] = set()
         self._rescheduled = asyncio.Event()
         self._looker = Looker(lambda looks: _in_loop(self._loop, self._see, looks))
         # Not in the context of the trigger that happens to be first: what the poller logs is not that trigger's.
@@ -150,8 +168,8 @@ class RunPoller:
                 self._waiting_for.pop(run_id, None)
 
     def hurry(self, wait: Wait) -> None:
-        """Look for a wait as soon as the thread is free, and wake it then in any case."""
-        wait.due = 0.0
+        """Look for a wait as soon as the thread is free, and tell it when that is done."""
+        wait.due, wait.is_alone = 0.0, True
         self._rescheduled.set()
 
     @property
@@ -174,6 +192,9 @@ class RunPoller:
 
     def _due_before_the_next_round(self) -> list[Wait]:
         now = self._loop.time()
+        due = [wait for wait in self._waits if wait.due <= now]
+        if all(wait.is_alone for wait in due):
+            return due  # One deadline must not start a round for everybody.
         shortest = min(wait.interval for wait in self._waits)
         return [wait for wait in self._waits if wait.due <= now + shortest]
 
@@ -181,13 +202,16 @@ class RunPoller:
         started = self._loop.time()
         hurried = [wait for wait in waits if wait.due == 0.0]
         for wait in waits:
-            wait.due = started + wait.interval
-        wanted = {run_id: self._goes_on_for_all(run_id) for wait in waits for run_id in wait.run_ids}
+            wait.due, wait.is_alone = started + wait.interval, False
+        run_ids = dict.fromkeys(run_id for wait in waits for run_id in wait.run_ids)
+        wanted = {run_id: self._goes_on_for_all(run_id) for run_id in run_ids}
+        self._seen_in_round.clear()
         try:
             await self._thread.call(self._looker.look, wanted)
         except TallyfyError as fault:
             self._put_off(waits, fault)
-            await self._tell(waits, partial(Wait.hear, fault=fault))
+            unseen = [wait for wait in waits if not self._seen_in_round.issuperset(wait.run_ids)]
+            await self._tell(unseen, partial(Wait.hear, fault=fault))
         except Exception as error:
             # Whatever it is, every wait must hear of it: none may hang on a poller that is no more.
             log.exception("The poller of Tallyfy runs failed.")
@@ -200,10 +224,9 @@ class RunPoller:
         return lambda run: all(rule.judge(run) is Outcome.WAITING for rule in rules)
 
     def _put_off(self, waits: Iterable[Wait], fault: TallyfyError) -> None:
-        """Ask nobody before Tallyfy wants to be asked again."""
+        """Wake nobody before Tallyfy wants to be asked again."""
         if fault.retry_after is None:
             return
-        log.warning("Tallyfy asks for a pause of %.0f s; all waits on the connection keep it.", fault.retry_after)
         earliest = self._loop.time() + fault.retry_after
         for wait in waits:
             wait.due = max(wait.due, earliest)
@@ -216,9 +239,12 @@ class RunPoller:
                 await asyncio.sleep(0)
 
     def _see(self, looks: Mapping[str, Look]) -> None:
+        self._seen_in_round.update(looks)
         for run_id, look in looks.items():
             for wait in self._waiting_for.get(run_id, ()):
-                wait.see(run_id, look)
+                # A list is not believed by a wait that it would end; one that joined during the round is asked later.
+                if not look.is_from_a_list or wait.rule.judge(look.run or {}) is Outcome.WAITING:
+                    wait.see(run_id, look)
 
 
 def _in_loop(loop: asyncio.AbstractEventLoop, function: Callable[[Any], None], argument: object) -> None:
@@ -258,7 +284,8 @@ async def waiting(
         poller = pollers.get(tallyfy_conn_id)
         if poller is None:
             poller = pollers[tallyfy_conn_id] = RunPoller(thread)
-        wait = Wait(run_ids, interval, rule, due=loop.time() + first_after)
+        due = loop.time() + first_after
+        wait = Wait(run_ids, interval, rule, due, first_look_is_early=first_after < interval)
         poller.add(wait)
         try:
             yield wait, poller

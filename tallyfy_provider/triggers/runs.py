@@ -14,8 +14,8 @@ from tallyfy_provider.client.faults import DEFAULT_TOLERANCE, FaultTolerance
 from tallyfy_provider.client.outcomes import Outcome, StatusRule, describe
 from tallyfy_provider.triggers.poller import Wait, waiting
 
-#: Seconds that the last look before a timeout may take, with all that is under way before it.
-_LAST_LOOK = 600.0
+#: Seconds that the last look before a timeout may take, with what is under way before it; less than the sensor's grace.
+_LAST_LOOK = 240.0
 #: Longest silence of a wait in its log, in seconds.
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 1200.0
 _SECONDS_BETWEEN_WARNINGS = 600.0
@@ -70,7 +70,7 @@ class RunStatusTrigger(BaseTrigger):
         self.fault_tolerance = fault_tolerance
         self.silent_fail = silent_fail
         self.not_before = not_before
-        self._last_warning = 0.0
+        self._last_warning = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """
@@ -114,29 +114,25 @@ class RunStatusTrigger(BaseTrigger):
             self.tallyfy_conn_id, self.run_ids, interval=self.poke_interval, first_after=first_after, rule=rule
         ) as (wait, poller):
             self.log.info("Asking every %g s, together with %d other waits.", self.poke_interval, poller.size - 1)
-            while True:
-                is_last_look = self._time_left() <= 0
-                if is_last_look:
-                    poller.hurry(wait)
-                await wait.news(_LAST_LOOK if is_last_look else min(self._time_left(), _heartbeat()))
-                event = self._event(wait, rule, tolerance)
-                if event:
+            while self._time_left() > 0:
+                await wait.news(min(self._time_left(), _heartbeat()))
+                if event := self._event(wait, rule, tolerance):
                     return event
-                if is_last_look:
-                    return {"status": "timeout", "seen": list(wait.runs.values())}
+            poller.hurry(wait)
+            await wait.look(_LAST_LOOK)
+            return self._event(wait, rule, tolerance) or {"status": "timeout", "seen": list(wait.runs.values())}
 
     def _event(self, wait: Wait, rule: StatusRule, tolerance: FaultTolerance) -> dict[str, Any] | None:
         """Say what the news mean: an event to report, or None to go on."""
-        if fault := wait.take_fault():
-            return self._bear(fault, wait, tolerance)
-        runs = wait.seen
-        if runs is None:
-            return None
-        if rule.judge_all(runs) is not Outcome.WAITING:
+        runs, fault = wait.seen, wait.take_fault()
+        if runs is not None and rule.judge_all(runs) is not Outcome.WAITING:
             return {"status": "ended", "seen": runs}
-        seen_at = time.strftime("%H:%M:%S", time.gmtime(wait.seen_at))
-        states = "; ".join(describe(run) for run in runs[:_SHOWN])
-        self.log.info("Waiting for %s of: %s (seen at %s UTC).", self.wait_for, states, seen_at)
+        if fault is not None:
+            return self._bear(fault, wait, tolerance)
+        if runs is not None:
+            seen_at = time.strftime("%H:%M:%S", time.gmtime(wait.seen_at))
+            states = "; ".join(describe(run) for run in runs[:_SHOWN])
+            self.log.info("Waiting for %s of: %s (seen at %s UTC).", self.wait_for, states, seen_at)
         return None
 
     def _bear(self, fault: TallyfyError, wait: Wait, tolerance: FaultTolerance) -> dict[str, Any] | None:
@@ -147,7 +143,7 @@ class RunStatusTrigger(BaseTrigger):
             lasted = tolerance.bear(fault)
         except TallyfyError as lasting:
             return {"status": "error", "error": lasting.to_dict(), "seen": list(wait.runs.values())}
-        if lasted == 0 or time.monotonic() - self._last_warning > _SECONDS_BETWEEN_WARNINGS:
+        if time.monotonic() - self._last_warning > _SECONDS_BETWEEN_WARNINGS:
             self._last_warning = time.monotonic()
             self.log.warning("Tallyfy cannot be asked (for %.0f s now): %s", lasted, fault)
         return None

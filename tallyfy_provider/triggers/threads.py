@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.errors import TallyfyAuthError, TallyfyConfigurationError, TallyfyError
+from tallyfy_provider.client.errors import (
+    TallyfyAuthError,
+    TallyfyConfigurationError,
+    TallyfyConnectionError,
+    TallyfyError,
+    error_from_dict,
+)
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+log = logging.getLogger(__name__)
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+
+#: Seconds after which the connection is looked up again: a wait takes days, and somebody may change it meanwhile.
+_CONNECTION_IS_GOOD_FOR = 600.0
 
 
 class ConnectionThread:
@@ -32,8 +47,13 @@ class ConnectionThread:
 
     def __init__(self, tallyfy_conn_id: str) -> None:
         self.users = 0
-        self._conn_id = tallyfy_conn_id
+        self._hook = TallyfyHook(tallyfy_conn_id)
+        self._loop = asyncio.get_running_loop()
         self._client: TallyfyClient | None = None
+        self._fields: tuple[Any, ...] = ()
+        self._looked_up_at = float("-inf")
+        self._pause_until = float("-inf")
+        self._pause: TallyfyError | None = None
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"tallyfy-{tallyfy_conn_id}")
 
     async def call(
@@ -45,37 +65,84 @@ class ConnectionThread:
         """
         Call a blocking function with the client.
 
-        A token that is refused is looked up in the connection once more: a wait takes days, and somebody may have
-        replaced the token meanwhile.
+        While Tallyfy wants a pause, nothing is asked, whoever calls. A token that is refused is looked up in the
+        connection once more before the refusal is believed.
 
         :param function: What to call; its first argument is the client.
         :return: What it returns.
-        :raises TallyfyError: What it raises, or that there is no usable connection.
+        :raises TallyfyError: What it raises, or that there is no usable connection, or the pause.
         """
-        client = self._client or await self._connect()
+        self._keep_the_pause()
         try:
+            client = await self._connected()
+            try:
+                return await self._in_thread(lambda: function(client, *args, **kwargs))
+            except TallyfyAuthError:
+                client = await self._connected(again=True)
             return await self._in_thread(lambda: function(client, *args, **kwargs))
-        except TallyfyAuthError:
-            client = await self._connect()
-        return await self._in_thread(lambda: function(client, *args, **kwargs))
-
-    async def _connect(self) -> TallyfyClient:
-        hook = TallyfyHook(self._conn_id)
-        try:
-            connection = await get_async_connection(self._conn_id, hook)
-            self._client = await self._in_thread(lambda: hook.client_from(connection))
-        except TallyfyError:
+        except TallyfyError as error:
+            self._note_the_pause(error)
             raise
-        except AirflowException as error:
-            raise TallyfyConfigurationError(f"There is no connection {self._conn_id!r}: {error}") from None
+
+    def _keep_the_pause(self) -> None:
+        left = self._pause_until - self._loop.time()
+        if self._pause is not None and left > 0:
+            raise error_from_dict({**self._pause.to_dict(), "retry_after": left})
+
+    def _note_the_pause(self, error: TallyfyError) -> None:
+        if not error.retry_after:
+            return
+        until = self._loop.time() + error.retry_after
+        if until > self._pause_until:
+            log.warning("Tallyfy asks for a pause of %.0f s; all waits on the connection keep it.", error.retry_after)
+        self._pause_until, self._pause = max(until, self._pause_until), error
+
+    async def _connected(self, *, again: bool = False) -> TallyfyClient:
+        """Give the client for the connection as it is now."""
+        fresh = self._loop.time() - self._looked_up_at < _CONNECTION_IS_GOOD_FOR
+        if self._client is not None and fresh and not again:
+            return self._client
+        try:
+            connection = await get_async_connection(self._hook.tallyfy_conn_id, self._hook)
+        except AirflowNotFoundException as error:
+            name = self._hook.tallyfy_conn_id
+            raise TallyfyConfigurationError(f"There is no connection {name!r}: {error}") from None
+        except Exception as error:
+            if self._client is not None and not again:
+                return self._client
+            # Whatever keeps Airflow from giving the connection may pass, as a fault of Tallyfy's may.
+            name = self._hook.tallyfy_conn_id
+            raise TallyfyConnectionError(f"Airflow cannot give the connection {name!r} now: {error}") from None
+        return await self._client_for(connection)
+
+    async def _client_for(self, connection: Connection) -> TallyfyClient:
+        self._looked_up_at = self._loop.time()
+        fields = _fields_of(connection)
+        if self._client is None or fields != self._fields:
+            previous, self._client = self._client, await self._in_thread(lambda: self._hook.client_from(connection))
+            self._fields = fields
+            if previous is not None:
+                previous.close()
         return self._client
 
     async def _in_thread(self, function: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function)
+        # By way of asgiref, whose threads know the loop they came from: Airflow 3.1 masks secrets by talking to its
+        # supervisor, and from any other thread that would start a second event loop on the same connection.
+        from asgiref.sync import sync_to_async
+
+        call: Callable[[], Any] = sync_to_async(function, thread_sensitive=False, executor=self._executor)
+        result: Result = await call()
+        return result
 
     def close(self) -> None:
-        """Let the thread end when the request that is under way has."""
+        """End: a request that is under way ends by itself, and no other follows."""
+        if self._client is not None:
+            self._client.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _fields_of(connection: Connection) -> tuple[Any, ...]:
+    return tuple(getattr(connection, name) for name in ("host", "port", "schema", "login", "password", "extra"))
 
 
 _threads: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, ConnectionThread]] = WeakKeyDictionary()

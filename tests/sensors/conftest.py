@@ -73,11 +73,11 @@ def _run_in_worker(
             _call_after_first_look(sensor, between)
         try:
             return sensor.execute(context=context)
-        except AirflowRescheduleException:
+        except AirflowRescheduleException as again:
             if first:
                 between()
             first = False
-            time.sleep(options["poke_interval"])
+            time.sleep(max(0.0, (again.reschedule_date - datetime.now(UTC)).total_seconds()))
 
 
 def _call_after_first_look(sensor: TallyfySensor, between: Callable[[], None]) -> None:

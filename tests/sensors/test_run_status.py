@@ -112,6 +112,14 @@ def test_one_failure_ends_the_wait_for_all_at_once(emulator, run_sensor):
         run_sensor(run_id=runs, between=lambda: emulator.archive_run(runs[0]))
 
 
+def test_ids_are_taken_out_of_runs_and_of_text_with_commas(emulator, run_sensor):
+    runs = [emulator.add_run(status="complete") for _ in range(3)]
+    ids = [run["id"] for run in runs]
+    assert [run["id"] for run in run_sensor(run_id=runs)] == ids
+    assert [run["id"] for run in run_sensor(run_id=runs[0])] == ids[:1]
+    assert [run["id"] for run in run_sensor(run_id=",".join(ids))] == ids
+
+
 def test_a_run_named_twice_is_waited_for_once(emulator, run_sensor):
     run = emulator.add_run(status="complete")["id"]
     assert len(run_sensor(run_id=[run, run, f" {run} "])) == 1
@@ -126,7 +134,8 @@ def test_a_run_named_twice_is_waited_for_once(emulator, run_sensor):
         ([], "run_id is an empty list"),
         ([None], "no id was handed over"),
         ("['a', 'b']", "is the text of a list"),
-        ({"id": "a"}, "takes an id or a list of ids"),
+        ({"name": "a"}, "holds an object without an 'id'"),
+        (1.5, "takes an id or a list of ids"),
         (True, "takes an id or a list of ids"),
     ],
 )
