@@ -25,16 +25,24 @@ def _number(label: str, description: str, kind: str, least: float, most: float) 
 CONNECTION_FIELDS: dict[str, Any] = {
     "client_id": _text(
         "Client id",
-        "Number of your application, from Tallyfy's support. With it the password holds the client secret.",
+        "Number of your application, such as 41973, from Tallyfy's support. The field above then holds its secret.",
     ),
     "token_url": _text("Token URL", "Where tokens are given. Empty: the host followed by /oauth/token."),
     "username": _text("User name", "For the password grant: the email address of a Tallyfy user."),
     "user_password": _secret("User password", "For the password grant: that user's password in Tallyfy."),
     "act_as_user": _text("Act as user", "Email of a member whom the application acts as."),
-    "timeout": _number("Timeout", "Seconds without a byte from Tallyfy (60).", "number", 0.001, 3600),
-    "max_attempts": _number("Attempts", "Attempts for one request, the first one included (5).", "integer", 1, 100),
-    "concurrency": _number("Concurrency", "Requests under way at once (4).", "integer", 1, 32),
-    "page_size": _number("Page size", "Rows to a page of a list, at most 100 (100).", "integer", 1, 100),
+    "timeout": _number(
+        "Timeout",
+        "Seconds without a byte from Tallyfy after which an attempt is given up; default 60.",
+        "number",
+        0.001,
+        3600,
+    ),
+    "max_attempts": _number(
+        "Attempts", "Attempts for one request, the first one included; default 5.", "integer", 1, 100
+    ),
+    "concurrency": _number("Concurrency", "Connections kept open to Tallyfy; default 4.", "integer", 1, 32),
+    "page_size": _number("Page size", "Rows to a page of a list, at most 100; default 100.", "integer", 1, 100),
     "allow_http": {
         "label": "Allow plain http",
         "schema": {"type": ["boolean", "null"], "default": False},
@@ -79,7 +87,12 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [{"integration-name": integration, "python-modules": ["tallyfy_provider.hooks.tallyfy"]}],
         "operators": [{"integration-name": integration, "python-modules": ["tallyfy_provider.operators.runs"]}],
         "sensors": [{"integration-name": integration, "python-modules": ["tallyfy_provider.sensors.runs"]}],
-        "triggers": [{"integration-name": integration, "python-modules": ["tallyfy_provider.triggers.runs"]}],
+        "triggers": [
+            {
+                "integration-name": integration,
+                "python-modules": [f"tallyfy_provider.triggers.{name}" for name in ("runs", "counts", "events")],
+            }
+        ],
         "connection-types": [
             {
                 "hook-class-name": "tallyfy_provider.hooks.tallyfy.TallyfyHook",

@@ -144,6 +144,26 @@ def check_names(filters: Mapping[Any, Any]) -> None:
             raise TallyfyInputError(f"filters[{name!r}] is not a Tallyfy filter; {_nearest(name)}")
 
 
+def check_literals(filters: Mapping[Any, Any]) -> None:
+    """
+    Refuse wrong values as far as they can be known before templates are rendered.
+
+    :param filters: Filters by name; names must have been checked.
+    :raises TallyfyInputError: A value that is no template, and holds none, is wrong.
+    """
+    for name, value in filters.items():
+        if _is_literal(value):
+            _READERS[name](name, _plain(value))
+
+
+def _is_literal(value: Any) -> bool:
+    if isinstance(value, str):
+        return "{{" not in value and "{%" not in value
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(_is_literal(element) for element in value)
+    return value is None or isinstance(value, (bool, int, float))
+
+
 def encode(filters: Mapping[str, Any] | None) -> Query:
     """
     Check filters and put them into Tallyfy's form.

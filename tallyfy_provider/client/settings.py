@@ -38,7 +38,7 @@ class ClientSettings:
     :param act_as_user: Email of the user to act as with an application's token.
     :param timeout: Seconds without a byte from Tallyfy after which an attempt is given up.
     :param max_attempts: Attempts for a request, the first one included.
-    :param concurrency: Requests under way at once.
+    :param concurrency: Connections kept open to Tallyfy.
     :param page_size: Rows to a page of a list.
     :param where: Where all this came from, for messages.
     """

@@ -109,8 +109,8 @@ def _organization(connection: Connection, where: str) -> str:
     organization = (connection.login or "").strip()
     if not organization:
         raise TallyfyConfigurationError(
-            f"The {where} names no organization: put the organization's id into its login. Tallyfy shows the id under "
-            "Settings > Integrations > REST API."
+            f"The {where} names no organization: put the organization's id into its login ('Organization id' in the "
+            "form). Tallyfy shows the id under Settings > Integrations > REST API."
         )
     return organization
 
@@ -119,8 +119,8 @@ def _secret(connection: Connection, where: str) -> str:
     secret = (connection.password or "").strip()
     if not secret:
         raise TallyfyConfigurationError(
-            f"The {where} has no access token: put one into its password (from Settings > Integrations > REST API in "
-            "Tallyfy), or the client secret together with the extra 'client_id'."
+            f"The {where} has no access token: put one into its password ('Access token' in the form; from Settings > "
+            "Integrations > REST API in Tallyfy), or the client secret together with the extra 'client_id'."
         )
     if secret.lower().startswith("bearer "):
         raise TallyfyConfigurationError(f"The password of {where} begins with 'Bearer': leave that word out.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, conf
 
 from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyResponseError
-from tallyfy_provider.client.filters import check_names, encode
+from tallyfy_provider.client.filters import check_literals, check_names, encode
 from tallyfy_provider.client.rows import RowCheck, select
 from tallyfy_provider.operators.mapping import mappable_output
 
@@ -65,9 +66,10 @@ class ListRunsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Names of filters are never templates: a misspelt one is refused while the Dag is parsed.
+        # Names of filters are never templates, and values often are not: what is wrong already is refused already.
         if isinstance(filters, Mapping):
             check_names(filters)
+            check_literals(filters)
         if on_empty not in _ON_EMPTY:
             raise TallyfyInputError(f"on_empty is {on_empty!r}; it takes 'pass', 'skip' or 'fail'.")
         self.filters = filters
@@ -103,7 +105,7 @@ class ListRunsOperator(BaseOperator):
             self.log.info(note)
         runs = self._list(query, max_runs)
         self.log.info("Listed %d runs for filters %s.", len(runs), json.dumps(query.shown))
-        result = runs if fields is None else select(runs, fields)
+        result = runs if fields is None else self._selected(runs, fields)
         self._push(context, [str(run["id"]) for run in runs])
         if not runs:
             self._meet_emptiness(query)
@@ -122,6 +124,15 @@ class ListRunsOperator(BaseOperator):
                 raise TallyfyResponseError(f"{message} The task has strict_filters=True.")
             self.log.warning("%s They are handed on; strict_filters=True makes this an error.", message)
         return runs
+
+    def _selected(self, runs: list[dict[str, Any]], fields: list[str]) -> list[dict[str, Any]]:
+        known = list(dict.fromkeys(name for run in runs for name in run))
+        for name in fields if runs else ():
+            if name not in known:
+                nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+                hint = f"did you mean {nearest[0]!r}?" if nearest else f"runs have {', '.join(known)}."
+                self.log.warning("fields: no run has %r, so it is None for all; %s", name, hint)
+        return select(runs, fields)
 
     def _push(self, context: Context, run_ids: list[str]) -> None:
         if self.do_xcom_push:

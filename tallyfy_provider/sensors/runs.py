@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, PokeReturn
 
 from tallyfy_provider.client.counts import CountRule
 from tallyfy_provider.client.errors import TallyfyInputError, TallyfyRunFailedError
-from tallyfy_provider.client.filters import check_names, encode
+from tallyfy_provider.client.filters import check_literals, check_names, encode
 from tallyfy_provider.client.outcomes import Outcome, StatusRule, compact, describe, unknown_statuses
 from tallyfy_provider.sensors.base import TallyfySensor
 
@@ -157,9 +157,10 @@ class RunCountSensor(TallyfySensor):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Names of filters are never templates: a misspelt one is refused while the Dag is parsed.
+        # Names of filters are never templates, and values often are not: what is wrong already is refused already.
         if isinstance(filters, Mapping):
             check_names(filters)
+            check_literals(filters)
         self.filters = filters
         self.at_least = at_least
         self.at_most = at_most

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Hashable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from tallyfy_provider.client.activities import Activity, Cursor, read_feed
 from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError
 from tallyfy_provider.client.events import check_events, event_of
-from tallyfy_provider.triggers.feed import Batch, orientation, read_batches
-from tallyfy_provider.triggers.threads import thread_of
+
+# A Dag file with a watcher imports this module whenever it is parsed. What speaks HTTP is imported where it is needed,
+# which is in the triggerer only.
+if TYPE_CHECKING:
+    from tallyfy_provider.client.activities import Activity, Cursor
+    from tallyfy_provider.triggers.feed import Batch
 
 #: Under which the cursor stands in the asset's state store.
 CURSOR_KEY = "tallyfy_run_events"
@@ -89,6 +92,9 @@ class RunEventTrigger(BaseEventTrigger):
         :param kwargs: The arguments of one of them.
         :return: A :class:`~tallyfy_provider.triggers.feed.Batch` for each reading.
         """
+        from tallyfy_provider.triggers.feed import read_batches
+        from tallyfy_provider.triggers.threads import thread_of
+
         async with thread_of(kwargs["tallyfy_conn_id"]) as thread:
             async for batch in read_batches(thread, kwargs["poke_interval"]):
                 yield batch
@@ -100,6 +106,8 @@ class RunEventTrigger(BaseEventTrigger):
         :param shared_stream: The batches.
         :return: Events.
         """
+        from tallyfy_provider.triggers.feed import orientation
+
         cursor = await self._stored_cursor()
         unsaved: Cursor | None = None
         async for batch in shared_stream:
@@ -130,6 +138,9 @@ class RunEventTrigger(BaseEventTrigger):
 
     async def _with_what_was_missed(self, batch: Batch, cursor: Cursor) -> Batch:
         """Read the feed back to the cursor where the shared reading does not reach so far: after a restart."""
+        from tallyfy_provider.client.activities import read_feed
+        from tallyfy_provider.triggers.feed import Batch
+
         oldest = min((activity.at for activity in batch.activities if activity.at), default=0.0)
         if self._has_caught_up or (oldest and oldest < cursor.since):
             self._has_caught_up = True
@@ -175,6 +186,8 @@ class RunEventTrigger(BaseEventTrigger):
         return [one for one in stores if hasattr(one, "aget")]
 
     async def _stored_cursor(self) -> Cursor | None:
+        from tallyfy_provider.client.activities import Cursor
+
         for store in self._stores():
             if cursor := Cursor.from_dict(await store.aget(CURSOR_KEY)):
                 self.log.info("Watching for %s from where the watcher was.", ", ".join(self.events))

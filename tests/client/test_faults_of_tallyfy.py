@@ -239,6 +239,38 @@ def test_credentials_in_a_netrc_do_not_replace_the_token(emulator, client_of, tm
     assert emulator.requests[0].headers["authorization"] == f"Bearer {emulator.token}"
 
 
+def test_an_address_of_another_protocol_says_so_at_once(emulator, client_of):
+    with pytest.raises(TallyfyConnectionError, match="does not speak https here"):
+        client_of(base_url=emulator.base_url.replace("http://", "https://")).get_run(RUN)
+
+
+def test_a_failed_connection_names_the_address_and_where_it_is_from(client_of):
+    with pytest.raises(
+        TallyfyConnectionError, match=r"Asked was http://127\.0\.0\.1:9: check the host of connection 'x'"
+    ):
+        client_of(base_url="http://127.0.0.1:9").get_run(RUN)
+
+
+def test_a_secret_is_blanked_out_before_a_message_is_cut(emulator, client_of):
+    secret = "eyJ0eXAiOiJKV1Qi" + "s" * 1000
+    emulator.order(Fault(kind="status", status=403, body={"message": f"The token {secret} may not"}))
+    with pytest.raises(TallyfyPermissionError) as raised:
+        client_of(secret=secret).get_run(RUN)
+    assert "eyJ0" not in str(raised.value)
+
+
+def test_a_closed_client_asks_nothing_and_does_not_wait_on(emulator):
+    client = build_client(ClientSettings(emulator.organization_id, emulator.token, base_url=emulator.base_url))
+    emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "60"}))
+    timer = threading.Timer(0.3, client.close)
+    timer.start()
+    started = time.monotonic()
+    with pytest.raises(TallyfyConnectionError, match="the client is closed"):
+        client.get_run(RUN)
+    assert time.monotonic() - started < 10
+    assert len(emulator.requests) == 1
+
+
 def test_nothing_of_the_request_hangs_on_an_error(client_of, emulator):
     emulator.order(Fault(kind="reset"))
     with pytest.raises(TallyfyConnectionError) as raised:

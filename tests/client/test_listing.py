@@ -61,6 +61,11 @@ def test_the_larger_number_of_pages_is_believed():
     assert read_page(page_of(1, total="95", per_page="10", total_pages="10"), number=2, what="runs").last == 10
 
 
+def test_pages_are_counted_where_tallyfy_does_not_number_them():
+    page = read_page(page_of(1, total=250, per_page=100), number=1, what="runs")
+    assert (page.last, page.more) == (3, True)
+
+
 def test_a_row_that_comes_twice_is_given_once():
     walk = Walk("runs", 2)
     first = walk.accept(read_page(page_of(1, 2, total=3, per_page=2, total_pages=2), number=1, what="runs"))
@@ -149,10 +154,11 @@ def test_per_page_alone_is_the_size_of_the_pages_of_a_whole_walk(emulator, conne
     assert len(emulator.requests) == 5
 
 
-def test_without_pagination_gives_all_in_one_request(emulator, connect):
+def test_without_pagination_gives_all_in_one_request(emulator, connect, caplog):
     emulator.add_runs(150)
     assert len(list(connect().list_runs({"without_pagination": True}))) == 150
     assert len(emulator.requests) == 1
+    assert "is full" not in caplog.text
 
 
 def test_listing_is_lazy_and_stops_with_max_runs(emulator, connect):

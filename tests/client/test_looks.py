@@ -125,6 +125,33 @@ def test_lists_that_are_refused_are_done_without(emulator, watch, caplog):
     assert caplog.text.count("runs are asked for one by one") == 1
 
 
+def test_one_fault_of_a_list_does_not_turn_lists_off(emulator, watch):
+    ids = emulator.add_runs(20)
+    watcher = watch(ids)
+    emulator.order(Fault(kind="status", status=500, path="status=", times=1))
+    with pytest.raises(TallyfyServerError):
+        watcher.round()
+    assert watcher.round() <= 6
+
+
+def test_a_list_that_fails_again_and_again_is_done_without(emulator, watch):
+    ids = emulator.add_runs(20)
+    watcher = watch(ids)
+    emulator.order(Fault(kind="status", status=500, path="status="))
+    for _ in range(2):
+        with pytest.raises(TallyfyServerError):
+            watcher.round()
+    assert watcher.round() == 21
+    assert set(watcher.looks) == set(ids)
+
+
+def test_a_missing_run_is_not_searched_for_in_every_round(emulator, watch):
+    watcher = watch(["a" * 32])
+    assert watcher.round() == 2
+    assert [watcher.round() for _ in range(5)] == [1] * 5
+    assert isinstance(watcher.looks["a" * 32].fault, TallyfyNotFoundError)
+
+
 @pytest.mark.parametrize(
     ("fault", "kind"),
     [

@@ -63,6 +63,7 @@ def test_everything_as_json(read):
         (f"tallyfy://https://{ORG}:{TOKEN}@go.tallyfy.com/api", "https://go.tallyfy.com/api"),
         (f"tallyfy://http://{ORG}:{TOKEN}@127.0.0.1:8123", "http://127.0.0.1:8123"),
         (f"tallyfy://{ORG}:{TOKEN}@localhost:8123/http", "http://localhost:8123"),
+        (f"tallyfy://{ORG}:{TOKEN}@[::1]:8123/http", "http://[::1]:8123"),
         (f"tallyfy://{ORG}:{TOKEN}@staging-api.tallyfy.com:8443", "https://staging-api.tallyfy.com:8443"),
     ],
 )
@@ -101,6 +102,7 @@ def test_what_airflow_writes_as_a_uri_is_read_back(read, monkeypatch):
         ({"password": TOKEN}, "names no organization: put the organization's id into its login"),
         ({"login": " ", "password": TOKEN}, "names no organization"),
         ({"login": ORG}, "has no access token: put one into its password"),
+        ({"login": ORG, "password": f"Bearer {TOKEN}"}, "begins with 'Bearer': leave that word out"),
         ({"login": ORG, "password": "two words"}, "holds blanks, line breaks or characters that no token has"),
         ({"login": ORG, "password": "tökén-of-mine"}, "holds blanks, line breaks or characters that no token has"),
         ({"host": "http://tallyfy.example", "login": ORG, "password": TOKEN}, "not sent over plain http"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from types import SimpleNamespace
 
 import pytest
@@ -51,6 +52,12 @@ def test_only_the_named_fields_are_kept(emulator, run_operator):
     assert run_operator(fields=["name"]).run_ids == [run["id"]]
 
 
+def test_a_misspelt_field_is_warned_of(emulator, run_operator, said):
+    emulator.add_run()
+    run_operator(fields=["id", "nmae"])
+    assert "fields: no run has 'nmae', so it is None for all; did you mean 'name'?" in said()
+
+
 def test_filters_are_sent_in_tallyfys_form(emulator, run_operator):
     run_operator(filters={"status": "active", "owners": [1, 2], "starred": True, "with": ["tags"], "tag": ""})
     assert emulator.requests[-1].query == {
@@ -81,9 +88,18 @@ def test_an_unknown_filter_fails_when_the_dag_is_parsed():
         ListRunsOperator(task_id="x", filters={"owner": "{{ params.owner }}"})
 
 
-def test_a_template_that_renders_to_a_wrong_value_fails_before_anything_is_asked(emulator, run_operator):
+def test_a_wrong_value_that_is_no_template_fails_when_the_dag_is_parsed():
+    for filters in ({"status": "finished"}, {"owners": ["jo@example.com"]}, {"per_page": 500}):
+        with pytest.raises(TallyfyInputError, match="filters\\["):
+            ListRunsOperator(task_id="x", filters=filters)
+    ListRunsOperator(task_id="x", filters={"status": "{{ params.status }}", "owners": ["{{ params.owner }}", 1]})
+
+
+def test_a_template_that_renders_to_a_wrong_value_fails_before_anything_is_asked(emulator, connect):
+    operator = ListRunsOperator(task_id="x", filters={"status": "{{ params.status }}"})
+    operator.filters = {"status": "finished"}
     with pytest.raises(TallyfyInputError, match="filters\\['status'\\] cannot be 'finished'"):
-        run_operator(filters={"status": "finished"})
+        operator.execute(context={})
     assert emulator.requests == []
 
 
@@ -163,3 +179,10 @@ def test_nothing_is_pushed_where_xcoms_are_not_wanted(emulator, run_operator):
 def test_fields_that_name_nothing_are_refused(run_operator):
     with pytest.raises(TallyfyInputError, match="names no field"):
         run_operator(fields=[])
+
+
+def test_the_output_survives_a_pickle():
+    output = ListRunsOperator(task_id="list_runs").output["run_ids"]
+    copy = pickle.loads(pickle.dumps(output))  # noqa: S301
+    assert (copy.key, copy.operator.task_id) == ("run_ids", "list_runs")
+    assert list(copy.iter_references()) == [(copy.operator, "return_value")]

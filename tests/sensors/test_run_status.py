@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
+from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowSensorTimeout,
@@ -162,6 +164,23 @@ def test_a_rate_limit_never_fails_a_wait(emulator, connect, run_sensor):
     run = emulator.add_run(status="complete")
     emulator.order(Fault(kind="status", status=429, times=6))
     assert len(run_sensor(run_id=run["id"], fault_tolerance=0.1)) == 1
+
+
+def test_a_rescheduled_wait_leaves_a_rate_limit_to_airflow_and_keeps_no_worker(emulator, connect, monkeypatch):
+    know_the_first_start(monkeypatch)
+    connect(extra={"max_attempts": 1})
+    run = emulator.add_run()
+    emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "600"}))
+    sensor = RunStatusSensor(task_id="wait", run_id=run["id"], mode="reschedule", fault_tolerance=0, timeout=7200)
+    context = {
+        "ti": SimpleNamespace(
+            get_first_reschedule_date=lambda _: None, max_tries=0, dag_id="d", task_id="t", run_id="r", map_index=-1
+        )
+    }
+    with pytest.raises(AirflowRescheduleException) as again:
+        sensor.execute(context=context)
+    assert (again.value.reschedule_date - datetime.now(UTC)).total_seconds() > 500
+    assert len(emulator.requests) == 1
 
 
 def test_a_long_pause_that_tallyfy_asks_for_does_not_outlive_the_timeout(emulator, connect, run_sensor):

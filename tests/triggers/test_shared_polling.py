@@ -14,7 +14,7 @@ from itertools import pairwise
 import pytest
 
 from tallyfy_provider.client.faults import FaultTolerance
-from tallyfy_provider.emulator import Fault
+from tallyfy_provider.emulator import Fault, Quirks
 from tallyfy_provider.triggers import poller, threads
 from tallyfy_provider.triggers.runs import RunStatusTrigger
 
@@ -384,3 +384,157 @@ def test_the_log_of_a_wait_says_what_it_waits_for_what_it_saw_and_when_without_r
     assert log.count("'Contract review'") in (2, 4)  # Airflow 2 writes each line twice here
     assert f"Waiting for all of: 'Contract review' ({run['id']}): active (seen at " in log
     assert f"Waiting for all of: 'Contract review' ({run['id']}): delayed (seen at " in log
+
+
+def test_a_run_that_ended_is_not_overlooked_beside_a_fault_of_another(emulator, connect):
+    """Both reach a trigger before it runs when the event loop is busy."""
+    connect(extra={"max_attempts": 1})
+    good, bad = emulator.add_runs(2)
+
+    async def scenario():
+        async with Waits() as waits:
+            (task,) = waits.start(trigger(good, bad, wait_for="any", interval=0.3))
+            await asyncio.sleep(0.2)
+            emulator.complete_run(good)
+            emulator.order(Fault(kind="reset", path=bad, times=1))
+            time.sleep(0.8)
+            return await asyncio.wait_for(task, 10)
+
+    assert asyncio.run(scenario())["status"] == "ended"
+
+
+def test_a_pause_that_tallyfy_asks_for_holds_for_waits_that_join_in_it(emulator, connect):
+    connect(extra={"max_attempts": 1})
+    ids = emulator.add_runs(3)
+    emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "300"}, times=1))
+
+    async def scenario():
+        async with Waits() as waits:
+            waits.start(trigger(ids[0], interval=0.2))
+            await asyncio.sleep(0.6)
+            waits.start(trigger(ids[1], interval=0.1), trigger(ids[2], interval=1.0, timeout=1.5))
+            await asyncio.sleep(2.0)
+
+    asyncio.run(scenario())
+    assert len(emulator.requests) == 1
+
+
+def test_deadlines_one_after_the_other_start_no_rounds_for_everybody(emulator, connect):
+    ids = emulator.add_runs(120)
+
+    async def scenario():
+        async with Waits() as waits:
+            waits.start(*(trigger(run_id, interval=60.0) for run_id in ids[:100]))
+            await asyncio.sleep(0.3)
+            emulator.clear_requests()
+            tasks = waits.start(
+                *(trigger(run_id, interval=60.0, timeout=0.3 + 0.1 * n) for n, run_id in enumerate(ids[100:]))
+            )
+            return await asyncio.wait_for(asyncio.gather(*tasks), 30)
+
+    assert {event["status"] for event in asyncio.run(scenario())} == {"timeout"}
+    assert len(emulator.requests) <= 45
+    assert not any("status" in request.query for request in emulator.requests)
+
+
+def test_the_last_look_before_a_timeout_is_not_cut_short_by_other_news(emulator, connect):
+    first, second = emulator.add_runs(2)
+
+    async def scenario():
+        async with Waits() as waits:
+            (task,) = waits.start(trigger(first, second, wait_for="any", interval=60.0, timeout=0.6))
+            await asyncio.sleep(0.3)
+            emulator.update_run(first, status="delayed")
+            emulator.complete_run(second)
+            return await asyncio.wait_for(task, 10)
+
+    assert asyncio.run(scenario())["status"] == "ended"
+
+
+def test_nothing_is_asked_after_the_last_wait_has_left(emulator, connect):
+    ids = emulator.add_runs(60)
+    emulator.order(Fault(kind="status", status=403, path="status="))
+    emulator.order(Fault(kind="delay", delay=0.1, method="GET"))
+
+    async def scenario():
+        async with Waits() as waits:
+            waits.start(*(trigger(run_id) for run_id in ids))
+            await asyncio.sleep(1.0)
+        return len(emulator.requests)
+
+    asked = asyncio.run(scenario())
+    time.sleep(0.8)
+    assert len(emulator.requests) <= asked + 1
+
+
+def test_runs_that_always_fail_do_not_starve_the_others(emulator, connect):
+    connect(extra={"max_attempts": 1})
+    bad, good = emulator.add_runs(4), emulator.add_runs(5)
+    emulator.order(Fault(kind="status", status=403, path="status="))
+    for run_id in bad:
+        emulator.order(Fault(kind="status", status=500, path=run_id))
+
+    async def scenario():
+        async with Waits() as waits:
+            waits.start(*(trigger(run_id) for run_id in bad))
+            tasks = waits.start(*(trigger(run_id) for run_id in good))
+            for run_id in good:
+                emulator.complete_run(run_id)
+            return await asyncio.wait_for(asyncio.gather(*tasks), 20)
+
+    assert {event["status"] for event in asyncio.run(scenario())} == {"ended"}
+
+
+def test_a_wait_that_joins_during_a_round_is_not_ended_by_what_a_list_said(emulator, connect):
+    """The list is behind: it shows as active what is complete."""
+    ids = emulator.add_runs(30)
+    emulator.quirks = Quirks(list_lag=3600)
+    emulator.complete_run(ids[0])
+    emulator.order(Fault(kind="delay", delay=0.4, path="status=active", times=1))
+
+    async def scenario():
+        async with Waits() as waits:
+            waits.start(*(trigger(run_id) for run_id in ids))
+            await asyncio.sleep(0.4)
+            (task,) = waits.start(trigger(ids[0], failed_statuses=["active"], interval=5.0))
+            return await asyncio.wait_for(task, 20)
+
+    event = asyncio.run(scenario())
+    assert event["seen"][0]["status"] == "complete"
+
+
+def test_a_connection_that_airflow_cannot_give_for_now_is_a_fault_that_may_pass(emulator, connect, mocker):
+    (run_id,) = emulator.add_runs(1)
+    emulator.complete_run(run_id)
+    give = threads.get_async_connection
+    answers = iter([OSError("no database"), OSError("no database")])
+
+    async def sometimes(*args):
+        if error := next(answers, None):
+            raise error
+        return await give(*args)
+
+    mocker.patch.object(threads, "get_async_connection", sometimes)
+
+    async def scenario():
+        async with Waits() as waits:
+            (task,) = waits.start(trigger(run_id))
+            return await asyncio.wait_for(task, 20)
+
+    assert asyncio.run(scenario())["status"] == "ended"
+
+
+def test_a_connection_that_was_changed_is_used_as_it_is_after_a_while(emulator, connect, monkeypatch):
+    monkeypatch.setattr(threads, "_CONNECTION_IS_GOOD_FOR", 0.2)
+    (run_id,) = emulator.add_runs(1)
+    connect(host="http://127.0.0.1:9", extra={"max_attempts": 1})
+
+    async def scenario():
+        async with Waits() as waits:
+            (task,) = waits.start(trigger(run_id))
+            await asyncio.sleep(0.5)
+            connect()
+            emulator.complete_run(run_id)
+            return await asyncio.wait_for(task, 20)
+
+    assert asyncio.run(scenario())["status"] == "ended"
