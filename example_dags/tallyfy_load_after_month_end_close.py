@@ -34,6 +34,7 @@ def tallyfy_load_after_month_end_close() -> None:
         run_id=close.output["run_ids"],
         failed_statuses=["archived", "problem", "issue"],
         deferrable=True,
+        retries=2,
         poke_interval=3,  # seconds; short for trying it out, minutes will do for people
         timeout=timedelta(days=10).total_seconds(),
     )

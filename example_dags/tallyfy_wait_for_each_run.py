@@ -32,6 +32,7 @@ def tallyfy_wait_for_each_run() -> None:
     review = RunStatusSensor.partial(
         task_id="wait_for_review",
         deferrable=True,
+        retries=2,
         poke_interval=3,  # seconds; short for trying it out, minutes will do for people
         timeout=timedelta(days=14).total_seconds(),
     ).expand(run_id=open_reviews.output["run_ids"])

@@ -15,6 +15,8 @@ from tallyfy_provider.emulator import Emulator
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION_ID = "tallyfy_default"
+#: Options of `airflow connections add`, and the fields of a connection that they set.
+_OPTIONS = {"type": "conn_type", "host": "host", "login": "login", "password": "password"}
 _WELCOME = """
 Airflow is ready:  {url}
   user name        {username}
@@ -57,9 +59,10 @@ def set_up(airflow: Standalone, emulator: Emulator) -> None:
     with step("migrating the database"):
         airflow_home.migrate(airflow.environment, airflow.log)
     with step("adding the connection"):
+        fields = json.loads(emulator.connection_json())
+        options = [f"--conn-{name}={fields[key]}" for name, key in _OPTIONS.items()]
         # Airflow 3.3's Test button compares the stored port with the 0 that its form sends for a hidden one.
-        connection = {**json.loads(emulator.connection_json()), "port": 0}
-        airflow.run_airflow("connections", "add", CONNECTION_ID, "--conn-json", json.dumps(connection))
+        airflow.run_airflow("connections", "add", CONNECTION_ID, *options, "--conn-port=0")
 
 
 def open_processes(emulator: Emulator) -> None:

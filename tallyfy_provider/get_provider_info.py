@@ -25,7 +25,8 @@ def _number(label: str, description: str, kind: str, least: float, most: float) 
 CONNECTION_FIELDS: dict[str, Any] = {
     "client_id": _text(
         "Client id",
-        "Number of your application, such as 41973, from Tallyfy's support. The field above then holds its secret.",
+        "Number of your application, such as 41973, from Tallyfy's support. "
+        "Its secret then goes into 'Access token, or client secret'.",
     ),
     "token_url": _text("Token URL", "Where tokens are given. Empty: the host followed by /oauth/token."),
     "username": _text("User name", "For the password grant: the email address of a Tallyfy user."),

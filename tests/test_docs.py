@@ -6,12 +6,16 @@ import json
 import re
 import textwrap
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from airflow.models import Connection
 
+from tallyfy_provider.client.activities import Activity
+from tallyfy_provider.client.events import EVENTS, confirm
 from tallyfy_provider.client.filters import _READERS
+from tallyfy_provider.emulator import Quirks
 from tallyfy_provider.hooks.settings import EXTRAS, read_connection
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -119,6 +123,24 @@ def test_every_filter_is_described() -> None:
 
 def test_every_extra_is_described() -> None:
     assert set(EXTRAS) - first_cells(ROOT / "docs" / "connection.md") == set()
+
+
+def test_every_event_is_described() -> None:
+    assert set(EVENTS) - first_cells(ROOT / "docs" / "events.md") == set()
+
+
+def test_the_payload_of_an_event_is_shown_and_described() -> None:
+    page = ROOT / "docs" / "events.md"
+    event = confirm(Activity("1", "completed", "run", 0.0), {"status": "complete"}, "organization")
+    assert event is not None
+    (shown,) = (json.loads(block) for block in blocks(page, "json"))
+    assert (list(shown), list(shown["run"])) == (list(event), list(event["run"]))
+    assert set(event) - first_cells(page) == set()
+
+
+def test_every_quirk_is_described() -> None:
+    names = {field.name for field in fields(Quirks)}
+    assert names - first_cells(ROOT / "docs" / "emulator.md") == set()
 
 
 def test_json_in_the_docs_is_json() -> None:

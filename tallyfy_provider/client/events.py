@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from tallyfy_provider.client.activities import Activity
@@ -70,10 +71,10 @@ def confirm(activity: Activity, run: Mapping[str, Any], organization_id: str) ->
     event = event_of(activity)
     statuses = set(statuses_of(run))
     holds = {
-        LAUNCHED: True,
+        LAUNCHED: activity.is_about_the_run,
         COMPLETED: COMPLETE in statuses,
         ARCHIVED_EVENT: ARCHIVED in statuses,
-        REOPENED: statuses.isdisjoint({COMPLETE, ARCHIVED}),
+        REOPENED: activity.is_about_the_run and statuses.isdisjoint({COMPLETE, ARCHIVED}),
         PROBLEM: not statuses.isdisjoint({"problem", "issue"}),
     }
     if event is None or not holds[event]:
@@ -84,7 +85,7 @@ def confirm(activity: Activity, run: Mapping[str, Any], organization_id: str) ->
     return {
         "event": event,
         "event_id": f"{activity.run_id}:{event}:{occurred_at or activity.row_id}",
-        "occurred_at": occurred_at or activity.at,
+        "occurred_at": occurred_at or datetime.fromtimestamp(activity.at, UTC).isoformat(),
         "organization_id": organization_id,
         "run_id": activity.run_id,
         "run": compact(run),

@@ -166,6 +166,10 @@ class RunCountSensor(TallyfySensor):
         self.at_most = at_most
         self.exactly = exactly
         self.strict_filters = strict_filters
+        bounds = (at_least, at_most, exactly)
+        if all(bound is None or isinstance(bound, int) for bound in bounds):
+            # No bound is a template: what makes no sense is refused while the Dag is parsed.
+            CountRule.build(at_least=at_least, at_most=at_most, exactly=exactly)
 
     def look(self) -> int:
         """Ask how many runs match."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import json
 import time
 from collections.abc import AsyncIterator, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from tallyfy_provider.client.activities import Activity, Cursor
     from tallyfy_provider.triggers.feed import Batch
 
-#: Under which the cursor stands in the asset's state store.
+#: How the name begins under which the cursor stands in the asset's state store.
 CURSOR_KEY = "tallyfy_run_events"
 #: Seconds by which a run may be behind what the feed says of it: Tallyfy reads from replicas.
 _LAG = 120.0
@@ -40,6 +43,9 @@ class RunEventTrigger(BaseEventTrigger):
     :param checklist_id: Only runs of this checklist (template); None means all.
     :param poke_interval: Seconds between two looks at the activity feed. Watchers with the same connection and
         interval share them, where Airflow can (3.3).
+    :param event_spacing: Seconds between two events at least. Airflow 3.3 starts one Dag run for asset events that
+        reach it while it has not started one for the first, and leaves the others for the event after them
+        (apache/airflow, issues 54659 and 56050); spaced out, each starts a Dag run of its own.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``.
     :raises TallyfyInputError: An event is misspelt.
     """
@@ -50,15 +56,18 @@ class RunEventTrigger(BaseEventTrigger):
         events: Iterable[str],
         checklist_id: str | None = None,
         poke_interval: float = 60.0,
+        event_spacing: float = 5.0,
         tallyfy_conn_id: str = "tallyfy_default",
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own lacks types
         self.events = check_events(events)
         self.checklist_id = checklist_id
         self.poke_interval = poke_interval
+        self.event_spacing = event_spacing
         self.tallyfy_conn_id = tallyfy_conn_id
-        if isinstance(poke_interval, bool) or not isinstance(poke_interval, (int, float)) or poke_interval <= 0:
-            raise TallyfyInputError(f"poke_interval takes seconds, not {poke_interval!r}.")
+        for name, seconds, least in (("poke_interval", poke_interval, 0.001), ("event_spacing", event_spacing, 0.0)):
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < least:
+                raise TallyfyInputError(f"{name} takes seconds, not {seconds!r}.")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """
@@ -72,6 +81,7 @@ class RunEventTrigger(BaseEventTrigger):
                 "events": self.events,
                 "checklist_id": self.checklist_id,
                 "poke_interval": self.poke_interval,
+                "event_spacing": self.event_spacing,
                 "tallyfy_conn_id": self.tallyfy_conn_id,
             },
         )
@@ -122,6 +132,7 @@ class RunEventTrigger(BaseEventTrigger):
             batch = await self._with_what_was_missed(batch, cursor)
             events, moved = await self._events(batch, cursor)
             for event in events:
+                await self._leave_space()
                 self.log.info("Run %r: %s (%s).", event["run"]["name"], event["event"], event["event_id"])
                 yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's own lacks types
             if moved != cursor:
@@ -154,6 +165,17 @@ class RunEventTrigger(BaseEventTrigger):
         return Batch(batch.thread, activities)
 
     _has_caught_up = False
+    _last_event_at = float("-inf")
+
+    async def _leave_space(self) -> None:
+        await asyncio.sleep(max(0.0, self._last_event_at + self.event_spacing - time.monotonic()))
+        self._last_event_at = time.monotonic()
+
+    @property
+    def _cursor_key(self) -> str:
+        """Where the place is kept; watchers of one asset that differ keep places of their own."""
+        identity = json.dumps([self.tallyfy_conn_id, sorted(self.events), self.checklist_id])
+        return f"{CURSOR_KEY}_{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
     async def _events(self, batch: Batch, cursor: Cursor) -> tuple[list[dict[str, Any]], Cursor]:
         """Give the events of a batch, and the cursor after it."""
@@ -189,11 +211,11 @@ class RunEventTrigger(BaseEventTrigger):
         from tallyfy_provider.client.activities import Cursor
 
         for store in self._stores():
-            if cursor := Cursor.from_dict(await store.aget(CURSOR_KEY)):
+            if cursor := Cursor.from_dict(await store.aget(self._cursor_key)):
                 self.log.info("Watching for %s from where the watcher was.", ", ".join(self.events))
                 return cursor
         return None
 
     async def _store(self, cursor: Cursor) -> None:
         for store in self._stores():
-            await store.aset(CURSOR_KEY, cursor.to_dict())
+            await store.aset(self._cursor_key, cursor.to_dict())

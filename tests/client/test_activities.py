@@ -148,3 +148,10 @@ def test_a_misspelt_event_is_refused_with_the_nearest_right_one(events, words):
     with pytest.raises(TallyfyInputError) as refused:
         check_events(events)
     assert words in str(refused.value)
+
+
+def test_what_happened_to_a_task_of_a_run_did_not_happen_to_the_run():
+    run = {"id": "r", "status": "active", "created_at": "2026-11-24T12:00:00Z"}
+    for verb in ("created", "re-opened", "unarchived"):
+        assert confirm(Activity("7", verb, "r", NOON, is_about_the_run=False), run, "org") is None
+        assert confirm(Activity("7", verb, "r", NOON), run, "org")

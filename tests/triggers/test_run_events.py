@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
 
 import pytest
 
@@ -31,7 +33,7 @@ class AssetStore:
 
 
 def trigger(*events, store=None, interval=0.1, **arguments):
-    path, kwargs = RunEventTrigger(events=events, poke_interval=interval, **arguments).serialize()
+    path, kwargs = RunEventTrigger(events=events, poke_interval=interval, event_spacing=0, **arguments).serialize()
     assert path == "tallyfy_provider.triggers.events.RunEventTrigger"
     watcher = RunEventTrigger(**json.loads(json.dumps(kwargs)))
     watcher.asset_state_store = store
@@ -110,6 +112,35 @@ def test_the_past_is_not_reported_on_first_start(emulator, connect):
             return list(events)
 
     assert names(asyncio.run(scenario())) == ["launched", "completed"]
+
+
+def test_events_are_spaced_out_so_that_airflow_starts_a_dag_run_for_each(emulator, connect):
+    async def scenario():
+        watcher = trigger("completed")
+        watcher.event_spacing = 0.5
+        async with watching(watcher) as events:
+            for run_id in emulator.add_runs(3):
+                emulator.complete_run(run_id)
+            moments = []
+            for number in range(1, 4):
+                await until(lambda number=number: len(events) >= number)
+                moments.append(time.monotonic())
+            return moments
+
+    moments = asyncio.run(scenario())
+    assert min(later - earlier for earlier, later in pairwise(moments)) > 0.3
+
+
+def test_watchers_of_one_asset_that_differ_keep_places_of_their_own(emulator, connect):
+    store = AssetStore()
+
+    async def scenario():
+        async with watching(trigger("completed", store=store), trigger("launched", store=store)):
+            emulator.complete_run(emulator.add_run()["id"])
+            await asyncio.sleep(0.6)
+
+    asyncio.run(scenario())
+    assert len(store.values) == 2
 
 
 def test_only_runs_of_the_checklist_are_reported(emulator, connect):
