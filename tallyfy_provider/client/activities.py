@@ -12,10 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.listing import Walk
+
+if TYPE_CHECKING:
+    from tallyfy_provider.client.client import TallyfyClient
 
 #: Seconds by which a row may come late, and still be seen: as long are rows read again and known by their ids.
 SETTLING = 600.0

@@ -118,25 +118,25 @@ class RunEventTrigger(BaseEventTrigger):
         """
         from tallyfy_provider.triggers.feed import orientation
 
-        cursor = await self._stored_cursor()
-        unsaved: Cursor | None = None
+        self._cursor = await self._stored_cursor()
+        is_saved = True
         async for batch in shared_stream:
-            if unsaved is not None:
-                # What was reported with the batch before has reached Airflow's database by now.
-                await self._store(unsaved)
-                unsaved = None
-            if cursor is None:
-                cursor = unsaved = orientation(batch.activities)
+            if self._cursor is None:
+                self._cursor, is_saved = orientation(batch.activities), False
                 self.log.info("Watching for %s from now on.", ", ".join(self.events))
                 continue
-            batch = await self._with_what_was_missed(batch, cursor)
-            events, moved = await self._events(batch, cursor)
+            if not is_saved:
+                # What was reported with the batch before has reached Airflow's database by now.
+                await self._store(self._cursor)
+                is_saved = True
+            batch = await self._with_what_was_missed(batch, self._cursor)
+            events, moved = await self._events(batch, self._cursor)
             for event in events:
                 await self._leave_space()
                 self.log.info("Run %r: %s (%s).", event["run"]["name"], event["event"], event["event_id"])
                 yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's own lacks types
-            if moved != cursor:
-                cursor = unsaved = moved
+            is_saved = moved == self._cursor
+            self._cursor = moved
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """
@@ -164,6 +164,7 @@ class RunEventTrigger(BaseEventTrigger):
         self._has_caught_up = True
         return Batch(batch.thread, activities)
 
+    _cursor: Cursor | None = None
     _has_caught_up = False
     _last_event_at = float("-inf")
 

@@ -34,6 +34,15 @@ class Batch:
     activities: list[Activity]
     _runs: dict[str, asyncio.Task[dict[str, Any] | None]] = field(default_factory=dict)
 
+    def with_activities(self, activities: list[Activity]) -> Batch:
+        """
+        Give a batch of other activities, looked at by the same thread.
+
+        :param activities: The activities.
+        :return: The batch.
+        """
+        return Batch(self.thread, activities)
+
     async def event(self, activity: Activity) -> dict[str, Any] | None:
         """
         Make an event of an activity, if its run bears it out.

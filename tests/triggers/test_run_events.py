@@ -51,7 +51,7 @@ async def watching(*watchers):
 
     tasks = [asyncio.create_task(watch(*pair)) for pair in zip(watchers, reported, strict=True)]
     try:
-        await asyncio.sleep(0.5)  # until it has found its place
+        await until(lambda: all(watcher._cursor is not None for watcher in watchers))
         yield reported[0] if len(reported) == 1 else reported
     finally:
         for task in tasks:
