@@ -72,7 +72,7 @@ def triggerer_with(
             **{f"AIRFLOW_CONN_{name.upper()}": connection for name, connection in connections.items()},
             "AIRFLOW_HOME": home,
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",  # so that nobody is measured by lines of log
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "CRITICAL",  # so that nobody is measured by lines of log
             "_AIRFLOW_PROCESS_CONTEXT": "client",
         }
         command = [sys.executable, str(Path(__file__).resolve())]
@@ -99,8 +99,9 @@ class Instruments:
     def reset(self) -> None:
         """Begin anew."""
         self._wall, self._cpu = time.monotonic(), time.process_time()
-        self._longest_gap = self._cpu_in_gap = self._longest_collection = 0.0
-        self._gaps_over_50_ms = self.blocked = 0
+        self._longest_gap = self._cpu_in_gap = self._longest_without_collection = 0.0
+        self._longest_collection = self._collecting = 0.0
+        self._gaps_over_50_ms = self._full_collections = self.blocked = 0
 
     def read(self) -> dict[str, float]:
         """Give what was measured since the beginning: seconds, cores, bytes."""
@@ -110,8 +111,10 @@ class Instruments:
             "cpu": (time.process_time() - self._cpu) / wall,
             "longest_stall": self._longest_gap,
             "cpu_in_longest_stall": self._cpu_in_gap,
+            "longest_stall_but_for_collections": self._longest_without_collection,
             "stalls_over_50_ms": self._gaps_over_50_ms,
             "longest_collection": self._longest_collection,
+            "full_collections": self._full_collections,
             "blocked_by_airflows_watchdog": self.blocked,
             "memory": resident(),
         }
@@ -119,19 +122,25 @@ class Instruments:
     async def beat(self) -> None:
         """Note how long the event loop takes to come round; a gap includes the pause, so it is never too short."""
         while True:
-            wall, cpu = time.monotonic(), time.thread_time()
+            wall, cpu, collecting = time.monotonic(), time.thread_time(), self._collecting
             await asyncio.sleep(_HEARTBEAT)
             gap = time.monotonic() - wall
+            self._longest_without_collection = max(
+                self._longest_without_collection, gap - max(0.0, self._collecting - collecting)
+            )
             self._gaps_over_50_ms += gap > 0.05
             if gap > self._longest_gap:
                 self._longest_gap, self._cpu_in_gap = gap, time.thread_time() - cpu
 
-    def _note_collection(self, phase: str, _: object) -> None:
+    def _note_collection(self, phase: str, details: Mapping[str, int]) -> None:
         now = time.monotonic()
         if phase == "start":
             self._collecting_since = now
-        else:
-            self._longest_collection = max(self._longest_collection, now - self._collecting_since)
+            return
+        took = now - self._collecting_since
+        self._collecting += took
+        self._longest_collection = max(self._longest_collection, took)
+        self._full_collections += details["generation"] == 2
 
 
 def resident() -> int:
@@ -206,9 +215,7 @@ def run(triggers: Sequence[tuple[str, dict[str, Any]]], answers: Any) -> None:
 
     async def serve() -> None:
         questions = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(questions), sys.stdin
-        )
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(questions), sys.stdin)
         heart = asyncio.create_task(instruments.beat())
         running = None
         while line := (await questions.readline()).decode().strip():

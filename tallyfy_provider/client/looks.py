@@ -78,6 +78,7 @@ class Looker:
         self._round = 0
         self._no_lists_before_round = 0
         self._pages: dict[str, int] = {}
+        self._in_vain = 0
         self._asked_in_round: dict[str, int] = {}
         self._list_failures = 0
         self._failed: set[str] = set()
@@ -133,6 +134,7 @@ class Looker:
 
     def _look_at_lists(self, client: TallyfyClient, unseen: dict[str, GoesOn]) -> None:
         going_on: list[str] = []
+        self._in_vain = 0
         for status in UNFINISHED_LISTS:
             if len(unseen) <= self._pages.get(status, 1):
                 continue  # Asking for the few that are left costs no more.
@@ -150,7 +152,9 @@ class Looker:
                 self._no_lists_before_round = self._round + ROUNDS_WITHOUT_LISTS
                 return
         self._list_failures = 0
-        for run_id in heapq.nsmallest(VERIFIED_EACH_ROUND, going_on, key=lambda one: self._asked_in_round.get(one, 0)):
+        # Requests for pages that lists no longer have are saved here, so that a round keeps to its bound.
+        count = max(0, VERIFIED_EACH_ROUND - self._in_vain)
+        for run_id in heapq.nsmallest(count, going_on, key=lambda one: self._asked_in_round.get(one, 0)):
             unseen[run_id] = _never
 
     def _pages_backwards(
@@ -163,6 +167,8 @@ class Looker:
         self._pages[status] = last
         if last >= expected:
             yield page.rows
+        else:
+            self._in_vain += 1
         for number in range(last, 0, -1):
             if number == expected:
                 continue
