@@ -12,8 +12,8 @@ try:
     import uvicorn  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        "The Tallyfy emulator needs Starlette and uvicorn. Install them with: pip install 'starlette>=0.40' "
-        "'uvicorn>=0.30', or install this package with its extra: 'airflow-provider-tallyfy[emulator]'."
+        "The Tallyfy emulator needs Starlette and uvicorn. Install them with: "
+        "pip install 'airflow-provider-tallyfy[emulator]', or from the source tree with: pip install '.[emulator]'"
     ) from error
 
 from .clock import Clock, ManualClock, SystemClock
