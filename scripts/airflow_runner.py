@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -72,6 +72,8 @@ class Standalone(AirflowRest):
         self._connections = connections
         self._extra = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
+        self._more_triggerers: list[subprocess.Popen[bytes]] = []
+        self._sessions_with_triggerer: list[int] = []
         self.environment: dict[str, str] = {}
 
     @property
@@ -141,13 +143,9 @@ class Standalone(AirflowRest):
         :raises processes.CommandError: if it ends by itself; the message has the end of its log.
         :raises TimeoutError: if it is not healthy in time; the message names what is missing and has the log.
         """
-        program = shutil.which("airflow", path=self.environment["PATH"])
-        if program is None:
-            raise FileNotFoundError("There is no airflow program beside this Python; start it with `make`.")
-        process = processes.start_group(
-            [program, "standalone"], log=self.log, environment=self.environment, folder=self.home
-        )
+        process = self._start_part("standalone", log=self.log, environment=self.environment)
         self._process = process
+        self._sessions_with_triggerer = [process.pid]
 
         def healthy() -> bool:
             if process.poll() is not None:
@@ -162,6 +160,48 @@ class Standalone(AirflowRest):
             raise TimeoutError(f"{error} Not running: {missing}.\n{processes.tail(self.log)}") from None
         self.log_in(USERNAME, self.password)
 
+    def _start_part(self, name: str, *, log: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        program = shutil.which("airflow", path=self.environment["PATH"])
+        if program is None:
+            raise FileNotFoundError("There is no airflow program beside this Python; start it with `make`.")
+        return processes.start_group([program, name], log=log, environment=environment, folder=self.home)
+
+    def start_triggerer(self) -> Path:
+        """Start a further triggerer and wait until it works.
+
+        :return: file with all that it prints.
+        :raises TimeoutError: if it does not work in time; the message has the end of its log.
+        """
+        log = self.home / f"triggerer-{len(self._more_triggerers) + 2}.log"
+        ports = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port())}
+        process = self._start_part("triggerer", log=log, environment=self.environment | ports)
+        self._more_triggerers.append(process)
+        self._sessions_with_triggerer.append(process.pid)
+
+        def works() -> bool:
+            return "Starting the triggerer" in log.read_text(errors="replace")
+
+        try:
+            wait_until(works, timeout=_SECONDS_TO_START, what="a triggerer to start")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{processes.tail(log)}") from None
+        return log
+
+    def kill_triggerer(self) -> None:
+        """End the triggerer that has run for longest, and all its children, as a crash would: with ``kill -9``.
+
+        :raises RuntimeError: if none runs.
+        """
+        if not self._sessions_with_triggerer:
+            raise RuntimeError("All triggerers were killed before.")
+        members = processes.session_members(self._sessions_with_triggerer.pop(0))
+        killed = _families_of_triggerers(members)
+        if not killed:
+            raise RuntimeError("The triggerer is not running any more.")
+        for member in killed:
+            with suppress(ProcessLookupError):
+                os.kill(member, signal.SIGKILL)
+
     @property
     def password(self) -> str:
         """Password of the user ``admin``; Airflow 2 makes one up."""
@@ -175,6 +215,9 @@ class Standalone(AirflowRest):
 
     def stop(self) -> None:
         """End all its processes and remove its home, if that is a temporary one."""
+        for triggerer in self._more_triggerers:
+            processes.stop_group(triggerer, first=signal.SIGINT, grace=_SECONDS_TO_STOP)
+        self._more_triggerers.clear()
         if self._process is not None:
             # It passes SIGINT on to its parts; SIGTERM would leave them behind.
             processes.stop_group(self._process, first=signal.SIGINT, grace=_SECONDS_TO_STOP)
@@ -220,3 +263,26 @@ class Standalone(AirflowRest):
             environment=self.environment,
             folder=self.home,
         )
+
+
+def _families_of_triggerers(members: list[int]) -> list[int]:
+    """Choose, among the processes of a session, the triggerers and all that descends from them."""
+    known = {member: _parent_and_command(member) for member in members}
+    chosen = [member for member, (_, command) in known.items() if command.endswith("airflow triggerer")]
+    for process in chosen:
+        chosen += [member for member, (parent, _) in known.items() if parent == process and member not in chosen]
+    return chosen
+
+
+def _parent_and_command(process: int) -> tuple[int, str]:
+    """Read who started a process, and with which words; (0, "") if it has ended meanwhile."""
+    entry = Path("/proc", str(process))
+    try:
+        if Path("/proc/self/stat").exists():
+            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            return int(parent), (entry / "cmdline").read_text(errors="replace").replace("\0", " ").strip()
+    except OSError:
+        return 0, ""
+    command = ["ps", "-o", "ppid=,command=", "-p", str(process)]  # macOS
+    words = subprocess.run(command, capture_output=True, text=True).stdout.split(maxsplit=1)
+    return (int(words[0]), words[1].strip()) if len(words) == 2 else (0, "")
