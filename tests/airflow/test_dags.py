@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 import airflow_home
 
@@ -74,6 +75,12 @@ def test_one_run_is_waited_for_and_handed_on(runs):
     run = runs["tallyfy_load_after_month_end_close"]
     assert run["state"] == "success"
     assert handed_on(run, "load_ledger")[0].startswith("loaded the ledger of Month-end close – October 2026")
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="asset watchers came with Airflow 3")
+def test_a_dag_that_reacts_to_events_has_nothing_to_do_when_it_is_started_by_hand(runs):
+    run = runs["tallyfy_react_to_completed_run"]
+    assert states(run) == {"completed_onboardings": "success", "start_billing": "skipped"}
 
 
 def test_templates_and_xcoms_reach_filters_and_run_ids(runs):
