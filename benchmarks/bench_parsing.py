@@ -18,6 +18,7 @@ ROUNDS = 5
 PROBE = """
 import json, runpy, sys, time
 from datetime import datetime
+import airflow.triggers.base  # what every trigger, and so every asset watcher, is made of
 from airflow.providers.common.compat.sdk import BaseOperator, BaseSensorOperator, dag, task
 
 @dag(schedule="0 7 * * MON", start_date=datetime(2026, 1, 1), params={"a": "b"})

@@ -111,7 +111,7 @@ class TallyfyClient:
         :return: Runs exactly as the API gave them.
         :raises TallyfyError: As :meth:`list_runs`.
         """
-        rows = self._page_of_runs(query) if query.page is not None else self._all_runs(query, max_runs)
+        rows = self._one_page(query, query.page) if query.page is not None else self._all_runs(query, max_runs)
         return _first(rows, max_runs)
 
     def count_runs(self, query: Query, *, strict: bool = False) -> int:
@@ -124,8 +124,7 @@ class TallyfyClient:
         :raises TallyfyResponseError: Tallyfy does not say how many there are, or ignored a filter.
         :raises TallyfyError: Of the kind that fits.
         """
-        params = {**query.params, "page": "1", "per_page": "1"}
-        page = read_page(self.session.request("GET", self._path("runs"), params=params), number=1, what="runs")
+        page = self._page_of_runs(query.params, 1, per_page=1)
         if page.total is None:
             raise TallyfyResponseError("Tallyfy does not say how many runs match: meta.pagination.total is missing.")
         check = RowCheck(query.asked)
@@ -165,24 +164,23 @@ class TallyfyClient:
         :raises TallyfyInputError: A filter is wrong.
         :raises TallyfyError: Of the kind that fits.
         """
-        params = {"sort": STABLE_SORT, **encode(filters).params, "page": str(number), "per_page": str(per_page)}
+        return self._page_of_runs({"sort": STABLE_SORT, **encode(filters).params}, number, per_page=per_page)
+
+    def _page_of_runs(self, params: Mapping[str, str], number: int, *, per_page: int) -> Page:
+        params = {**params, "per_page": str(per_page), "page": str(number)}
         return read_page(self.session.request("GET", self._path("runs"), params=params), number=number, what="runs")
 
-    def _page_of_runs(self, query: Query) -> Generator[dict[str, Any]]:
-        per_page = query.per_page or self.page_size
-        params = {"sort": STABLE_SORT, **query.params, "page": str(query.page), "per_page": str(per_page)}
-        payload = self.session.request("GET", self._path("runs"), params=params)
-        yield from read_page(payload, number=query.page or 1, what="runs").rows
+    def _one_page(self, query: Query, number: int) -> Generator[dict[str, Any]]:
+        params = {"sort": STABLE_SORT, **query.params}
+        yield from self._page_of_runs(params, number, per_page=query.per_page or self.page_size).rows
 
     def _all_runs(self, query: Query, max_runs: int | None) -> Generator[dict[str, Any]]:
         per_page = query.per_page or min(self.page_size, max_runs or self.page_size)
-        params = {"sort": STABLE_SORT, **query.params, "per_page": str(per_page)}
+        params = {"sort": STABLE_SORT, **query.params}
         asks_for_all = query.params.get("without_pagination") == "true"
         walk = Walk("runs", sys.maxsize if asks_for_all else per_page)
         while not walk.over:
-            number = walk.number
-            payload = self.session.request("GET", self._path("runs"), params={**params, "page": str(number)})
-            yield from walk.accept(read_page(payload, number=number, what="runs"))
+            yield from walk.accept(self._page_of_runs(params, walk.number, per_page=per_page))
         for warning in walk.finish():
             log.warning(warning)
 

@@ -150,7 +150,6 @@ class RunEventTrigger(BaseEventTrigger):
     async def _with_what_was_missed(self, batch: Batch, cursor: Cursor) -> Batch:
         """Read the feed back to the cursor where the shared reading does not reach so far: after a restart."""
         from tallyfy_provider.client.activities import read_feed
-        from tallyfy_provider.triggers.feed import Batch
 
         oldest = min((activity.at for activity in batch.activities if activity.at), default=0.0)
         if self._has_caught_up or (oldest and oldest < cursor.since):
@@ -160,9 +159,9 @@ class RunEventTrigger(BaseEventTrigger):
             activities = await batch.thread.call(read_feed, cursor.since)
         except TallyfyError as fault:
             self.log.warning("What happened since the watcher ran last cannot be read yet: %s", fault)
-            return Batch(batch.thread, [])
+            return batch.with_activities([])
         self._has_caught_up = True
-        return Batch(batch.thread, activities)
+        return batch.with_activities(activities)
 
     _cursor: Cursor | None = None
     _has_caught_up = False
