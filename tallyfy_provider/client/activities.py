@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.client.listing import Walk
+from tallyfy_provider.client.moments import seconds_of
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
@@ -61,7 +62,7 @@ def read_row(row: Mapping[str, Any]) -> Activity | None:
         row_id=str(row["id"]),
         verb=str(verb).lower(),
         run_id=str(row[f"{names[0]}_id"]),
-        at=seconds_of(row.get("created_at")) or 0.0,
+        at=seconds_of(_one(row.get("created_at"))) or 0.0,
         is_about_the_run=names[0] != "parentable",
     )
 
@@ -73,20 +74,6 @@ def _is_run(row: Mapping[str, Any], name: str) -> bool:
 
 def _one(value: Any) -> Any:
     return (value[0] if value else None) if isinstance(value, list) else value
-
-
-def seconds_of(value: Any) -> float | None:
-    """
-    Read a date of Tallyfy's: ISO 8601, or ``YYYY-MM-DD HH:MM:SS`` in UTC.
-
-    :param value: The date.
-    :return: Seconds since the epoch; None where it is no date.
-    """
-    try:
-        date = datetime.fromisoformat(str(_one(value)).strip().replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 @dataclass(frozen=True)
@@ -179,7 +166,7 @@ def read_feed(client: TallyfyClient, since: float | None) -> list[Activity]:
         page = client.get_page_of_activities(walk.number, created_after=after.date() if after else None)
         rows = walk.accept(page)
         activities += [activity for row in rows if (activity := read_row(row))]
-        oldest = min((moment for row in rows if (moment := seconds_of(row.get("created_at")))), default=None)
+        oldest = min((moment for row in rows if (moment := seconds_of(_one(row.get("created_at"))))), default=None)
         if since is None:
             since = max((activity.at for activity in activities), default=0.0) - SETTLING
         if oldest is not None and oldest < since:

@@ -90,7 +90,9 @@ def build_client(
     )
     tokens = _tokens(settings, transport, clock)
     session = TallyfySession(base_url=settings.base_url, transport=transport, tokens=tokens)
-    return TallyfyClient(session, settings.organization_id, page_size=settings.page_size)
+    return TallyfyClient(
+        session, settings.organization_id, page_size=settings.page_size, concurrency=settings.concurrency
+    )
 
 
 def _tokens(settings: ClientSettings, transport: Transport, clock: Callable[[], float]) -> TokenSource:

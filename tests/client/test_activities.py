@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyfy_provider.client.activities import SETTLING, Activity, Cursor, read_feed, read_row, seconds_of
+from tallyfy_provider.client.activities import SETTLING, Activity, Cursor, read_feed, read_row
 from tallyfy_provider.client.errors import TallyfyInputError
 from tallyfy_provider.client.events import check_events, confirm
+from tallyfy_provider.client.moments import seconds_of
 from tallyfy_provider.emulator import Quirks
 
 RUN = r"App\Models\Run"
