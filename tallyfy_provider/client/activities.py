@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.listing import Walk
+from tallyfy_provider.client.forward import ForwardWalk
 from tallyfy_provider.client.moments import seconds_of
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def read_feed(client: TallyfyClient, since: float | None) -> list[Activity]:
     :return: What happened to runs, the newest first; a row that came twice is given once.
     :raises TallyfyError: Of the kind that fits.
     """
-    walk = Walk("activities", per_page=100)
+    walk = ForwardWalk("activities", per_page=100)
     activities: list[Activity] = []
     after = None if since is None else datetime.fromtimestamp(since, UTC) - timedelta(days=1)
     while not walk.over:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from threading import Event
 from typing import Any
 
 from tallyfy_provider.client.addresses import path
@@ -33,6 +34,7 @@ class TallyfySession:
         *,
         params: Mapping[str, str] | None = None,
         json: Any = None,
+        given_up: Event | None = None,
     ) -> Any:
         """
         Ask Tallyfy something.
@@ -44,10 +46,11 @@ class TallyfySession:
         :param segments: The parts of the path, unescaped.
         :param params: The query, values as they are to be sent.
         :param json: A body to be sent as JSON.
+        :param given_up: Set when nobody waits for the answer any more.
         :return: What the answer's JSON says; None for an empty answer.
         :raises TallyfyError: Of the kind that fits.
         """
-        request = Request(method, self.base_url + path(segments), params=params, json=json)
+        request = Request(method, self.base_url + path(segments), params=params, json=json, given_up=given_up)
         token = self.tokens.token()
         try:
             answer = self.transport.send(request, token)

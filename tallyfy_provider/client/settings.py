@@ -38,7 +38,7 @@ class ClientSettings:
     :param act_as_user: Email of the user to act as with an application's token.
     :param timeout: Seconds without a byte from Tallyfy after which an attempt is given up.
     :param max_attempts: Attempts for a request, the first one included.
-    :param concurrency: Connections kept open to Tallyfy.
+    :param concurrency: Requests under way to Tallyfy at the same time at most.
     :param page_size: Rows to a page of a list.
     :param where: Where all this came from, for messages.
     """
@@ -82,7 +82,7 @@ def build_client(
     transport = Transport(
         timeout=settings.timeout,
         retry=RetryPolicy(max_attempts=settings.max_attempts),
-        connections=settings.concurrency,
+        concurrency=settings.concurrency,
         secrets=secrets,
         where=settings.where,
         sleep=sleep,

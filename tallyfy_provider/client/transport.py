@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -29,12 +28,15 @@ from tallyfy_provider import __version__
 from tallyfy_provider.client.answers import error_of_answer, error_of_failure, indeterminate, is_success
 from tallyfy_provider.client.errors import TallyfyConnectionError, TallyfyError
 from tallyfy_provider.client.exchange import Answer, Failure, Outcome
+from tallyfy_provider.client.gate import Gate
 from tallyfy_provider.client.redaction import Secrets
-from tallyfy_provider.client.retry import IDEMPOTENT_METHODS, PASSING_STATUSES, RetryPolicy
+from tallyfy_provider.client.retry import IDEMPOTENT_METHODS, PASSING_STATUSES, TOO_MANY_REQUESTS, RetryPolicy
 
 log = logging.getLogger(__name__)
 
 _CONNECT_TIMEOUT = 10.0
+#: Seconds after which a wait looks whether it is still of any use.
+_LONGEST_NAP = 0.5
 #: A page of 100 runs with every include is a few MB; no answer of Tallyfy's is anywhere near this.
 _LARGEST_BODY = 256 * 1024 * 1024
 _READ_SIZE = 64 * 1024
@@ -67,6 +69,7 @@ class Request:
     :param json: A body to be sent as JSON.
     :param form: A body to be sent form-encoded.
     :param replayable: Whether sending it twice is as good as once; None means: as its method says.
+    :param given_up: Set when nobody waits for the answer any more: then it is not sent again.
     """
 
     method: str
@@ -75,11 +78,17 @@ class Request:
     json: Any = field(default=None, repr=False)
     form: Mapping[str, str] | None = field(default=None, repr=False)
     replayable: bool | None = None
+    given_up: threading.Event | None = field(default=None, repr=False, compare=False)
 
     @property
     def may_be_replayed(self) -> bool:
         """Whether sending it twice is as good as once."""
         return self.method in IDEMPOTENT_METHODS if self.replayable is None else self.replayable
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether nobody waits for the answer any more."""
+        return self.given_up is not None and self.given_up.is_set()
 
     @property
     def title(self) -> str:
@@ -98,7 +107,7 @@ class Transport:
 
     :param timeout: Seconds without a byte from Tallyfy, and for a whole answer ten times that.
     :param retry: When a request is sent again.
-    :param connections: Connections kept open at once.
+    :param concurrency: Requests under way at the same time at most.
     :param secrets: What must not be said aloud.
     :param where: Where the credentials came from, for messages.
     :param sleep: Waits so many seconds (a test's own clock); by default a wait that ends when the transport is closed.
@@ -110,7 +119,7 @@ class Transport:
         *,
         timeout: float = 60.0,
         retry: RetryPolicy | None = None,
-        connections: int = 4,
+        concurrency: int = 4,
         secrets: Secrets | None = None,
         where: str = "the client",
         sleep: Callable[[float], object] | None = None,
@@ -118,19 +127,28 @@ class Transport:
     ) -> None:
         self.timeout = timeout
         self.retry = retry or RetryPolicy()
-        self.connections = connections
+        self.concurrency = concurrency
         self.secrets = secrets or Secrets()
         self.where = where
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._jitter = jitter
+        self.gate = Gate(concurrency, sleep=self._sleep)
+        self._session_lock = threading.Lock()
+        self._open_session: requests.Session | None = None
 
-    @cached_property
+    @property
     def _session(self) -> requests.Session:
+        with self._session_lock:
+            if self._open_session is None:
+                self._open_session = self._new_session()
+            return self._open_session
+
+    def _new_session(self) -> requests.Session:
         session = requests.Session()
         session.headers.update(_HEADERS)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=self.connections)
+        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=self.concurrency)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
@@ -138,7 +156,9 @@ class Transport:
     def close(self) -> None:
         """Close every open connection for good: no further request is sent, and no wait between two goes on."""
         self._closed.set()
-        if session := self.__dict__.pop("_session", None):
+        with self._session_lock:
+            session, self._open_session = self._open_session, None
+        if session is not None:
             session.close()
 
     def send(self, request: Request, token: str | None = None) -> Answer:
@@ -154,19 +174,10 @@ class Transport:
         in_doubt = False
         attempt = 1
         while True:
-            if self._closed.is_set():
-                raise TallyfyConnectionError(f"{request.title}: not sent, since the client is closed.")
-            outcome = self._attempt(request, token)
+            outcome, delay = self._pass_the_gate(request, token, attempt)
             if isinstance(outcome, Answer) and is_success(outcome):
                 return outcome
             in_doubt = in_doubt or _leaves_doubt(outcome)
-            delay = self.retry.delay(
-                attempt=attempt,
-                outcome=outcome,
-                replayable=request.may_be_replayed,
-                jitter=self._jitter,
-                now=_now(),
-            )
             if delay is None:
                 break
             log.info(
@@ -177,9 +188,44 @@ class Transport:
                 self.retry.max_attempts,
                 delay,
             )
-            self._sleep(delay)
+            if not _asks_for_a_pause(outcome):
+                self._wait(delay, request)
             attempt += 1
         raise self._error(request, outcome, attempt, in_doubt)
+
+    def _pass_the_gate(self, request: Request, token: str | None, attempt: int) -> tuple[Outcome, float | None]:
+        """Make an attempt when it is its turn; give what came of it, and the seconds until the next one, if any."""
+        outcome: Outcome | None = None
+        pause: float | None = None
+        nap = float("inf") if request.given_up is None else _LONGEST_NAP
+        self.gate.enter(nap=nap, is_useless=lambda: self._is_useless(request))
+        try:
+            if self._is_useless(request):
+                why = "the client is closed" if self._closed.is_set() else "nobody waits for it any more"
+                raise TallyfyConnectionError(f"{request.title}: not sent, since {why}.")
+            outcome = self._attempt(request, token)
+            delay = self.retry.delay(
+                attempt=attempt,
+                outcome=outcome,
+                replayable=request.may_be_replayed,
+                jitter=self._jitter,
+                now=_now(),
+            )
+            pause = delay if _asks_for_a_pause(outcome) else None
+        finally:
+            self.gate.leave(outcome, pause)
+        return outcome, delay
+
+    def _wait(self, delay: float, request: Request) -> None:
+        if request.given_up is None:
+            self._sleep(delay)
+            return
+        while delay > 0 and not self._is_useless(request):
+            self._sleep(min(delay, _LONGEST_NAP))
+            delay -= _LONGEST_NAP
+
+    def _is_useless(self, request: Request) -> bool:
+        return self._closed.is_set() or request.is_given_up
 
     def _error(self, request: Request, outcome: Outcome, attempts: int, in_doubt: bool) -> TallyfyError:
         if isinstance(outcome, Answer):
@@ -337,3 +383,8 @@ def _summary(outcome: Outcome) -> str:
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _asks_for_a_pause(outcome: Outcome) -> bool:
+    """Whether Tallyfy wants nothing to be asked for a while, not this request alone."""
+    return isinstance(outcome, Answer) and (outcome.status == TOO_MANY_REQUESTS or "retry-after" in outcome.headers)

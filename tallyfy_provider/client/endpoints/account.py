@@ -6,7 +6,7 @@ from typing import Any
 
 from tallyfy_provider.client.endpoints.base import Endpoints, item_of
 from tallyfy_provider.client.filters import LARGEST_PAGE
-from tallyfy_provider.client.listing import read_page
+from tallyfy_provider.client.pages import read_page
 
 
 class AccountEndpoints(Endpoints):

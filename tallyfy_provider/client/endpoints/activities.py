@@ -6,7 +6,7 @@ from datetime import date
 
 from tallyfy_provider.client.endpoints.base import Endpoints
 from tallyfy_provider.client.filters import LARGEST_PAGE
-from tallyfy_provider.client.listing import Page, read_page
+from tallyfy_provider.client.pages import Page, read_page
 
 
 class ActivityEndpoints(Endpoints):

@@ -6,19 +6,27 @@ import logging
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
+from datetime import UTC, datetime
 from itertools import islice
+from threading import Event
 from typing import Any
 
 from tallyfy_provider.client.endpoints.base import Endpoints, item_of
 from tallyfy_provider.client.errors import TallyfyResponseError
 from tallyfy_provider.client.filters import Query, encode
-from tallyfy_provider.client.listing import Page, Walk, read_page
+from tallyfy_provider.client.listing import OldestFirst
+from tallyfy_provider.client.newest_first import NewestFirst
+from tallyfy_provider.client.pages import Page, read_page
+from tallyfy_provider.client.progress import Progress
+from tallyfy_provider.client.reading import PageRequest, read_ahead
 from tallyfy_provider.client.rows import RowCheck
+from tallyfy_provider.client.walks import Extent, PageAfterPage, Walk
 
 log = logging.getLogger(__name__)
 
 #: Oldest first: what is launched while the list is read lands at its end, and pages that were read do not shift.
 STABLE_SORT = "created_at"
+_BY_CREATION = (STABLE_SORT, f"-{STABLE_SORT}")
 
 
 class RunEndpoints(Endpoints):
@@ -40,16 +48,25 @@ class RunEndpoints(Endpoints):
         return item_of(self.session.request("GET", self._path("runs", run_id), params=params), f"run {run_id}")
 
     def list_runs(
-        self, filters: Mapping[str, Any] | None = None, *, max_runs: int | None = None
+        self,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        max_runs: int | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
     ) -> Iterator[dict[str, Any]]:
         """
         List runs page by page (``GET /organizations/{org}/runs``), each once, as they arrive.
 
-        All pages are read, unless ``filters`` names a ``page``. Without a ``sort`` the oldest come first.
+        All pages are read, unless ``filters`` names a ``page``. Without a ``sort`` the oldest come first. Sorted by
+        ``created_at``, either way, no run is missed that matches from the beginning of the walk to its end, whatever
+        happens to others meanwhile (:mod:`tallyfy_provider.client.listing` has the proof and its limits).
 
         :param filters: The API's own names to values; see :class:`~tallyfy_provider.client.filters.RunFilters`.
         :param max_runs: Stop after so many runs.
-        :return: Runs exactly as the API gave them.
+        :param created_after: Only runs created at this moment or later; one without a time zone is in UTC.
+        :param created_before: Only runs created before this moment; one without a time zone is in UTC.
+        :return: Runs exactly as the API gave them. Closing the iterator ends the walk and what it has under way.
         :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
         :raises TallyfyResponseError: A page cannot be read, or the list has no end.
         :raises TallyfyError: Of the kind that fits.
@@ -57,19 +74,31 @@ class RunEndpoints(Endpoints):
         query = encode(filters)
         for note in query.notes:
             log.info(note)
-        return _checked(self.list_encoded_runs(query, max_runs=max_runs), query)
+        rows = self.list_encoded_runs(
+            query, max_runs=max_runs, created_after=created_after, created_before=created_before
+        )
+        return _checked(rows, query)
 
-    def list_encoded_runs(self, query: Query, *, max_runs: int | None = None) -> Iterator[dict[str, Any]]:
+    def list_encoded_runs(
+        self,
+        query: Query,
+        *,
+        max_runs: int | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> Generator[dict[str, Any]]:
         """
         List runs for filters that have been checked already; rows are not held against them.
 
         :param query: What :func:`~tallyfy_provider.client.filters.encode` gave.
-        :param max_runs: Stop after so many runs.
+        :param max_runs: As for :meth:`list_runs`.
+        :param created_after: As for :meth:`list_runs`.
+        :param created_before: As for :meth:`list_runs`.
         :return: Runs exactly as the API gave them.
         :raises TallyfyError: As :meth:`list_runs`.
         """
-        rows = self._one_page(query, query.page) if query.page is not None else self._all_runs(query, max_runs)
-        return _first(rows, max_runs)
+        extent = Extent(max_runs, _seconds(created_after), _seconds(created_before))
+        return self._one_page(query, query.page, extent) if query.page is not None else self._all_runs(query, extent)
 
     def count_runs(self, query: Query, *, strict: bool = False) -> int:
         """
@@ -107,34 +136,66 @@ class RunEndpoints(Endpoints):
         """
         return self._page_of_runs({"sort": STABLE_SORT, **encode(filters).params}, number, per_page=per_page)
 
-    def _page_of_runs(self, params: Mapping[str, str], number: int, *, per_page: int) -> Page:
+    def _page_of_runs(
+        self, params: Mapping[str, str], number: int, *, per_page: int, given_up: Event | None = None
+    ) -> Page:
         params = {**params, "per_page": str(per_page), "page": str(number)}
-        return read_page(self.session.request("GET", self._path("runs"), params=params), number=number, what="runs")
+        payload = self.session.request("GET", self._path("runs"), params=params, given_up=given_up)
+        return read_page(payload, number=number, what="runs")
 
-    def _one_page(self, query: Query, number: int) -> Generator[dict[str, Any]]:
+    def _one_page(self, query: Query, number: int, extent: Extent) -> Generator[dict[str, Any]]:
         params = {"sort": STABLE_SORT, **query.params}
-        yield from self._page_of_runs(params, number, per_page=query.per_page or self.page_size).rows
+        page = self._page_of_runs(params, number, per_page=query.per_page or self.page_size)
+        yield from islice(filter(extent.holds, page.rows), extent.count)
 
-    def _all_runs(self, query: Query, max_runs: int | None) -> Generator[dict[str, Any]]:
-        per_page = query.per_page or min(self.page_size, max_runs or self.page_size)
-        params = {"sort": STABLE_SORT, **query.params}
-        asks_for_all = query.params.get("without_pagination") == "true"
-        walk = Walk("runs", sys.maxsize if asks_for_all else per_page)
-        while not walk.over:
-            yield from walk.accept(self._page_of_runs(params, walk.number, per_page=per_page))
-        for warning in walk.finish():
+    def _all_runs(self, query: Query, extent: Extent) -> Generator[dict[str, Any]]:
+        per_page = query.per_page or min(self.page_size, extent.count or self.page_size)
+        walk = _walk(query.params, per_page, extent)
+        for note in walk.warnings:
+            log.info(note)
+        walk.warnings.clear()
+
+        def read(request: PageRequest) -> Page:
+            sort = query.params.get("sort", STABLE_SORT)
+            if sort in _BY_CREATION:
+                sort = f"-{STABLE_SORT}" if request.newest_first else STABLE_SORT
+            params = {**query.params, "sort": sort}
+            return self._page_of_runs(params, request.number, per_page=per_page, given_up=request.given_up)
+
+        progress = Progress("runs", wanted=extent.count)
+        yield from read_ahead(walk.steps(), read, concurrency=self.concurrency, progress=progress)
+        for warning in walk.warnings:
             log.warning(warning)
 
 
-def _checked(rows: Iterator[dict[str, Any]], query: Query) -> Iterator[dict[str, Any]]:
+def _walk(params: Mapping[str, str], per_page: int, extent: Extent) -> Walk:
+    """Choose the walk that loses nothing, where the order allows it."""
+    sort = params.get("sort", STABLE_SORT)
+    if params.get("without_pagination") == "true":
+        return PageAfterPage("runs", per_page=sys.maxsize, extent=extent)
+    if sort not in _BY_CREATION:
+        walk = PageAfterPage("runs", per_page=per_page, extent=extent)
+        walk.warnings.append(
+            f"Sorted by {sort.lstrip('-')!r}, runs are read page after page: for each one that leaves the list "
+            "meanwhile, another may slip past between two pages. Sort by 'created_at' or '-created_at' to miss none."
+        )
+        return walk
+    if sort.startswith("-"):
+        return NewestFirst("runs", per_page=per_page, extent=extent)
+    return OldestFirst("runs", per_page=per_page, extent=extent)
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    if moment is None:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _checked(rows: Generator[dict[str, Any]], query: Query) -> Iterator[dict[str, Any]]:
     check = RowCheck(query.asked)
-    for row in rows:
-        check.look_at(row)
-        yield row
+    with closing(rows):
+        for row in rows:
+            check.look_at(row)
+            yield row
     for mismatch in check.mismatches:
         log.warning("%s Tallyfy ignores filters that it does not understand.", mismatch)
-
-
-def _first(rows: Generator[dict[str, Any]], count: int | None) -> Iterator[dict[str, Any]]:
-    with closing(rows):
-        yield from islice(rows, count)

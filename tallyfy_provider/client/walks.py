@@ -1,0 +1,238 @@
+"""What every walk over a list of runs has in common: steps out, pages in, and what is handed on. Pure."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tallyfy_provider.client.forward import ForwardWalk
+from tallyfy_provider.client.moments import seconds_of
+from tallyfy_provider.client.pages import Page
+from tallyfy_provider.client.places import Order, Place, Row
+
+#: Pages in a window at most. Two windows are in memory at a time: one is handed on while the next one is read.
+LARGEST_WINDOW = 32
+
+
+@dataclass(frozen=True)
+class Step:
+    """
+    What a walk wants next.
+
+    :param rows: Rows to hand on, in order.
+    :param read: Pages to read, in any order or all at once.
+    :param newest_first: Whether pages are counted from the newest run instead of the oldest.
+    :param gives_up: Whether pages that earlier steps wanted, and that were not looked at yet, are wanted no more.
+    """
+
+    rows: Sequence[Row] = ()
+    read: Sequence[int] = ()
+    newest_first: bool = False
+    gives_up: bool = False
+
+
+Pages = Mapping[int, Page]
+#: Steps go out; what comes back for the pages that a step wants is a mapping that may wait until a page is there.
+Steps = Generator[Step, Pages, None]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """
+    Which runs of a list are wanted.
+
+    :param count: So many at most; None means all.
+    :param after: Only runs created at this moment or later, in seconds since the epoch.
+    :param before: Only runs created before this moment, in seconds since the epoch.
+    """
+
+    count: int | None = None
+    after: float | None = None
+    before: float | None = None
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether it has an edge in time."""
+        return self.after is not None or self.before is not None
+
+    def holds(self, row: Row) -> bool:
+        """
+        Tell whether a run lies between the edges.
+
+        :param row: The run as the API gave it; one without a readable ``created_at`` is not lost for that.
+        :return: Whether it does.
+        """
+        if not self.is_bounded:
+            return True
+        moment = seconds_of(row.get("created_at"))
+        if moment is None:
+            return True
+        return (self.after is None or moment >= self.after) and (self.before is None or moment < self.before)
+
+
+class Walk(ABC):
+    """
+    One walk over a list of runs.
+
+    :param what: What is being listed, for messages.
+    :param per_page: Rows to a page that are asked for.
+    :param extent: Which runs are wanted.
+    :param newest_first: Whether the newest run is wanted first.
+    """
+
+    def __init__(self, what: str, *, per_page: int, extent: Extent | None = None, newest_first: bool = False) -> None:
+        #: What a user should know, complete when the walk is over.
+        self.warnings: list[str] = []
+        #: Rows in the list when the walk began, where Tallyfy says so.
+        self.total: int | None = None
+        self._what = what
+        self._per_page = per_page
+        self._extent = extent or Extent()
+        self._newest_first = newest_first
+        self._order = Order(newest_first=newest_first)
+        self._left: float = math.inf if self._extent.count is None else self._extent.count
+        self._place: Place | None = None
+        self._limit: float = math.inf
+        self._passed_the_limit = False
+        self._handed_on = 0
+        self._moved = False
+        self._rows_per_page = per_page
+
+    @abstractmethod
+    def steps(self) -> Steps:
+        """
+        Walk.
+
+        :return: The steps.
+        :raises TallyfyResponseError: The list has no end, or does not move on.
+        """
+
+    def _first_page(self) -> Generator[Step, Pages, Page]:
+        first = (yield Step(read=(1,), newest_first=self._newest_first))[1]
+        self.total = first.total
+        self._rows_per_page = max(1, len(first.rows))
+        return first
+
+    def _page(self, number: int) -> Generator[Step, Pages, Page]:
+        return (yield Step(read=(number,)))[number]
+
+    def _page_after_page(self, first: Page) -> Steps:
+        """Read from the first page to the last: because one page is all, or since the order allows no better."""
+        walk = ForwardWalk(self._what, self._per_page)
+        rows = walk.accept(first)
+        if self._handed_on:
+            rows = []
+        while True:
+            wanted = [row for row in rows if self._extent.holds(row)]
+            wanted = wanted if self._left == math.inf else wanted[: int(self._left)]
+            self._left -= len(wanted)
+            self._handed_on += len(wanted)
+            yield Step(rows=wanted)
+            if walk.over or self._left <= 0:
+                break
+            page = (yield Step(read=(walk.number,), newest_first=self._newest_first))[walk.number]
+            rows = walk.accept(page)
+        for warning in walk.finish() if walk.over else walk.warnings:
+            self._warn(warning)
+
+    def _is_over(self) -> bool:
+        return self._left <= 0 or self._passed_the_limit
+
+    def _take(self, rows: Iterable[Row]) -> list[Row]:
+        """Give those rows that are to be handed on, and remember the place of the last one."""
+        taken: list[Row] = []
+        rows = list(rows)
+        for key, row in zip(self._order.keys(rows), rows, strict=True):
+            if len(taken) >= self._left:
+                break
+            if key is not None and key > self._limit:
+                self._passed_the_limit = True
+                break
+            if self._place is None:
+                self._place = Place(0 if key is None else key, ())
+            elif self._place.covers(key, row):
+                continue
+            self._place.move_to(key, row)
+            if self._extent.holds(row):
+                taken.append(row)
+        self._left -= len(taken)
+        self._handed_on += len(taken)
+        return taken
+
+    def _covered(self, rows: Sequence[Row]) -> list[bool]:
+        """Tell of each row whether it was handed on, or lies before what is wanted."""
+        if self._place is None:
+            return [False] * len(rows)
+        return [self._place.covers(key, row) for key, row in zip(self._order.keys(rows), rows, strict=True)]
+
+    def _in_order(self, rows: Iterable[Row]) -> list[Row]:
+        rows = list(rows)
+        keys = self._order.keys(rows)
+        known = [key if key is not None else math.inf for key in keys]
+        return [row for _, row in sorted(zip(known, rows, strict=True), key=lambda pair: pair[0])]
+
+    def _compare_with_total(self) -> None:
+        if self._moved or self._is_over() or self._extent.is_bounded or self.total is None:
+            return
+        if self._handed_on < self.total:
+            self._warn(
+                f"Tallyfy announced {self.total} {self._what} and gave {self._handed_on} different ones, although "
+                "nothing moved while the list was read."
+            )
+
+    def _warn_of_emptiness(self, number: int) -> None:
+        self._warn(f"Page {number} of {self._what} is empty although Tallyfy announced more pages.")
+
+    def _warn_of_disorder(self) -> None:
+        self._warn(
+            f"Tallyfy does not give {self._what} in the order of created_at that was asked for: for each one that "
+            "leaves the list while it is read, another may slip past between two pages."
+        )
+
+    def _warn(self, warning: str) -> None:
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+
+class PageAfterPage(Walk):
+    """
+    The walk from the first page to the last, for an order in which nothing better is possible.
+
+    :param what: What is being listed, for messages.
+    :param per_page: Rows to a page that are asked for.
+    :param extent: Which runs are wanted.
+    """
+
+    def steps(self) -> Steps:
+        """
+        Walk.
+
+        :return: The steps.
+        :raises TallyfyResponseError: The list has no end, or does not move on.
+        """
+        first = yield from self._first_page()
+        yield from self._page_after_page(first)
+
+
+def ids_of(page: Page) -> list[str]:
+    """
+    Give the ids of a page's rows.
+
+    :param page: The page.
+    :return: The ids as text, in order.
+    """
+    return [str(row["id"]) for row in page.rows]
+
+
+def shows_no_movement(look: Page, again: Page) -> bool:
+    """
+    Tell whether two looks at a page prove that nothing before it left in between: it would have moved its first row.
+
+    :param look: The first look.
+    :param again: The second one; rows that arrived behind those of the first are no movement.
+    :return: Whether they do. A page without rows proves nothing.
+    """
+    seen = ids_of(look)
+    return bool(seen) and ids_of(again)[: len(seen)] == seen
