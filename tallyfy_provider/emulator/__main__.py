@@ -32,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rate_limit=options.rate_limit,
             host=options.host,
             allow_remote=options.allow_remote,
-        ).start()
+        )
+        if options.generate:
+            emulator.add_generated_runs(options.generate)
+        emulator.start()
     except (OSError, ValueError) as error:
         print(f"The Tallyfy emulator can't start: {error}", file=sys.stderr)
         return 1
@@ -61,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
         help="answer 429 beyond N requests in so many seconds, such as 100/60 (default: no limit)",
     )
     parser.add_argument("--no-seed", action="store_true", help="begin without runs")
+    parser.add_argument(
+        "--generate",
+        type=int,
+        metavar="N",
+        help="add N active runs that exist only as a formula, a million if you like",
+    )
     parser.add_argument("--verbose", action="store_true", help="print a line for each request")
     parser.add_argument(
         "--allow-remote",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from .run import OPEN_ISSUE, Run
+from .tasks import tasks_of, threads_of
 
 Verb = Literal[
     "created",
@@ -49,6 +50,7 @@ class _Happening:
     at: float
     subject: Subject = "run"
     task: int = 0
+    thread: int = 0
 
 
 class ActivityLog:
@@ -77,7 +79,7 @@ class ActivityLog:
         with self._lock:
             for each in _happenings(before, after, at):
                 actor = by or (run.started_by if each.verb == "created" else run.owner_id)
-                thread = self._thread(run.id, each) if each.subject == "issue" else 0
+                thread = each.thread or (self._thread(run.id, each) if each.subject == "issue" else 0)
                 self._activities.append(
                     Activity(self._next_id, each.at, at, each.verb, each.subject, run, actor, each.task, thread)
                 )
@@ -132,20 +134,60 @@ def _past_of(run: Run) -> Iterator[_Happening]:
 
 
 def _changes(before: Run, after: Run, at: float) -> Iterator[_Happening]:
-    if before.status in OPEN_ISSUE and after.status not in OPEN_ISSUE:
-        yield _Happening("issue-resolved", at, "issue", _task_under_way(before))
-    for task in range(before.tasks_done, after.tasks_done):
+    yield from _resolutions(before, after, at)
+    for task in _newly_done(before, after):
         yield _Happening("completed", at, "task", task)
     if before.status != "complete" and after.status == "complete":
         yield _Happening("completed", at)
     if before.status == "complete" and after.status != "complete":
         yield _Happening("re-opened", at)
-    if before.status not in OPEN_ISSUE and after.status in OPEN_ISSUE:
-        yield _Happening("issue-reported", at, "issue", _task_under_way(after))
+    yield from _reports(before, after, at)
     if before.archived_at is None and after.archived_at is not None:
         yield _Happening("archived", at)
     if before.archived_at is not None and after.archived_at is None:
         yield _Happening("unarchived", at)
+
+
+def _newly_done(before: Run, after: Run) -> Iterable[int]:
+    """Give the places of the tasks that were completed."""
+    if after.tasks is None:
+        return range(before.tasks_done, after.tasks_done)
+    known = {task.id for task in tasks_of(before) if task.is_done}
+    return [place for place, task in enumerate(after.tasks) if task.is_done and task.id not in known]
+
+
+def _resolutions(before: Run, after: Run, at: float) -> Iterator[_Happening]:
+    if after.tasks is None:
+        if before.status in OPEN_ISSUE and after.status not in OPEN_ISSUE:
+            yield _Happening("issue-resolved", at, "issue", _task_under_way(before))
+        return
+    still_open = dict(_open_issues(after))
+    for thread, task in _open_issues(before):
+        if thread not in still_open:
+            # Tallyfy's numbering of issues is one; a run that was added with its issue has none of its own yet.
+            yield _Happening("issue-resolved", at, "issue", task, thread if before.tasks is not None else 0)
+
+
+def _reports(before: Run, after: Run, at: float) -> Iterator[_Happening]:
+    if after.tasks is None:
+        if before.status not in OPEN_ISSUE and after.status in OPEN_ISSUE:
+            yield _Happening("issue-reported", at, "issue", _task_under_way(after))
+        return
+    known = dict(_open_issues(before))
+    for thread, task in _open_issues(after):
+        if thread not in known:
+            yield _Happening("issue-reported", at, "issue", task, thread)
+
+
+def _open_issues(run: Run) -> Iterator[tuple[int, int]]:
+    """Give the thread of each open issue, and the place of the task that it is on."""
+    for thread in threads_of(run):
+        if thread.is_open_issue:
+            yield thread.id, _task_under_way(run)
+    for place, task in enumerate(tasks_of(run)):
+        for thread in task.threads:
+            if thread.is_open_issue:
+                yield thread.id, place
 
 
 def _task_under_way(run: Run) -> int:

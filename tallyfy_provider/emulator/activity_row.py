@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .activity import Activity, Verb
-from .includes import task_id, tasks_of
+from .catalog import stable_id
 from .quirks import Quirks
 from .run import Run, format_date
+from .tasks import tasks_of
 from .world import World
 
 MODELS = {
@@ -102,7 +103,7 @@ def entities_of(activity: Activity, quirks: Quirks) -> tuple[Entity, Entity]:
     if kind == "run":
         return Entity("run", run.id), Entity("checklist", run.checklist.id)
     if kind == "task":
-        return Entity("task", task_id(run, activity.task)), Entity("run", run.id)
+        return Entity("task", _task(run, activity)["id"]), Entity("run", run.id)
     return Entity("thread", activity.thread), Entity("run", run.id)
 
 
@@ -147,15 +148,17 @@ def row_of(activity: Activity, world: World) -> dict[str, Any]:
     }
 
 
-def _task(activity: Activity) -> dict[str, Any]:
-    tasks = tasks_of(activity.run)
-    return tasks[activity.task] if activity.task < len(tasks) else {}
+def _task(run: Run, activity: Activity) -> dict[str, Any]:
+    tasks = tasks_of(run)
+    if activity.task >= len(tasks):
+        return {"id": stable_id("task", run.id, activity.task), "title": ""}
+    return {"id": tasks[activity.task].id, "title": tasks[activity.task].title}
 
 
 def _description(activity: Activity, kind: str) -> str:
     if kind == "run":
         return f"{_WORDS[activity.verb]} process: {activity.run.name}"
-    return f"{_WORDS[activity.verb]} task: {_task(activity).get('title', '')}"
+    return f"{_WORDS[activity.verb]} task: {_task(activity.run, activity)['title']}"
 
 
 def _actor(person: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +173,7 @@ def _state(entity: Entity, activity: Activity, run: Run | None) -> Any:
         return []
     if entity.kind == "run":
         return {"id": run.id, "name": run.name, "status": run.status}
-    task = {"id": task_id(run, activity.task), "title": _task(activity).get("title"), "run_id": run.id}
+    task = _task(activity.run, activity) | {"run_id": run.id}
     if entity.kind == "task":
         return task
     return {"id": entity.id, "label": "problem", "run_id": run.id, "task_id": task["id"], "run_name": run.name}

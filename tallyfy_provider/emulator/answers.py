@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -55,8 +55,8 @@ def not_found(message: str, code: str) -> ApiError:
     return ApiError(404, {"error": True, "message": message, "code": code})
 
 
-def unprocessable(errors: Mapping[str, list[str]]) -> ApiError:
-    """Give the 422 for values that can't be taken, by field."""
+def unprocessable(errors: Mapping[str, Any]) -> ApiError:
+    """Give the 422 for values that can't be taken: messages by field, nested for the fields of a form."""
     return ApiError(422, {"error": True, "errors": dict(errors)})
 
 
@@ -86,6 +86,18 @@ def json_answer(payload: object, status: int = 200, headers: Mapping[str, str] |
     :return: the answer.
     """
     return Response(encode(payload), status, dict(headers or {}), "application/json")
+
+
+def list_answer(rows: Iterable[str], more: Mapping[str, Any]) -> Response:
+    """
+    Make the answer that holds a list.
+
+    :param rows: its rows, each in JSON already.
+    :param more: what the answer holds beside ``data``.
+    :return: the answer.
+    """
+    rest = "".join(f",{encode(name).decode()}:{encode(value).decode()}" for name, value in more.items())
+    return Response(f'{{"data":[{",".join(rows)}]{rest}}}'.encode("ascii"), 200, None, "application/json")
 
 
 def error_answer(error: ApiError, accept: str) -> Response:

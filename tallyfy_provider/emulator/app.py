@@ -11,16 +11,47 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import account, activity_feed, control, oauth, runs
-from .answers import ApiError, endpoint_not_found, error_answer
+from . import (
+    account,
+    activity_feed,
+    completions,
+    control,
+    directory,
+    discussions,
+    launches,
+    oauth,
+    one_offs,
+    run_updates,
+    runs,
+    task_lists,
+    task_updates,
+    templates,
+)
+from .answers import ApiError, endpoint_not_found, error_answer, unprocessable
 from .connections import Connections
+from .generated import GeneratedRunsError
 from .misbehave import FaultMiddleware
 from .rate_limit import RateLimitMiddleware
 from .recorder import RecorderMiddleware
+from .refusal import Refusal
 from .world import World
 
 # A new subject is a module with a function ``routes(world)``, named here.
-_SUBJECTS = (oauth, account, runs, activity_feed)
+_SUBJECTS = (
+    oauth,
+    account,
+    runs,
+    launches,
+    run_updates,
+    task_lists,
+    task_updates,
+    completions,
+    one_offs,
+    discussions,
+    templates,
+    directory,
+    activity_feed,
+)
 
 # Tallyfy documents both https://api.tallyfy.com/… and https://go.tallyfy.com/api/…
 _BASES = ("", "/api")
@@ -57,7 +88,12 @@ def _api(world: World) -> ASGIApp:
     found = [route for subject in _SUBJECTS for route in subject.routes(world)]
     application = Starlette(
         routes=[_at(base, route) for base in _BASES for route in found],
-        exception_handlers={ApiError: _refused, HTTPException: _unknown_endpoint},
+        exception_handlers={
+            ApiError: _refused,
+            Refusal: _not_taken,
+            GeneratedRunsError: _beyond_the_formula,
+            HTTPException: _unknown_endpoint,
+        },
     )
     application.router.redirect_slashes = False
     return application
@@ -71,6 +107,16 @@ async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):
         raise error
     return error_answer(error, request.headers.get("accept", ""))
+
+
+async def _not_taken(request: Request, error: Exception) -> Response:
+    errors = error.errors if isinstance(error, Refusal) else {}
+    return error_answer(unprocessable(errors), request.headers.get("accept", ""))
+
+
+async def _beyond_the_formula(request: Request, error: Exception) -> Response:
+    """Answer what Tallyfy could do, and generated runs can't."""
+    return error_answer(ApiError(422, {"error": True, "message": str(error)}), request.headers.get("accept", ""))
 
 
 async def _unknown_endpoint(request: Request, error: Exception) -> Response:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from .form import FormField, form_json, slug
+from .step import Step
 
 Role = Literal["admin", "standard", "light"]
 
@@ -54,27 +57,13 @@ class Named:
 
 
 @dataclass(frozen=True)
-class FormField:
-    """A field of a template's kick-off form. Its id is what a run's ``prerun`` is keyed by."""
-
-    id: str
-    label: str
-    field_type: str = "text"
-
-    @property
-    def alias(self) -> str:
-        """The field's machine-readable name, made of its label."""
-        return self.label.lower().replace(" ", "-") + "-" + self.id[:4]
-
-
-@dataclass(frozen=True)
 class Checklist:
     """A template that runs are launched from."""
 
     id: str
     title: str
     type: Literal["procedure", "form"] = "procedure"
-    steps: tuple[str, ...] = ("Prepare", "Do", "Check")
+    steps: tuple[Step, ...] = ()
     kickoff: tuple[FormField, ...] = ()
 
     def run_name(self, label: object) -> str:
@@ -87,19 +76,42 @@ class Checklist:
         return f"{self.title} \u2013 {label}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the template as ``with=checklist`` does."""
+        """Give the template as ``GET /checklists/{id}`` does without ``with``."""
         return {
             "id": self.id,
             "title": self.title,
-            "alias": self.title.lower().replace(" ", "-"),
+            "alias": slug(self.title),
             "type": self.type,
             "status": "published",
             "steps_count": len(self.steps),
-            "prerun": [
-                {"id": each.id, "alias": each.alias, "label": each.label, "field_type": each.field_type}
-                for each in self.kickoff
-            ],
+            "prerun": form_json(self.kickoff),
         }
+
+    def step_rows(self) -> list[dict[str, Any]]:
+        """Give the steps as the API does, in order."""
+        return [step.to_json(self.id, position) for position, step in enumerate(self.steps, 1)]
+
+
+def plain_steps(checklist_id: str, titles: Iterable[str]) -> tuple[Step, ...]:
+    """
+    Make steps that hold nothing but a title.
+
+    :param checklist_id: the template's id, from which the steps' ids are derived.
+    :param titles: their titles, in order.
+    :return: the steps.
+    """
+    return tuple(Step(step_id(checklist_id, place), title) for place, title in enumerate(titles))
+
+
+def step_id(checklist_id: str, place: int) -> str:
+    """
+    Give the id of a template's step.
+
+    :param checklist_id: the template's id.
+    :param place: the step's place in it, counted from 0.
+    :return: the id.
+    """
+    return stable_id("step", checklist_id, place)
 
 
 @dataclass(frozen=True)
@@ -109,10 +121,11 @@ class Catalog:
     organization_id: str
     organization_name: str
     people: tuple[Person, ...]
-    checklists: Mapping[str, Checklist]
+    checklists: dict[str, Checklist]
     groups: Mapping[str, Named] = field(default_factory=dict)
     tags: Mapping[str, Named] = field(default_factory=dict)
     folders: Mapping[str, Named] = field(default_factory=dict)
+    guests: tuple[str, ...] = ()
 
     def person(self, email: str) -> Person | None:
         """
@@ -131,6 +144,11 @@ class Catalog:
         :return: the member, or None.
         """
         return next((each for each in self.people if each.id == person_id), None)
+
+    @property
+    def member_ids(self) -> frozenset[int]:
+        """The ids of all members."""
+        return frozenset(person.id for person in self.people)
 
     def organization(self) -> dict[str, Any]:
         """Give the organization as ``GET /organizations/{org}`` does."""

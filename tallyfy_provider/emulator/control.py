@@ -1,12 +1,11 @@
 """
-The emulator's own endpoints, for a person or another process: order faults, read requests, change runs.
+The emulator's own endpoints, for a person or another process: order faults, read requests, change runs, do tasks.
 
 They need no token, are neither recorded nor limited nor hit by faults, and are meant for this machine only.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,7 +17,10 @@ from starlette.types import ASGIApp
 
 from .answers import json_answer
 from .faults import Fault
+from .people import People
+from .people_controls import PeopleControls, fields_of, json_of
 from .recorder import RequestRecord
+from .run_book import RunBook
 from .world import World
 
 PREFIX = "/_emulator"
@@ -33,7 +35,7 @@ def build(world: World) -> ASGIApp:
     :param world: the emulated organization.
     :return: an ASGI application.
     """
-    controls = _Controls(world)
+    controls, people = _Controls(world), PeopleControls(People(world), RunBook(world))
 
     def route(path: str, method: str, answer: _Answer) -> Route:
         return Route(PREFIX + path, _explained(answer), methods=[method])
@@ -50,6 +52,15 @@ def build(world: World) -> ASGIApp:
             route("/runs/{run}", "PATCH", controls.change_run),
             route("/runs/{run}", "DELETE", controls.delete_run),
             route("/tokens/revoke", "POST", controls.revoke_token),
+            route("/runs", "GET", people.list_runs),
+            route("/runs/{run}/tasks", "GET", people.list_tasks),
+            route("/threads/{run}", "GET", people.list_threads),
+            route("/tasks/{task}/fill", "POST", people.fill_task),
+            route("/tasks/{task}/complete", "POST", people.complete_task),
+            route("/tasks/{task}/reopen", "POST", people.reopen_task),
+            route("/checklists", "POST", people.add_checklist),
+            route("/fired", "GET", people.list_fired),
+            route("/launched", "GET", people.list_launched),
         ]
     )
 
@@ -76,7 +87,7 @@ class _Controls:
         return json_answer({"data": [_fault_json(each) for each in self._world.faults.waiting()]})
 
     async def order_fault(self, request: Request) -> Response:
-        fault = Fault.from_json(await _json(request))
+        fault = Fault.from_json(await json_of(request))
         self._world.faults.order(fault)
         return json_answer({"data": _fault_json(fault)}, 201)
 
@@ -92,11 +103,11 @@ class _Controls:
         return Response(status_code=204)
 
     async def add_run(self, request: Request) -> Response:
-        run = self._world.add_run(await _fields(request))
+        run = self._world.add_run(await fields_of(request))
         return json_answer({"data": self._world.read(run)}, 201)
 
     async def change_run(self, request: Request) -> Response:
-        run_id, fields = request.path_params["run"], await _fields(request)
+        run_id, fields = request.path_params["run"], await fields_of(request)
         after = request.query_params.get("after")
         if after is not None:
             self._world.runs.plan(run_id, float(after), fields)
@@ -108,7 +119,7 @@ class _Controls:
         return Response(status_code=204)
 
     async def revoke_token(self, request: Request) -> Response:
-        fields = await _fields(request)
+        fields = await fields_of(request)
         if not self._world.tokens.revoke(str(fields.get("token", ""))):
             raise ValueError('There is no such token. Send {"token": "…"} with one that is known.')
         return Response(status_code=204)
@@ -121,27 +132,12 @@ def _explained(answer: _Answer) -> _Answer:
         try:
             return await answer(request)
         except KeyError:
-            run_id = request.path_params.get("run")
-            return json_answer({"error": True, "message": f"There is no run with the id {run_id!r}."}, 404)
+            [(what, identifier)] = request.path_params.items()
+            return json_answer({"error": True, "message": f"There is no {what} with the id {identifier!r}."}, 404)
         except (TypeError, ValueError) as error:
             return json_answer({"error": True, "message": str(error)}, 422)
 
     return endpoint
-
-
-async def _json(request: Request) -> object:
-    body = await request.body()
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        raise ValueError(f"The body must be JSON: {error}") from error
-
-
-async def _fields(request: Request) -> dict[str, Any]:
-    fields = await _json(request)
-    if not isinstance(fields, dict):
-        raise ValueError('The body must be a JSON object such as {"status": "complete"}.')
-    return fields
 
 
 def _fault_json(fault: Fault) -> dict[str, Any]:

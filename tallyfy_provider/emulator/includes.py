@@ -5,153 +5,166 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .catalog import Catalog, Named, stable_id
+from .catalog import Named
+from .form import form_with_values
 from .run import Run
+from .task import Task
+from .tasks import form_rows, task_row, tasks_of, thread_row, under_way
+from .world import World
 
-_STEP_DAYS = 86400.0
 
-
-def with_includes(row: dict[str, Any], run: Run, catalog: Catalog, wanted: str) -> dict[str, Any]:
+def with_includes(row: dict[str, Any], run: Run, world: World, wanted: str) -> dict[str, Any]:
     """
     Add what was asked for to a run. Unknown names are ignored, as Tallyfy does.
 
     :param row: the run as the API gives it; not changed.
     :param run: the run.
-    :param catalog: where tags, folders and people are found.
+    :param world: where tags, folders and people are found.
     :param wanted: the value of ``with``: names separated by commas; a nested one such as ``tasks.threads``
         brings the outer one with it.
     :return: the run with the additions.
     """
-    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    names = names_of(wanted)
     found = dict(row)
     for name in names:
         outer, _, inner = name.partition(".")
         if outer not in _INCLUDES:
             continue
-        found.setdefault(outer, _INCLUDES[outer](run, catalog))
-        if outer == "tasks" and inner in ("threads", "form_fields"):
-            for task in found["tasks"]["data"]:
-                task[inner] = {"data": []}
+        found.setdefault(outer, _INCLUDES[outer](run, world))
+        if outer == "tasks":
+            for task, task_found in zip(_shown(run), found["tasks"]["data"], strict=True):
+                task_found.update(task_includes(run, task, world, [inner]))
     return found
 
 
-def tasks_of(run: Run) -> list[dict[str, Any]]:
+def names_of(wanted: str) -> list[str]:
     """
-    Give a run's tasks, one for each step of its template, as many of them completed as its progress says.
+    Read the value of ``with``.
+
+    :param wanted: names separated by commas.
+    :return: the names.
+    """
+    return [name.strip() for name in wanted.split(",") if name.strip()]
+
+
+def task_includes(run: Run, task: Task, world: World, names: list[str]) -> dict[str, Any]:
+    """
+    Give what ``with=`` adds to a task.
+
+    :param run: its run.
+    :param task: the task.
+    :param world: the emulated organization.
+    :param names: what was asked for; unknown names are ignored.
+    :return: the additions.
+    """
+    found: dict[str, Any] = {}
+    if "form_fields" in names:
+        found["form_fields"] = {"data": form_rows(task, world.quirks)}
+    if "threads" in names:
+        found["threads"] = {"data": [thread_row(run, thread) for thread in task.threads]}
+    if "comments" in names:
+        comments = [thread for thread in task.threads if thread.label not in ("problem", "resolve")]
+        found["comments"] = {"data": [thread_row(run, thread) for thread in comments]}
+    if "assets" in names:
+        found["assets"] = {"data": []}
+    if "step" in names:
+        steps = [step for step in run.checklist.step_rows() if step["id"] == task.step_id]
+        found["step"] = {"data": steps[0] if steps else []}
+    if "run" in names or "run.checklist" in names:
+        found["run"] = {"data": world.read(run)}
+    if "run.checklist" in names:
+        found["run"]["data"]["checklist"] = _checklist(run, world)
+    if "summary" in names:
+        found["summary"] = task.summary
+    return found
+
+
+def form_values_of(run: Run) -> Any:
+    """
+    Give every value of a run's forms, its kick-off's and its tasks'.
 
     :param run: the run.
-    :return: the tasks as the API gives them, in order.
+    :return: the values by field id; ``[]``, as PHP writes an empty object, if there are none.
     """
-    steps = run.checklist.steps
-    return [_task(run, number, steps[number % len(steps)] if steps else "Task") for number in range(run.tasks_total)]
+    values = dict(run.prerun)
+    for task in tasks_of(run):
+        values.update(task.values)
+    return values or []
 
 
-def task_id(run: Run, number: int) -> str:
+def forms_of(run: Run, world: World) -> dict[str, Any]:
     """
-    Give the id of one of a run's tasks.
+    Give a run's forms as ``GET /runs/{id}/form-fields`` does.
 
     :param run: the run.
-    :param number: the task's place in it, counted from 0.
-    :return: the id.
+    :param world: the emulated organization.
+    :return: the API's object.
     """
-    return stable_id("task", run.id, number)
-
-
-def _task(run: Run, number: int, title: str) -> dict[str, Any]:
-    done = number < run.tasks_done
-    under_way = number == run.tasks_done
-    status = "completed" if done else "active" if under_way else "not-started"
     return {
-        "id": task_id(run, number),
-        "increment_id": run.increment_id * 100 + number,
-        "title": title,
-        "original_title": title,
-        "alias": title.lower().replace(" ", "-"),
-        "run_id": run.id,
-        "checklist_id": run.checklist.id,
-        "step_id": stable_id("step", run.checklist.id, number),
-        "status": status,
-        "status_label": status,
-        "task_type": "task",
-        "is_approved": None,
-        "position": number + 1,
-        "deadline": run.date(run.created_at + (number + 1) * _STEP_DAYS),
-        "started_at": run.date(run.created_at) if done or under_way else None,
-        "completed_at": run.date(run.last_updated) if done else None,
-        "completer_id": run.owner_id if done else None,
-        "created_at": run.date(run.created_at),
-        "last_updated": run.date(run.last_updated),
-        "archived_at": run.date(run.archived_at),
-        "owners": {"users": list(run.assignees), "guests": [], "groups": list(run.groups)},
-        "taskdata": [],
-        "is_oneoff_task": False,
-        "everyone_must_complete": False,
-        "max_assignable": 0,
-        "problem": under_way and run.status == "problem",
-        "run_status": run.status,
+        "form_fields": _form_fields(run, world)["data"],
+        "ko_form_fields": _kickoff_fields(run, world)["data"],
     }
 
 
-def _checklist(run: Run, catalog: Catalog) -> dict[str, Any]:
+def _shown(run: Run) -> list[Task]:
+    """Give the tasks that a run shows: those that rules skipped are in the list of tasks only."""
+    return [task for task in tasks_of(run) if not task.auto_skipped]
+
+
+def _checklist(run: Run, world: World) -> dict[str, Any]:
     return {"data": run.checklist.to_json()}
 
 
-def _tasks(run: Run, catalog: Catalog) -> dict[str, Any]:
-    return {"data": tasks_of(run)}
+def _tasks(run: Run, world: World) -> dict[str, Any]:
+    return {"data": [task_row(run, task, world.quirks) for task in _shown(run)]}
 
 
-def _next_task(run: Run, catalog: Catalog) -> dict[str, Any]:
+def _next_task(run: Run, world: World) -> dict[str, Any]:
     fields = ("id", "increment_id", "title", "alias", "owners", "deadline")
-    pending = (task for task in tasks_of(run) if task["completed_at"] is None)
-    return {"data": [{name: task[name] for name in fields} for task in list(pending)[:1]]}
+    task = under_way(run)
+    row = None if task is None else task_row(run, task, world.quirks)
+    return {"data": [] if row is None else [{name: row[name] for name in fields}]}
 
 
-def _tasks_meta(run: Run, catalog: Catalog) -> dict[str, Any]:
+def _tasks_meta(run: Run, world: World) -> dict[str, Any]:
     open_tasks = run.tasks_total - run.tasks_done
     return {"data": {"total": run.tasks_total, "completed": run.tasks_done, "incomplete": open_tasks}}
 
 
-def _tags(run: Run, catalog: Catalog) -> dict[str, Any]:
-    return {"data": [{"id": each.id, "title": each.name} for each in _named(run.tags, catalog.tags)]}
+def _tags(run: Run, world: World) -> dict[str, Any]:
+    return {"data": [{"id": each.id, "title": each.name} for each in _named(run.tags, world.catalog.tags)]}
 
 
-def _folders(run: Run, catalog: Catalog) -> dict[str, Any]:
-    return {"data": [{"id": each.id, "name": each.name} for each in _named(run.folders, catalog.folders)]}
+def _folders(run: Run, world: World) -> dict[str, Any]:
+    return {"data": [{"id": each.id, "name": each.name} for each in _named(run.folders, world.catalog.folders)]}
 
 
 def _named(ids: tuple[str, ...], known: Any) -> list[Named]:
     return [known.get(each, Named(each, each)) for each in ids]
 
 
-def _kickoff_fields(run: Run, catalog: Catalog) -> dict[str, Any]:
-    return {
-        "data": [
-            {
-                "id": each.id,
-                "alias": each.alias,
-                "label": each.label,
-                "field_type": each.field_type,
-                "field_value": run.prerun.get(each.id),
-            }
-            for each in run.checklist.kickoff
-        ]
-    }
+def _kickoff_fields(run: Run, world: World) -> dict[str, Any]:
+    return {"data": form_with_values(run.checklist.kickoff, run.prerun, world.quirks.form_value_key)}
 
 
-def _permissions(run: Run, catalog: Catalog) -> dict[str, Any]:
+def _form_fields(run: Run, world: World) -> dict[str, Any]:
+    return {"data": [row | {"task_id": task.id} for task in tasks_of(run) for row in form_rows(task, world.quirks)]}
+
+
+def _permissions(run: Run, world: World) -> dict[str, Any]:
     return {"data": {"PROCESS_READ": list(run.users), "PROCESS_EDIT": [run.owner_id]}}
 
 
-def _member_watchers(run: Run, catalog: Catalog) -> dict[str, Any]:
-    owner = catalog.person_by_id(run.owner_id)
+def _member_watchers(run: Run, world: World) -> dict[str, Any]:
+    owner = world.catalog.person_by_id(run.owner_id)
     return {"data": [] if owner is None else [{"id": owner.id, "email": owner.email}]}
 
 
-def _nothing(run: Run, catalog: Catalog) -> dict[str, Any]:
+def _nothing(run: Run, world: World) -> dict[str, Any]:
     return {"data": []}
 
 
-_INCLUDES: dict[str, Callable[[Run, Catalog], dict[str, Any]]] = {
+_INCLUDES: dict[str, Callable[[Run, World], dict[str, Any]]] = {
     "checklist": _checklist,
     "tasks": _tasks,
     "next_task": _next_task,
@@ -159,7 +172,7 @@ _INCLUDES: dict[str, Callable[[Run, Catalog], dict[str, Any]]] = {
     "tags": _tags,
     "folders": _folders,
     "ko_form_fields": _kickoff_fields,
-    "form_fields": _nothing,
+    "form_fields": _form_fields,
     "assets": _nothing,
     "stages": _nothing,
     "permissions": _permissions,

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from .catalog import Catalog, Checklist, stable_id
+from .catalog import Catalog, Checklist, plain_steps, stable_id
 from .run import DateStyle, ProgressShape, Run, Shape, parse_date
+from .task_changes import following
+from .tasks import tasks_of
 
 _DATE_STYLES: tuple[DateStyle, ...] = ("iso", "iso_millis", "sql")
 _PROGRESS_SHAPES: tuple[ProgressShape, ...] = (
@@ -89,10 +91,13 @@ def new_run(catalog: Catalog, number: int, now: float, fields: Mapping[str, Any]
     values.setdefault("assignees", (owner,))
     values.setdefault("created_at", now)
     values.setdefault("last_updated", values["created_at"])
-    values.setdefault("tasks_total", len(checklist.steps))
+    values.setdefault("tasks_total", sum(not step.auto_skipped for step in checklist.steps))
     values.setdefault("status", "active")
     _settle_end(values, now)
-    return Run(id=run_id, increment_id=number, checklist=checklist, extra=extra, **values)
+    run = Run(id=run_id, increment_id=number, checklist=checklist, extra=extra, **values)
+    if any(step.auto_skipped for step in checklist.steps):
+        return replace(run, tasks=tasks_of(run))  # a number of completed tasks does not tell which of them they are
+    return run
 
 
 def changed(run: Run, at: float, fields: Mapping[str, Any]) -> Run:
@@ -128,7 +133,7 @@ def changed(run: Run, at: float, fields: Mapping[str, Any]) -> Run:
     if status is not None:
         # A progress that was given as it is, once, is not true of another status.
         extra = {key: value for key, value in extra.items() if key in more or "progress" not in key}
-    return replace(run, extra=extra, **values)
+    return following(run, replace(run, extra=extra, **values), at)
 
 
 def varied_shape(number: int) -> Shape:
@@ -151,8 +156,13 @@ def _checklist(catalog: Catalog, given: dict[str, Any]) -> Checklist:
     if checklist_id is None:
         checklist = next(iter(catalog.checklists.values()))
     else:
-        checklist = catalog.checklists.get(str(checklist_id)) or Checklist(str(checklist_id), "Checklist")
+        checklist = catalog.checklists.get(str(checklist_id)) or _unknown_checklist(str(checklist_id))
     return replace(checklist, title=str(title)) if title else checklist
+
+
+def _unknown_checklist(checklist_id: str) -> Checklist:
+    steps = plain_steps(checklist_id, ("Prepare", "Do", "Check"))
+    return Checklist(checklist_id, "Checklist", steps=steps)
 
 
 def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -41,10 +41,24 @@ class Selection:
         :param runs: all runs.
         :return: those that every filter lets through, in order.
         """
-        tests = [test for test in (_test(name, value) for name, value in self.filters) if test is not None]
+        tests = self.tests()
         chosen = [run for run in runs if all(test(run) for test in tests)]
-        chosen.sort(key=_SORT_KEYS[self.sort.lstrip("+-")], reverse=self.sort.startswith("-"))
+        chosen.sort(key=_SORT_KEYS[self.sort.lstrip("+-")], reverse=self.backwards)
         return chosen
+
+    def tests(self) -> list[Test]:
+        """Give what a run must pass; filters that let everything through are left out."""
+        return [test for test in (_test(name, value) for name, value in self.filters) if test is not None]
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the order is a falling one."""
+        return self.sort.startswith("-")
+
+    @property
+    def by_name(self) -> bool:
+        """Whether a run's name decides if, or where, the list has it."""
+        return self.sort.lstrip("+-") == "name" or "q" in dict(self.filters)
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,7 @@ def window_of(query: Mapping[str, str], quirks: Quirks, default: int = DEFAULT_P
     return Window(_positive(query.get("page"), 1), per_page, query.get("without_pagination") == "true")
 
 
-def page_of(chosen: list[Run], window: Window, quirks: Quirks) -> list[Run]:
+def page_of(chosen: Sequence[Run], window: Window, quirks: Quirks) -> list[Run]:
     """
     Cut a page out of the chosen runs.
 
@@ -95,16 +109,16 @@ def page_of(chosen: list[Run], window: Window, quirks: Quirks) -> list[Run]:
     :return: the runs on the page; none past the end.
     """
     if window.everything:
-        return chosen
+        return list(chosen)
     if window.page == quirks.empty_page:
         return []
     start = (window.page - 1) * window.per_page
-    found = chosen[start : start + window.per_page]
+    found = list(chosen[start : start + window.per_page])
     if not quirks.endless or not chosen:
         return found
     if quirks.endless_rows == "new":
         return found + [_invented(chosen, window.page, number) for number in range(len(found), window.per_page)]
-    return found or chosen[: window.per_page]
+    return found or list(chosen[: window.per_page])
 
 
 def pagination(
@@ -121,14 +135,15 @@ def pagination(
     :param query: the request's parameters, for ``links``.
     :return: the object.
     """
-    pages = max(1, math.ceil(total / window.per_page))
+    told = _positive(query.get("per_page"), window.per_page) if quirks.per_page_tells == "asked" else window.per_page
+    pages = max(1, math.ceil(total / told))
     if quirks.endless:
         pages, total = window.page + 1, max(total, (window.page + 1) * window.per_page)
     announced = max(1, math.ceil(total / DEFAULT_PER_PAGE)) if quirks.total_pages_ignores_per_page else pages
     meta: dict[str, Any] = {
         "total": total,
         "count": count,
-        "per_page": window.per_page,
+        "per_page": told,
         "current_page": window.page,
     }
     if quirks.total_pages:
@@ -157,7 +172,7 @@ def _links(page: int, pages: int, quirks: Quirks, url: str, query: Mapping[str, 
     return {name: value for name, value in candidates.items() if value is not None} or []
 
 
-def _invented(chosen: list[Run], page: int, number: int) -> Run:
+def _invented(chosen: Sequence[Run], page: int, number: int) -> Run:
     return replace(chosen[number % len(chosen)], id=stable_id("endless", page, number))
 
 

@@ -9,6 +9,10 @@ LinksShape = Literal["next", "both", "nulls", "empty list", "null", "absent"]
 EndlessRows = Literal["repeat", "new"]
 FeedDates = Literal["iso", "sql"]
 IssueEntity = Literal["thread", "task", "run"]
+FormValueKey = Literal["field_value", "value"]
+TaskDoneStatus = Literal["completed", "complete"]
+CompletedTwice = Literal["fires again", "error"]
+FormReadback = Literal["sent", "rendered"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,8 @@ class Quirks:
     :param total_pages: whether ``meta.pagination`` holds ``total_pages``.
     :param meta: whether a list has a ``meta`` at all.
     :param per_page_cap: the most rows on a page, whatever was asked for; the answer echoes the capped number.
+    :param per_page_tells: the ``per_page`` that an answer with fewer rows than were asked for tells: the ``capped``
+        number, or the one that was ``asked`` for, with ``total_pages`` to match.
     :param total_pages_ignores_per_page: compute ``total_pages`` as if there were 10 rows on each page.
     :param archived_run_status: what GET of one archived run answers: 200, or 404. Undocumented, so try both.
     :param archived_reads_as: the ``status`` of one archived run in that answer: ``archived`` (as documented
@@ -34,7 +40,7 @@ class Quirks:
         telling. In lists it is always the previous one.
     :param empty_page: number of a page that comes back without rows although more pages follow; None = no
         such page.
-    :param list_lag: seconds by which lists (not GET of one run) are behind, as a read replica is.
+    :param list_lag: seconds by which lists of runs and of tasks (not GET of one) are behind, as a read replica is.
     :param endless: the list never ends: there is always one page more, and each page has rows.
     :param endless_rows: what an endless list holds past its real end: ``repeat`` = the first page again and
         again; ``new`` = runs never seen before.
@@ -50,6 +56,17 @@ class Quirks:
     :param feed_task_rows: let the feed tell of completed tasks too, as the real one does, not of runs and issues
         only.
     :param feed_strict: answer 422 to parameters of the feed whose value it does not know. False: they are ignored.
+    :param form_value_key: under which key a form field holds its value: ``field_value``, as tested by Tallyfy's own
+        tools, or ``value``, as in a sample of the documentation.
+    :param form_readback: how the values of a form come back: as they were ``sent``, or ``rendered``: dates in full,
+        such as ``2026-10-31T00:00:00.000Z``, long texts as HTML, a multiselect with the options that are not selected.
+        Undocumented, so try both.
+    :param task_done_status: the status of a completed task: ``completed`` or ``complete``.
+    :param complete_twice: what completing a completed task does: ``fires again`` = 200, and webhooks and e-mails go out
+        once more; ``error`` = 422. Sources contradict each other, so try both.
+    :param taskdata_replaces: whether ``taskdata`` or ``prerun`` of an update wipes the values of the fields that it
+        does not have. Undocumented, so try both.
+    :param run_put_wipes: whether an update of a run without ``users`` or ``groups`` unassigns all of them.
     """
 
     links: LinksShape = "next"
@@ -58,6 +75,7 @@ class Quirks:
     total_pages: bool = True
     meta: bool = True
     per_page_cap: int = 100
+    per_page_tells: Literal["capped", "asked"] = "capped"
     total_pages_ignores_per_page: bool = False
     archived_run_status: Literal[200, 404] = 200
     archived_reads_as: Literal["archived", "previous"] = "archived"
@@ -73,14 +91,25 @@ class Quirks:
     feed_issue_entity: IssueEntity = "thread"
     feed_task_rows: bool = False
     feed_strict: bool = False
+    form_value_key: FormValueKey = "field_value"
+    form_readback: FormReadback = "sent"
+    task_done_status: TaskDoneStatus = "completed"
+    complete_twice: CompletedTwice = "fires again"
+    taskdata_replaces: bool = False
+    run_put_wipes: bool = True
 
     def __post_init__(self) -> None:
         _one_of("links", self.links, get_args(LinksShape))
+        _one_of("per_page_tells", self.per_page_tells, ("capped", "asked"))
         _one_of("archived_run_status", self.archived_run_status, (200, 404))
         _one_of("archived_reads_as", self.archived_reads_as, ("archived", "previous"))
         _one_of("endless_rows", self.endless_rows, get_args(EndlessRows))
         _one_of("feed_dates", self.feed_dates, get_args(FeedDates))
         _one_of("feed_issue_entity", self.feed_issue_entity, get_args(IssueEntity))
+        _one_of("form_value_key", self.form_value_key, get_args(FormValueKey))
+        _one_of("form_readback", self.form_readback, get_args(FormReadback))
+        _one_of("task_done_status", self.task_done_status, get_args(TaskDoneStatus))
+        _one_of("complete_twice", self.complete_twice, get_args(CompletedTwice))
         if self.per_page_cap < 1:
             raise ValueError(f"Quirks.per_page_cap is {self.per_page_cap!r}: give 1 or more rows.")
         if self.empty_page is not None and self.empty_page < 1:

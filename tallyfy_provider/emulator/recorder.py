@@ -50,6 +50,8 @@ class RequestLog:
         self._clock = clock
         self._lock = threading.Lock()
         self._records: deque[RequestRecord] = deque(maxlen=_KEPT_REQUESTS)
+        self._under_way: set[int] = set()
+        self.most_at_once = 0
         self.listener: Callable[[RequestRecord], None] | None = None
 
     def open(self, scope: Scope, body: bytes) -> RequestRecord:
@@ -71,6 +73,8 @@ class RequestLog:
         )
         with self._lock:
             self._records.append(record)
+            self._under_way.add(id(record))
+            self.most_at_once = max(self.most_at_once, len(self._under_way))
         return record
 
     def answered(self, record: RequestRecord, status: int) -> None:
@@ -82,6 +86,7 @@ class RequestLog:
         """
         with self._lock:
             record.status = status
+            self._under_way.discard(id(record))
 
     def finished(self, record: RequestRecord) -> None:
         """
@@ -89,6 +94,8 @@ class RequestLog:
 
         :param record: what :meth:`open` gave.
         """
+        with self._lock:
+            self._under_way.discard(id(record))
         if self.listener is not None:
             self.listener(record)
 
@@ -105,6 +112,7 @@ class RequestLog:
         """Forget all requests."""
         with self._lock:
             self._records.clear()
+            self.most_at_once = len(self._under_way)
 
 
 class RecorderMiddleware:

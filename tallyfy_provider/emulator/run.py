@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal
 
+from .answers import encode
 from .catalog import Checklist
+from .task import Task, Thread
 
 DateStyle = Literal["iso", "iso_millis", "sql"]
 ProgressShape = Literal["object", "number", "empty"]
@@ -30,7 +33,7 @@ class Run:
     A run as it is at one moment.
 
     Times are seconds since 1970-01-01 UTC. ``extra`` holds fields that were given as they are: they go into
-    the answer unchanged and win over the computed ones. ``row`` is the run as a list gives it.
+    the answer unchanged and win over the computed ones.
     """
 
     id: str
@@ -59,12 +62,21 @@ class Run:
     groups: tuple[str, ...] = ()
     users: tuple[int, ...] = ()
     assignees: tuple[int, ...] = ()
+    tasks: tuple[Task, ...] | None = None
+    threads: tuple[Thread, ...] = ()
+    kickoff_is_open: bool = False
     shape: Shape = field(default_factory=Shape)
     extra: Mapping[str, Any] = field(default_factory=dict)
-    row: dict[str, Any] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "row", _row(self))
+    @cached_property
+    def row(self) -> dict[str, Any]:
+        """The run as a list gives it; not to be changed."""
+        return _row(self)
+
+    @cached_property
+    def text(self) -> str:
+        """:attr:`row` in JSON."""
+        return encode(self.row).decode()
 
     def date(self, moment: float | None) -> str | None:
         """
@@ -85,12 +97,10 @@ def format_date(moment: float, style: DateStyle = "iso") -> str:
         ``2026-10-31 09:00:00``, which is UTC too.
     :return: the text.
     """
-    when = datetime.fromtimestamp(moment, UTC)
+    when = datetime.fromtimestamp(moment, UTC).replace(tzinfo=None)
     if style == "sql":
-        return when.strftime("%Y-%m-%d %H:%M:%S")
-    if style == "iso_millis":
-        return when.strftime("%Y-%m-%dT%H:%M:%S.") + f"{when.microsecond // 1000:03d}Z"
-    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return when.isoformat(" ", "seconds")
+    return when.isoformat("T", "milliseconds" if style == "iso_millis" else "seconds") + "Z"
 
 
 def parse_date(value: object) -> float:
@@ -103,6 +113,7 @@ def parse_date(value: object) -> float:
     :raises ValueError: if it is none of these.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
+        datetime.fromtimestamp(value, UTC)  # refuses a number that is no date
         return float(value)
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
@@ -131,6 +142,7 @@ def progress_of(run: Run) -> object:
 def _row(run: Run) -> dict[str, Any]:
     late = run.status == "delayed"
     progress = progress_of(run)
+    kickoff_done = bool(run.prerun) and not run.kickoff_is_open
     row = {
         "id": run.id,
         "increment_id": run.increment_id,
@@ -144,9 +156,9 @@ def _row(run: Run) -> dict[str, Any]:
         "started_by": run.started_by,
         "owner_id": str(run.owner_id) if run.shape.owner_as_text else run.owner_id,
         "prerun": dict(run.prerun) if run.prerun else [],
-        "prerun_status": "complete" if run.prerun else None,
-        "prerun_completed_at": run.date(run.created_at) if run.prerun else None,
-        "prerun_completed_by": run.started_by if run.prerun else None,
+        "prerun_status": _kickoff_status(run),
+        "prerun_completed_at": run.date(run.created_at) if kickoff_done else None,
+        "prerun_completed_by": run.started_by if kickoff_done else None,
         "prerun_length": len(run.prerun),
         "starred": run.starred,
         "is_public": run.is_public,
@@ -172,3 +184,9 @@ def _row(run: Run) -> dict[str, Any]:
     }
     row.update(run.extra)
     return row
+
+
+def _kickoff_status(run: Run) -> str | None:
+    if run.kickoff_is_open:
+        return "incomplete"
+    return "complete" if run.prerun else None

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
-from .catalog import Catalog, Checklist, FormField, Named, Person, stable_id
+from .catalog import Catalog, Checklist, Named, Person, plain_steps, stable_id
+from .form import FormField
+from .seed_forms import add_templates_with_forms
+from .step import Visit
 from .world import World
 
 _HOUR = 3600.0
@@ -20,14 +24,27 @@ _PEOPLE = (
     Person(10205, "mei.tanaka@brightwater.example", "Mei", "Tanaka"),
     Person(10206, "sofia.rossi@brightwater.example", "Sofia", "Rossi", "light"),
 )
+_GUESTS = ("buyer@acme.example", "counsel@globex.example")
 _GROUPS = ("Finance", "Legal", "Security", "Customer success")
 _TAGS = ("urgent", "enterprise", "renewal", "quarter-end")
 _FOLDERS = {"Finance": "311", "Customers": "312", "Vendors": "313", "People": "314"}
 
 
-def _checklist(title: str, steps: tuple[str, ...], kickoff: tuple[str, ...] = (), form: bool = False) -> Checklist:
+def _checklist(
+    title: str,
+    steps: tuple[str, ...],
+    kickoff: tuple[str, ...] = (),
+    form: bool = False,
+    pace: float | None = None,
+) -> Checklist:
+    """Make a template; with a pace, people do a step of each launched run every so many seconds."""
     fields = tuple(FormField(stable_id("field", title, label), label) for label in kickoff)
-    return Checklist(stable_id("checklist", title), title, "form" if form else "procedure", steps, fields)
+    checklist_id = stable_id("checklist", title)
+    kind: Literal["procedure", "form"] = "form" if form else "procedure"
+    made = plain_steps(checklist_id, steps)
+    if pace is not None:
+        made = tuple(replace(step, visit=Visit(pace * number)) for number, step in enumerate(made, 1))
+    return Checklist(checklist_id, title, kind, made, fields)
 
 
 _ONBOARDING = _checklist(
@@ -61,6 +78,7 @@ _EMPLOYEE = _checklist(
     "Employee onboarding",
     ("Contract", "Laptop", "Accounts", "First day", "30-day talk"),
     ("New colleague", "Start date"),
+    pace=3.0,
 )
 _EXPENSE = _checklist("Expense request", ("Approve", "Pay"), ("Amount", "Reason"), form=True)
 
@@ -167,7 +185,7 @@ def catalog() -> Catalog:
     :return: it; always the same.
     """
     checklists = (_ONBOARDING, _CONTRACT, _MONTH_END, _VENDOR, _EMPLOYEE, _EXPENSE)
-    return Catalog(
+    found = Catalog(
         organization_id=stable_id("organization"),
         organization_name="Brightwater Trading",
         people=_PEOPLE,
@@ -175,7 +193,10 @@ def catalog() -> Catalog:
         groups=_named("group", _GROUPS),
         tags=_named("tag", _TAGS),
         folders={number: Named(number, name) for name, number in _FOLDERS.items()},
+        guests=_GUESTS,
     )
+    add_templates_with_forms(found)
+    return found
 
 
 def seed_runs(world: World) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
 
-from .activity_row import row_of
 from .airflow_connection import Grant, connection_json, connection_uri
 from .clock import Clock, SystemClock
 from .faults import Fault
+from .people import People
 from .quirks import Quirks
 from .rate_limit import RateLimit
 from .recorder import RequestRecord
+from .run_book import RunBook
 from .running import RunningServer, is_loopback
 from .seed import catalog, seed_runs
 from .world import World
 
 
-class Emulator:
+class Emulator(RunBook, People):
     """
     A Tallyfy on this machine, with one organization in memory.
 
@@ -56,7 +56,7 @@ class Emulator:
             )
         self._host = host
         self._port = port
-        self._world = World(clock or SystemClock(), catalog(), quirks or Quirks(), RateLimit.of(rate_limit))
+        super().__init__(World(clock or SystemClock(), catalog(), quirks or Quirks(), RateLimit.of(rate_limit)))
         if seed:
             seed_runs(self._world)
         self._running: RunningServer | None = None
@@ -182,123 +182,6 @@ class Emulator:
         """
         return connection_uri(self._world, self.base_url, grant)
 
-    def add_run(
-        self,
-        name: str | None = None,
-        status: str = "active",
-        checklist_id: str | None = None,
-        completes_in: float | None = None,
-        **fields: Any,
-    ) -> dict[str, Any]:
-        """
-        Add a run.
-
-        :param name: its name; made of the template's title when None.
-        :param status: its status; ``archived`` sets ``archived_at``.
-        :param checklist_id: its template; the first one when None.
-        :param completes_in: seconds after which it completes by itself; None = it does not.
-        :param fields: more of the API's fields (``owner_id``, ``created_at``, ``starred`` …) and ``tags``,
-            ``folders``, ``groups``, ``users``, ``assignees`` (lists of ids), ``improvement``, ``tasks_done``,
-            ``tasks_total``. Fields that the emulator has no use for come back as they are.
-        :return: the run as the API gives it.
-        :raises ValueError: if a value can't be used.
-        """
-        given = {"status": status, "checklist_id": checklist_id, "completes_in": completes_in, **fields}
-        if name is not None:
-            given["name"] = name
-        return self._world.read(self._world.add_run(given))
-
-    def add_runs(self, count: int, status: str = "active", **fields: Any) -> list[str]:
-        """
-        Add many runs, created a minute apart, the last one just now.
-
-        Their values are written in different ways, as in real answers.
-
-        :param count: how many.
-        :param status: their status.
-        :param fields: as for :meth:`add_run`; ``name`` gets a number behind it.
-        :return: their ids, in order of creation.
-        :raises ValueError: if a value can't be used.
-        """
-        prefix = fields.pop("name", None)
-        now = self._world.clock.now()
-        ids = []
-        for number in range(count):
-            given = {"created_at": now - 60.0 * (count - 1 - number), "status": status, **fields}
-            if prefix is not None:
-                given["name"] = f"{prefix} {number + 1}"
-            ids.append(self._world.add_varied_run(given).id)
-        return ids
-
-    def run(self, run_id: str) -> dict[str, Any]:
-        """
-        Look up a run.
-
-        :param run_id: its id.
-        :return: the run as the API gives it.
-        :raises KeyError: if there is no such run.
-        """
-        run = self._world.runs.get(run_id)
-        if run is None:
-            raise KeyError(run_id)
-        return self._world.read(run)
-
-    def update_run(self, run_id: str, **fields: Any) -> dict[str, Any]:
-        """
-        Change a run, as a person does in Tallyfy.
-
-        A change of status, or archiving, cancels what the clock would have brought.
-
-        :param run_id: its id.
-        :param fields: as for :meth:`add_run`.
-        :return: the run as the API gives it.
-        :raises KeyError: if there is no such run.
-        :raises ValueError: if a value can't be used.
-        """
-        return self._world.read(self._world.runs.change(run_id, fields))
-
-    def update_run_later(self, run_id: str, seconds: float, **fields: Any) -> None:
-        """
-        Let a run change by itself.
-
-        :param run_id: its id.
-        :param seconds: how long from now, by the emulator's clock.
-        :param fields: as for :meth:`add_run`.
-        :raises KeyError: if there is no such run.
-        :raises ValueError: if a value can't be used.
-        """
-        self._world.runs.plan(run_id, seconds, fields)
-
-    def complete_run(self, run_id: str) -> dict[str, Any]:
-        """Complete a run now; as :meth:`update_run`."""
-        return self.update_run(run_id, status="complete")
-
-    def reopen_run(self, run_id: str) -> dict[str, Any]:
-        """Make a run active again; as :meth:`update_run`."""
-        return self.update_run(run_id, status="active")
-
-    def archive_run(self, run_id: str) -> dict[str, Any]:
-        """Archive a run now; as :meth:`update_run`."""
-        return self.update_run(run_id, status="archived")
-
-    def activate_run(self, run_id: str) -> dict[str, Any]:
-        """Take a run out of the archive; as :meth:`update_run`."""
-        return self.update_run(run_id, archived_at=None)
-
-    def delete_run(self, run_id: str) -> None:
-        """
-        Delete a run for good.
-
-        :param run_id: its id.
-        :raises KeyError: if there is no such run.
-        """
-        self._world.runs.remove(run_id)
-
-    @property
-    def activities(self) -> list[dict[str, Any]]:
-        """The rows of the activity feed, oldest first, up to now even if the feed lags behind."""
-        return [row_of(each, self._world) for each in self._world.history()]
-
     def order(self, fault: Fault) -> None:
         """
         Order something to go wrong.
@@ -315,6 +198,11 @@ class Emulator:
     def requests(self) -> list[RequestRecord]:
         """The requests so far, in the order in which they came in."""
         return self._world.log.all()
+
+    @property
+    def most_at_once(self) -> int:
+        """The most requests that were under way at the same time so far, each until its answer began."""
+        return self._world.log.most_at_once
 
     def clear_requests(self) -> None:
         """Forget the requests so far."""

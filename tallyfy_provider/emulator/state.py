@@ -9,11 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .clock import Clock
+from .generated import GeneratedRuns, GeneratedRunsError
 from .lifecycle import changed
 from .run import Run
 
 _KEPT_VERSIONS = 50
 
+# Makes the run that it is after a change, of the run before and the time, in seconds since 1970-01-01 UTC. It gives the
+# same run back if nothing changes.
+Revision = Callable[[Run, float], Run]
 Listener = Callable[[Run | None, Run | None, float, int | None], None]
 
 
@@ -36,9 +40,10 @@ class RunStore:
         self._lock = threading.RLock()
         self._current: dict[str, Run] = {}
         self._versions: dict[str, list[tuple[float, Run | None]]] = {}
-        self._planned: list[tuple[float, int, str, dict[str, Any]]] = []
+        self._planned: list[tuple[float, int, str, Revision]] = []
         self._order = itertools.count()
         self._generation = 0
+        self._generated: GeneratedRuns | None = None
 
     def add(self, run: Run, since: float | None = None) -> None:
         """
@@ -51,7 +56,7 @@ class RunStore:
         """
         with self._lock:
             self.settle()
-            if run.id in self._current:
+            if self.get(run.id) is not None:
                 raise ValueError(f"There is already a run with the id {run.id!r}.")
             self._put(run.id, run, self._clock.now() if since is None else since)
 
@@ -71,11 +76,31 @@ class RunStore:
         with self._lock:
             self.settle()
             now = self._clock.now()
-            run = changed(self._current[run_id], now, fields)
+            run = changed(self._changeable(run_id), now, fields)
             if {"status", "archived_at"} & set(fields):
                 self._cancel(run_id)
             self._put(run_id, run, now, by)
             return run
+
+    def revise(self, run_id: str, revision: Revision, by: int | None = None) -> Run:
+        """
+        Change something in a run now, such as a task of it.
+
+        Nobody else sees or changes the run in between. What was planned for it stays planned.
+
+        :param run_id: the run's id.
+        :param revision: makes the run after the change; what it raises is raised, and nothing is changed then.
+        :param by: the id of who does it, if it is known.
+        :return: the run after the change.
+        :raises KeyError: if there is no such run.
+        """
+        with self._lock:
+            self.settle()
+            now, before = self._clock.now(), self._changeable(run_id)
+            after = revision(before, now)
+            if after is not before:
+                self._put(run_id, after, now, by)
+            return after
 
     def plan(self, run_id: str, after: float, fields: Mapping[str, Any]) -> None:
         """
@@ -91,8 +116,22 @@ class RunStore:
             raise ValueError(f"A change can't be planned {after!r} seconds from now: give zero or more.")
         with self._lock:
             at = self._clock.now() + after
-            changed(self._current[run_id], at, fields)
-            heapq.heappush(self._planned, (at, next(self._order), run_id, dict(fields)))
+            given = dict(fields)
+            changed(self._changeable(run_id), at, given)
+            self._plan(at, run_id, lambda run, due: changed(run, due, given))
+
+    def plan_revision(self, run_id: str, after: float, revision: Revision) -> None:
+        """
+        Let something in a run, such as a task, change by itself later.
+
+        :param run_id: the run's id.
+        :param after: seconds from now.
+        :param revision: makes the run after the change.
+        :raises KeyError: if there is no such run.
+        """
+        with self._lock:
+            self._changeable(run_id)
+            self._plan(self._clock.now() + after, run_id, revision)
 
     def remove(self, run_id: str, by: int | None = None) -> None:
         """
@@ -104,7 +143,8 @@ class RunStore:
         """
         with self._lock:
             self.settle()
-            run, now = self._current.pop(run_id), self._clock.now()
+            run, now = self._changeable(run_id), self._clock.now()
+            del self._current[run_id]
             self._cancel(run_id)
             self._remember(run_id, None, now)
             self._listener(run, None, now, by)
@@ -114,8 +154,11 @@ class RunStore:
         with self._lock:
             now = self._clock.now()
             while self._planned and self._planned[0][0] <= now:
-                at, _, run_id, fields = heapq.heappop(self._planned)
-                self._put(run_id, changed(self._current[run_id], at, fields), at)
+                at, _, run_id, revision = heapq.heappop(self._planned)
+                before = self._current[run_id]
+                after = revision(before, at)
+                if after is not before:
+                    self._put(run_id, after, at)
 
     def get(self, run_id: str) -> Run | None:
         """
@@ -126,11 +169,24 @@ class RunStore:
         """
         with self._lock:
             self.settle()
-            return self._current.get(run_id)
+            return self._current.get(run_id) or self._generated_run(run_id)
+
+    @property
+    def generated(self) -> GeneratedRuns | None:
+        """Runs that exist only as a formula, in lists and to be looked up; set once."""
+        return self._generated
+
+    @generated.setter
+    def generated(self, runs: GeneratedRuns | None) -> None:
+        with self._lock:
+            if self._generated is not None:
+                raise GeneratedRunsError("There are generated runs already: ask for all of them at once.")
+            self._generated = runs
+            self._generation += 1
 
     def snapshot(self) -> tuple[int, list[Run]]:
         """
-        Give all runs as they are now.
+        Give all runs as they are now, but those that are :attr:`generated`.
 
         :return: a number that differs after every change, and the runs in the order of their adding.
         """
@@ -140,7 +196,7 @@ class RunStore:
 
     def as_of(self, moment: float) -> list[Run]:
         """
-        Give all runs as they were.
+        Give all runs as they were, but those that are :attr:`generated`.
 
         :param moment: when, in seconds since 1970-01-01 UTC.
         :return: the runs that there were, in the order of their adding.
@@ -149,6 +205,29 @@ class RunStore:
             self.settle()
             found = (_version_at(versions, moment) for versions in self._versions.values())
             return [run for run in found if run is not None]
+
+    def get_as_of(self, run_id: str, moment: float) -> Run | None:
+        """
+        Look up a run as it was.
+
+        :param run_id: the run's id.
+        :param moment: when, in seconds since 1970-01-01 UTC.
+        :return: the run as it was, or None.
+        """
+        with self._lock:
+            self.settle()
+            return _version_at(self._versions.get(run_id, []), moment) or self._generated_run(run_id)
+
+    def _generated_run(self, run_id: str) -> Run | None:
+        return None if self._generated is None else self._generated.get(run_id)
+
+    def _changeable(self, run_id: str) -> Run:
+        if self._generated_run(run_id) is not None:
+            raise GeneratedRunsError(f"Run {run_id} is generated: it exists only as a formula and can't be changed.")
+        return self._current[run_id]
+
+    def _plan(self, at: float, run_id: str, revision: Revision) -> None:
+        heapq.heappush(self._planned, (at, next(self._order), run_id, revision))
 
     def _put(self, run_id: str, run: Run, at: float, by: int | None = None) -> None:
         before = self._current.get(run_id)

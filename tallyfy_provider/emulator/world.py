@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from .activity import Activity, ActivityLog
 from .catalog import Catalog, stable_id
 from .clock import Clock
 from .faults import FaultPlan
+from .generated import GeneratedRuns
 from .lifecycle import new_run, varied_shape
 from .listing import Selection
 from .quirks import Quirks
@@ -21,6 +22,7 @@ from .recorder import RequestLog
 from .run import Run
 from .state import RunStore
 from .tokens import PERSONAL_LIFETIME, TokenStore
+from .work import Work
 
 _KEPT_LISTS = 32
 
@@ -51,7 +53,8 @@ class World:
         self.catalog = catalog
         self.quirks = quirks
         self.activities = ActivityLog()
-        self.runs = RunStore(clock, self.activities.note)
+        self.runs = RunStore(clock, self._note)
+        self.work = Work(clock, catalog, self.runs)
         self.tokens = TokenStore(clock)
         self.faults = FaultPlan()
         self.limiter = RateLimiter(clock, rate_limit)
@@ -66,6 +69,10 @@ class World:
         self.tokens.keep(self.credentials.token, catalog.people[0].id, PERSONAL_LIFETIME)
         self._numbers = itertools.count(5001)
         self._lists = _ListCache()
+
+    def next_number(self) -> int:
+        """Give the ``increment_id`` of the next run."""
+        return next(self._numbers)
 
     def add_run(self, fields: Mapping[str, Any]) -> Run:
         """
@@ -99,7 +106,28 @@ class World:
         self.runs.add(run, since)
         return run
 
-    def list_of(self, selection: Selection) -> list[Run]:
+    def generate_runs(self, count: int, first_created_at: float, spacing: float, fields: Mapping[str, Any]) -> None:
+        """
+        Add runs that exist only as a formula.
+
+        :param count: how many.
+        :param first_created_at: when the first was created, in seconds since 1970-01-01 UTC.
+        :param spacing: seconds from one creation to the next.
+        :param fields: of all of them, as for :class:`GeneratedRuns`.
+        :raises ValueError: if a value can't be used, or there are generated runs already.
+        """
+        number = next(self._numbers)
+        self.runs.generated = GeneratedRuns(
+            self.catalog,
+            count,
+            first_number=number,
+            first_created_at=first_created_at,
+            spacing=spacing,
+            fields=fields,
+        )
+        self._numbers = itertools.count(number + count)
+
+    def list_of(self, selection: Selection) -> Sequence[Run]:
         """
         Choose and order runs, as of now or as far behind as the quirks say.
 
@@ -107,9 +135,17 @@ class World:
         :return: the runs; not to be changed.
         """
         if self.quirks.list_lag:
-            return selection.apply(self.runs.as_of(self.clock.now() - self.quirks.list_lag))
+            return self._choose(selection, self.runs.as_of(self.clock.now() - self.quirks.list_lag))
         generation, runs = self.runs.snapshot()
-        return self._lists.get(generation, selection, runs)
+        return self._lists.get(generation, selection, lambda: self._choose(selection, runs))
+
+    def _choose(self, selection: Selection, runs: list[Run]) -> Sequence[Run]:
+        chosen, generated = selection.apply(runs), self.runs.generated
+        return chosen if generated is None else generated.listed_with(chosen, selection)
+
+    def _note(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
+        self.activities.note(before, after, at, by)
+        self.work.note(before, after, at, by)
 
     def history(self) -> list[Activity]:
         """
@@ -142,13 +178,13 @@ class _ListCache:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._generation = -1
-        self._lists: dict[Selection, list[Run]] = {}
+        self._lists: dict[Selection, Sequence[Run]] = {}
 
-    def get(self, generation: int, selection: Selection, runs: list[Run]) -> list[Run]:
+    def get(self, generation: int, selection: Selection, choose: Callable[[], Sequence[Run]]) -> Sequence[Run]:
         with self._lock:
             if generation != self._generation or len(self._lists) >= _KEPT_LISTS:
                 self._generation = generation
                 self._lists.clear()
             if selection not in self._lists:
-                self._lists[selection] = selection.apply(runs)
+                self._lists[selection] = choose()
             return self._lists[selection]

@@ -45,6 +45,22 @@ class Caller:
         rows = self.listed(f"{query}&without_pagination=true")["data"]
         return [row["name"] for row in rows]
 
+    def send(self, method: str, path: str, body: object = None) -> requests.Response:
+        """Ask for something of the organization, with a body unless it is None."""
+        return self.ask(method, self.organization + path, json=body)
+
+    def data(self, method: str, path: str, body: object = None) -> Any:
+        """What a request gives that must succeed."""
+        answer = self.send(method, path, body)
+        assert answer.status_code in (200, 201), answer.text
+        return answer.json()["data"]
+
+    def refused(self, method: str, path: str, body: object = None) -> Any:
+        """Why a request can't be taken."""
+        answer = self.send(method, path, body)
+        assert answer.status_code == 422, answer.text
+        return answer.json()["errors"]
+
     def run(self, run_id: str, query: str = "") -> requests.Response:
         return self.get(f"{self.runs_path}/{run_id}", query)
 
@@ -77,3 +93,27 @@ def seeded() -> Iterator[Caller]:
     """A caller of an emulator with its usual runs, shared by tests that change nothing."""
     with Emulator(clock=ManualClock(NOON)) as running:
         yield Caller(running)
+
+
+@pytest.fixture
+def discount(emulator: Emulator) -> dict[str, Any]:
+    """A template: an approval that takes a number, then a plain step."""
+    percent = {"label": "Percent", "alias": "percent", "required": True}
+    region = {"label": "Region", "alias": "region", "field_type": "dropdown", "options": ["North", "South"]}
+    return emulator.add_checklist(
+        "Discount",
+        kickoff=[{"label": "Customer", "alias": "customer", "required": True}, region],
+        steps=[
+            {"title": "Decide", "task_type": "approval", "form_fields": [percent, {"label": "Why", "alias": "why"}]},
+            {"title": "Send the offer", "alias": "send"},
+        ],
+    )
+
+
+@pytest.fixture
+def launched(caller: Caller, discount: dict[str, Any]) -> dict[str, Any]:
+    """A run of that template, just launched over the API."""
+    run: dict[str, Any] = caller.data(
+        "POST", "/runs", {"checklist_id": discount["id"], "prerun": {discount["prerun"][0]["id"]: "Acme"}}
+    )
+    return run

@@ -85,11 +85,27 @@ def test_options_reach_the_emulator():
     assert answers == [404, 429]
 
 
+def test_runs_are_generated():
+    with started("--no-seed", "--generate", "1000000") as (process, printed):
+        [export] = [line for line in printed.splitlines() if line.startswith("export ")]
+        connection = json.loads(shlex.split(export)[1].partition("=")[2])
+        headers = {"Authorization": f"Bearer {connection['password']}", "X-Tallyfy-Client": "APIClient"}
+        url = f"{connection['host']}/organizations/{connection['login']}/runs?page=100000"
+        payload = requests.get(url, headers=headers, timeout=5).json()
+        process.terminate()
+        process.communicate(timeout=10)
+
+    assert payload["meta"]["pagination"]["total"] == 1_000_000
+    assert len(payload["data"]) == 10
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--port", "x"], "'x' is no port"),
         (["--rate-limit", "fast"], "'fast' is no rate limit"),
+        (["--generate", "many"], "invalid int value: 'many'"),
+        (["--generate", "-3"], "-3 runs can't be generated"),
         (["--host", "0.0.0.0"], "--allow-remote"),
     ],
 )

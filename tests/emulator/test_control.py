@@ -97,6 +97,59 @@ def test_a_body_that_can_not_be_used_is_explained(control, body):
     assert answer.json()["message"]
 
 
+def test_be_the_people_of_a_run(emulator, control, launched):
+    run_id = launched["id"]
+    [run] = control("GET", f"/runs?checklist_id={launched['checklist_id']}").json()["data"]
+    assert run["id"] == run_id
+    assert control("GET", "/runs?checklist_id=other").json()["data"] == []
+    decide, send = control("GET", f"/runs/{run_id}/tasks").json()["data"]
+    assert (decide["alias"], send["alias"]) == ("decide", "send")
+
+    filled = control("POST", f"/tasks/{decide['id']}/fill", json={"Why": "loyal"})
+    assert filled.json()["data"]["form_fields"]["data"][1]["field_value"] == "loyal"
+    said = {"is_approved": False, "values": {"percent": "5"}, "by": 10203}
+    done = control("POST", f"/tasks/{decide['id']}/complete", json=said).json()["data"]
+    assert (done["is_approved"], done["completer_id"]) == (False, 10203)
+    again = control("POST", f"/tasks/{decide['id']}/complete", json=said)
+    assert (again.status_code, "completed" in again.json()["message"]) == (422, True)
+    assert control("POST", f"/tasks/{decide['id']}/reopen").json()["data"]["completed_at"] is None
+    assert control("POST", f"/tasks/{send['id']}/complete").status_code == 200, "it needs no body"
+
+    fired = control("GET", "/fired").json()["data"]
+    assert fired == emulator.fired
+    assert len(fired) == 3
+    assert [run["id"] for run in control("GET", "/launched").json()["data"]] == [run_id]
+    emulator.report_problem(send["id"], "Wrong address")
+    assert control("GET", f"/threads/{run_id}").json()["data"] == emulator.threads(run_id) != []
+
+
+def test_add_a_template(emulator, control):
+    answer = control("POST", "/checklists", json={"title": "Mine", "steps": [{"title": "Do"}]})
+
+    assert answer.status_code == 201
+    assert answer.json()["data"] == emulator.checklist("Mine")
+    for wrong in ({}, {"title": "Mine", "steps": [{}]}, {"title": "Mine", "colour": "red"}):
+        refused = control("POST", "/checklists", json=wrong)
+        assert (refused.status_code, bool(refused.json()["message"])) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "what"),
+    [
+        ("POST", "/tasks/unknown/complete", "task"),
+        ("POST", "/tasks/unknown/reopen", "task"),
+        ("POST", "/tasks/unknown/fill", "task"),
+        ("GET", "/runs/unknown/tasks", "run"),
+        ("GET", "/threads/unknown", "run"),
+    ],
+)
+def test_what_does_not_exist_is_named(control, method, path, what):
+    answer = control(method, path, json={})
+
+    assert answer.status_code == 404
+    assert answer.json()["message"] == f"There is no {what} with the id 'unknown'."
+
+
 def test_revoke_a_token(emulator, caller, control):
     assert control("POST", "/tokens/revoke", json={"token": emulator.token}).status_code == 204
     assert caller.get("/me").status_code == 401

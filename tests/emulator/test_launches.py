@@ -1,0 +1,206 @@
+"""Launching a run over the API."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from tallyfy_provider.emulator import Fault, Quirks
+
+
+def body(checklist, **more):
+    """A launch with what the template insists on."""
+    return {"checklist_id": checklist["id"], "prerun": {checklist["prerun"][0]["id"]: "Acme"}, **more}
+
+
+def test_a_launch_makes_a_run_with_a_task_for_each_step(emulator, caller, discount):
+    answer = caller.send("POST", "/runs", body(discount, name="Acme, 5 %", summary="<p>Soon</p>"))
+
+    assert answer.status_code == 201
+    run = answer.json()["data"]
+    assert run == emulator.run(run["id"]) == caller.run(run["id"]).json()["data"]
+    assert run["name"] == "Acme, 5 %"
+    assert run["summary"] == "<p>Soon</p>"
+    assert run["status"] == "active"
+    assert run["progress"] == {"complete": 0, "total": 2, "percent": 0}
+    assert run["prerun"] == {discount["prerun"][0]["id"]: "Acme"}
+    assert run["prerun_status"] == "complete"
+    assert run["owner_id"] == run["started_by"] == emulator.people[emulator.username]
+    assert [(task["title"], task["status"]) for task in emulator.tasks(run["id"])] == [
+        ("Decide", "active"),
+        ("Send the offer", "not-started"),
+    ]
+    assert emulator.launched == emulator.runs(discount["id"]) == [run]
+
+
+def test_a_run_without_a_name_is_called_after_template_and_date(caller, discount):
+    assert caller.data("POST", "/runs", body(discount))["name"] == "Discount - 2026-11-02"
+
+
+def test_everything_that_a_launch_may_say(emulator, caller, discount):
+    parent = emulator.add_run()["id"]
+    users = list(emulator.people.values())
+    tag, group, folder = (list(known.values())[1] for known in (emulator.tags, emulator.groups, emulator.folders))
+    said = {
+        "owner_id": users[1],
+        "user_id": users[2],
+        "starred": True,
+        "is_public": True,
+        "parent_id": parent,
+        "users": [users[3], users[4]],
+        "groups": [group],
+        "tags": [tag],
+        "folders": [folder],
+        "roles": {"buyer": {"users": [users[1]]}},
+    }
+
+    run = caller.data("POST", "/runs?with=tags,folders", body(discount, **said))
+
+    kept = {name: run[name] for name in ("owner_id", "starred", "is_public", "parent_id", "users", "groups", "roles")}
+    assert kept == {name: said[name] for name in kept}
+    assert run["started_by"] == users[2]
+    assert [each["id"] for each in run["tags"]["data"]] == [tag]
+    assert [each["id"] for each in run["folders"]["data"]] == [folder]
+    assert caller.listed(f"tag={tag}&folder={folder}&starred=true")["data"][0]["id"] == run["id"]
+    assert emulator.task(run["id"], "decide")["owners"]["users"] == [users[3], users[4]]
+
+
+def test_tasks_are_changed_by_the_id_of_their_step(emulator, caller, discount):
+    step = discount["steps"]["data"][1]["id"]
+    change = {
+        "deadline": "2026-12-24 18:00:00",
+        "owners": {"users": [10203], "guests": ["a@b.example"]},
+        "position": 7,
+        "max_assignable": 2,
+    }
+
+    run = caller.data("POST", "/runs", body(discount, tasks={step: change, "unknown": {"position": 1}}))
+
+    task = emulator.task(run["id"], "send")
+    assert task["deadline"] == "2026-12-24T18:00:00Z"
+    assert (task["owners"]["users"], task["owners"]["guests"]) == ([10203], ["a@b.example"])
+    assert (task["position"], task["max_assignable"]) == (7, 2)
+    assert emulator.task(run["id"], "decide")["position"] == 1
+
+
+def test_a_template_that_does_not_exist(caller):
+    assert "checklist_id" in caller.refused("POST", "/runs", {})
+    answer = caller.send("POST", "/runs", {"checklist_id": "f" * 32})
+    assert (answer.status_code, answer.json()["code"]) == (404, "RESOURCE_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("name", "x" * 551),
+        ("name", 5),
+        ("owner_id", 1),
+        ("user_id", "nobody"),
+        ("starred", "yes"),
+        ("parent_id", "f" * 32),
+        ("users", [1]),
+        ("users", 10201),
+        ("groups", ["unknown"]),
+        ("tags", ["unknown"]),
+        ("folders", ["unknown"]),
+        ("roles", "all"),
+        ("tasks", "all"),
+    ],
+)
+def test_values_that_can_not_be_taken_are_named_and_nothing_is_launched(emulator, caller, discount, name, value):
+    assert list(caller.refused("POST", "/runs", body(discount, **{name: value}))) == [name]
+    assert emulator.launched == emulator.runs() == emulator.fired == []
+
+
+@pytest.mark.parametrize("change", [{"owners": [1]}, {"owners": {"users": [1]}}, {"deadline": "soon"}, 5])
+def test_a_change_of_a_task_that_can_not_be_taken(emulator, caller, discount, change):
+    step = discount["steps"]["data"][0]["id"]
+
+    assert "tasks" in caller.refused("POST", "/runs", body(discount, tasks={step: change}))
+    assert emulator.launched == []
+
+
+def test_the_kick_off_form_must_be_an_object(caller, discount):
+    for prerun in ([], ["Acme"], "Acme"):
+        assert caller.refused("POST", "/runs", body(discount, prerun=prerun)) == {
+            "prerun": ["The prerun must be an object."]
+        }
+
+
+def test_a_required_field_that_is_missing(caller, discount):
+    field = discount["prerun"][0]["id"]
+
+    for prerun in ({}, None, {field: ""}, {field: None}, {"customer": "Acme"}):
+        assert caller.refused("POST", "/runs", body(discount, prerun=prerun)) == {
+            "prerun": {field: ["Customer is required"]}
+        }
+
+
+def test_keys_that_are_no_fields_id_are_dropped_without_a_word(caller, discount):
+    prerun = body(discount)["prerun"]
+
+    run = caller.data("POST", "/runs", body(discount, prerun={**prerun, "region": "North", "Region": "North"}))
+
+    assert run["prerun"] == prerun
+
+
+def test_a_launch_is_in_the_list_when_the_lag_is_over(emulator, caller, discount, clock):
+    emulator.quirks = Quirks(list_lag=3)
+
+    run = caller.data("POST", "/runs", body(discount))
+
+    assert caller.names() == []
+    assert caller.run(run["id"]).json()["data"] == run, "one run is read where it was written"
+    assert caller.data("GET", f"/runs/{run['id']}/tasks") == []
+    clock.advance(3)
+    assert caller.names() == [run["name"]]
+    assert len(caller.data("GET", f"/runs/{run['id']}/tasks")) == 2
+
+
+@pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "status", "status": 502}, {"kind": "truncate"}])
+def test_a_launch_whose_answer_is_lost_has_happened(emulator, caller, discount, fault):
+    emulator.order(Fault(when="after", method="POST", times=1, **fault))
+
+    try:
+        assert caller.send("POST", "/runs", body(discount)).status_code == 502
+    except requests.RequestException:
+        assert fault["kind"] != "status"
+
+    assert len(emulator.launched) == 1
+    assert caller.names() == ["Discount - 2026-11-02"]
+
+
+def test_a_launch_that_is_sent_twice_launches_twice(emulator, caller, discount):
+    first, second = (caller.data("POST", "/runs", body(discount))["id"] for _ in range(2))
+
+    assert first != second
+    assert [(each["event"], each["run_id"]) for each in emulator.fired] == [
+        ("process.launched", first),
+        ("process.launched", second),
+    ]
+
+
+def test_a_run_that_was_deleted_was_launched_all_the_same(emulator, launched):
+    emulator.delete_run(launched["id"])
+
+    assert [run["id"] for run in emulator.launched] == [launched["id"]]
+
+
+def test_an_application_launches_too(emulator, caller_with, discount):
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": emulator.client_id,
+        "client_secret": emulator.client_secret,
+    }
+    token = requests.post(f"{emulator.base_url}/oauth/token", data=form, timeout=5).json()["access_token"]
+
+    run = caller_with(emulator, token).data("POST", "/runs", body(discount, user_id=10203))
+
+    assert (run["started_by"], run["owner_id"]) == (10203, 10203)
+
+
+@pytest.mark.parametrize("raw", ["{", "[1]", '"text"'])
+def test_a_body_that_is_no_object(caller, raw):
+    headers = {**caller.headers, "Content-Type": "application/json"}
+
+    assert caller.ask("POST", caller.runs_path, data=raw, headers=headers).status_code == 422

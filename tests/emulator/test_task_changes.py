@@ -1,0 +1,82 @@
+"""Whatever people do, in whatever order, a run's progress, status and end agree with its tasks."""
+
+from __future__ import annotations
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tallyfy_provider.emulator.blueprint import checklist_of
+from tallyfy_provider.emulator.lifecycle import changed, new_run
+from tallyfy_provider.emulator.refusal import Refusal
+from tallyfy_provider.emulator.run import OPEN_ISSUE
+from tallyfy_provider.emulator.seed import catalog
+from tallyfy_provider.emulator.task_changes import completed, filled, reopened, resolved, talked
+from tallyfy_provider.emulator.tasks import tasks_of, threads_of
+
+ORGANIZATION = catalog()
+CHECKLIST = checklist_of(
+    ORGANIZATION,
+    "Everything",
+    steps=[
+        {"title": "Approve", "task_type": "approval"},
+        {"title": "Skipped", "auto_skipped": True},
+        {"title": "Fill", "form_fields": [{"label": "Needed", "id": "needed", "required": True}]},
+        {"title": "Do"},
+    ],
+)
+ORGANIZATION.checklists[CHECKLIST.id] = CHECKLIST
+
+places = st.integers(0, 3)
+deeds = st.one_of(
+    st.tuples(st.just("complete"), places),
+    st.tuples(st.just("fill"), places),
+    st.tuples(st.just("reopen"), places),
+    st.tuples(st.just("problem"), st.one_of(places, st.none())),
+    st.tuples(st.just("resolve"), st.one_of(places, st.none())),
+    st.tuples(st.just("status"), st.sampled_from(["active", "problem", "issue", "complete", "delayed"])),
+)
+
+
+def done(run, at, deed, place):
+    """The run after somebody did something."""
+    if deed == "status":
+        return changed(run, at, {"status": place})
+    task = None if place is None else tasks_of(run)[place]
+    task_id = task.id if task else None
+    if deed == "complete":
+        return completed(run, task_id, at, True, 10201)
+    if deed == "fill":
+        return filled(run, task_id, at, {"needed": "x"} if task.form_fields else {})
+    if deed == "reopen":
+        return reopened(run, task_id, at)
+    if deed == "problem":
+        return talked(run, task_id, at, "problem", "stuck", 10201, "open")
+    threads = task.threads if task else threads_of(run)
+    thread = next((each.id for each in threads if each.is_open_issue), 0)
+    return resolved(run, task_id, at, thread, "", 10201)
+
+
+@given(st.lists(deeds, max_size=25))
+@example([("status", "complete"), ("problem", None), ("status", "active")])
+def test_run_and_tasks_agree(story):
+    run = new_run(ORGANIZATION, 1, 0.0, {"checklist_id": CHECKLIST.id, "tasks_done": 0})
+    for at, (deed, place) in enumerate(story, 1):
+        try:
+            run = done(run, float(at), deed, place)
+        except Refusal:
+            continue
+        tasks = [task for task in tasks_of(run) if not task.auto_skipped]
+        is_issue = any(thread.is_open_issue for thread in threads_of(run))
+        is_problem = any(task.has_open_issue for task in tasks_of(run))
+
+        assert (run.tasks_done, run.tasks_total) == (sum(task.is_done for task in tasks), 3)
+        assert (run.completed_at is not None) == (run.status == "complete")
+        assert (run.status in OPEN_ISSUE) == (is_issue or is_problem)
+        if run.status == "complete":
+            assert all(task.is_done for task in tasks)
+        numbers = [thread.id for task in tasks_of(run) for thread in task.threads] + [
+            thread.id for thread in threads_of(run)
+        ]
+        assert len(set(numbers)) == len(numbers)
+        if all(task.is_done for task in tasks):
+            assert run.status in ("complete", *OPEN_ISSUE)
