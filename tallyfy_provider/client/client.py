@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from tallyfy_provider.client.endpoints.account import AccountEndpoints
 from tallyfy_provider.client.endpoints.activities import ActivityEndpoints
-from tallyfy_provider.client.endpoints.runs import RunEndpoints
+from tallyfy_provider.client.endpoints.checklists import ChecklistEndpoints
+from tallyfy_provider.client.endpoints.other import AnyEndpoint
+from tallyfy_provider.client.endpoints.run_changes import RunChangeEndpoints
+from tallyfy_provider.client.endpoints.threads import ThreadEndpoints
 
 
-class TallyfyClient(AccountEndpoints, ActivityEndpoints, RunEndpoints):
+class TallyfyClient(
+    AccountEndpoints, ActivityEndpoints, ChecklistEndpoints, RunChangeEndpoints, ThreadEndpoints, AnyEndpoint
+):
     """
     Tallyfy's API for one organization; a module in :mod:`tallyfy_provider.client.endpoints` for each subject.
 

@@ -126,6 +126,14 @@ class TallyfyIndeterminateError(TallyfyError):
     """A write was sent and its answer lost: it may or may not have happened. Look before sending it again."""
 
 
+class TallyfyExportError(TallyfyError):
+    """What was read from Tallyfy could not be written to where it was to go."""
+
+
+class TallyfyWaitTimeoutError(TallyfyError):
+    """A run that was waited for was not over in time. It may end yet."""
+
+
 class TallyfyRunFailedError(TallyfyError, AirflowFailException):
     """
     A run that was waited for ended in a way that the Dag calls a failure.

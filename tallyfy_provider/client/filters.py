@@ -9,11 +9,24 @@ Tallyfy ignores a filter that it does not know, by name or by value, and returns
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from tallyfy_provider.client.errors import TallyfyInputError
+from tallyfy_provider.client.filter_values import (
+    Reader,
+    flag,
+    ids,
+    numbers,
+    one_of,
+    plain,
+    shown,
+    some_of,
+    suggestion,
+    text,
+    whole_number,
+)
 
 #: Tallyfy's own clients never ask for more rows to a page.
 LARGEST_PAGE = 100
@@ -153,7 +166,7 @@ def check_literals(filters: Mapping[Any, Any]) -> None:
     """
     for name, value in filters.items():
         if _is_literal(value):
-            _READERS[name](name, _plain(value))
+            _READERS[name](name, plain(value))
 
 
 def _is_literal(value: Any) -> bool:
@@ -174,12 +187,12 @@ def encode(filters: Mapping[str, Any] | None) -> Query:
     """
     filters = {} if filters is None else filters
     if not isinstance(filters, Mapping):
-        raise TallyfyInputError(f"filters must be a dict of filter names to values, not {_shown(filters)}.")
+        raise TallyfyInputError(f"filters must be a dict of filter names to values, not {shown(filters)}.")
     check_names(filters)
     values: dict[str, tuple[str, ...]] = {}
     notes: list[str] = []
     for name, value in filters.items():
-        read = _READERS[name](name, _plain(value))
+        read = _READERS[name](name, plain(value))
         canonical = _ALIASES.get(name, name)
         if not read:
             notes.append(f"filters[{name!r}] is {value!r}, which asks for nothing: it is not sent.")
@@ -200,7 +213,7 @@ def _query(values: dict[str, tuple[str, ...]], notes: list[str]) -> Query:
         if len(values.get(name, ())) > 1
     ]
     notes += [
-        f"filters['with']: {include!r} is not a documented include; {_suggestion(include, INCLUDES)}"
+        f"filters['with']: {include!r} is not a documented include; {suggestion(include, INCLUDES)}"
         for include in values.get("with", ())
         if include not in INCLUDES
     ]
@@ -228,141 +241,42 @@ def _archived_the_way_that_works(values: dict[str, tuple[str, ...]]) -> dict[str
     return {**{name: value for name, value in values.items() if name != "status"}, "archived": ("only",)}
 
 
-Reader = Callable[[str, Any], tuple[str, ...]]
-
-
-def _plain(value: Any) -> Any:
-    """Give None for what a template renders when there is nothing."""
-    return None if isinstance(value, str) and value.strip() in {"", "None"} else value
-
-
-def _elements(name: str, value: Any) -> list[str]:
-    """Give the elements of a list, of text with commas, or of one value; empty ones are left out."""
-    if value is None:
-        return []
-    if isinstance(value, str):
-        _refuse_text_of_a_list(name, value)
-        return [part.strip() for part in value.split(",") if _plain(part) is not None]
-    if isinstance(value, (bool, float, bytes, Mapping)):
-        raise TallyfyInputError(f"filters[{name!r}] takes text, a number or a list of them, not {_shown(value)}.")
-    if isinstance(value, Iterable):
-        return [part for element in value for part in _elements(name, element)]
-    return [str(value)]
-
-
-def _refuse_text_of_a_list(name: str, value: str) -> None:
-    if value.lstrip().startswith("["):
-        raise TallyfyInputError(
-            f"filters[{name!r}] is the text of a list: {_shown(value)}. A template renders to text; hand the list over "
-            f"as it is (filters={{{name!r}: task.output}}), join it ({{{{ … | join(',') }}}}), or set "
-            "render_template_as_native_obj=True on the Dag."
-        )
-
-
-def _text(name: str, value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-        return (str(value),)
-    raise TallyfyInputError(f"filters[{name!r}] takes text, not {_shown(value)}.")
-
-
-def _ids(name: str, value: Any) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_elements(name, value)))
-
-
-def _numbers(name: str, value: Any) -> tuple[str, ...]:
-    ids = _ids(name, value)
-    for number in ids:
-        if not (number.isascii() and number.isdigit()):
-            raise TallyfyInputError(
-                f"filters[{name!r}] takes Tallyfy's numeric user ids, not {_shown(number)}: Tallyfy would ignore it "
-                "and return every run."
-            )
-    return ids
-
-
-def _flag(name: str, value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(value, bool) or (isinstance(value, str) and value.strip().lower() in {"true", "false"}):
-        return (str(value).strip().lower(),)
-    raise TallyfyInputError(f"filters[{name!r}] takes true or false, not {_shown(value)}.")
-
-
 def _archived(name: str, value: Any) -> tuple[str, ...]:
     if value is None or (isinstance(value, (bool, str)) and str(value).strip().lower() == "false"):
         return ()  # Without the filter archived runs are left out.
     if isinstance(value, bool):
         return ("true",)
-    return _one_of(ARCHIVED)(name, value)
-
-
-def _one_of(allowed: tuple[str, ...]) -> Reader:
-    def read(name: str, value: Any) -> tuple[str, ...]:
-        elements = _some_of(allowed)(name, value)
-        if len(elements) > 1:
-            raise TallyfyInputError(f"filters[{name!r}] takes one value, not {len(elements)}: {', '.join(elements)}.")
-        return elements
-
-    return read
-
-
-def _some_of(allowed: tuple[str, ...]) -> Reader:
-    def read(name: str, value: Any) -> tuple[str, ...]:
-        elements = tuple(dict.fromkeys(_elements(name, value)))
-        for element in elements:
-            if element not in allowed:
-                raise TallyfyInputError(
-                    f"filters[{name!r}] cannot be {_shown(element)}; {_suggestion(element, allowed)}"
-                )
-        return elements
-
-    return read
+    return one_of(ARCHIVED)(name, value)
 
 
 def _sort(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = value.strip().removeprefix("+")
-    return _one_of(SORTS)(name, value)
-
-
-def _whole_number(largest: int | None) -> Reader:
-    def read(name: str, value: Any) -> tuple[str, ...]:
-        if value is None:
-            return ()
-        text = str(value).strip()
-        is_number = not isinstance(value, (bool, float)) and text.isascii() and text.isdigit()
-        if not is_number or int(text) < 1 or (largest is not None and int(text) > largest):
-            allowed = f"a whole number from 1 to {largest}" if largest else "a whole number from 1"
-            raise TallyfyInputError(f"filters[{name!r}] takes {allowed}, not {_shown(value)}.")
-        return (str(int(text)),)
-
-    return read
+    return one_of(SORTS)(name, value)
 
 
 _READERS: Mapping[str, Reader] = {
-    "q": _text,
-    "status": _some_of(STATUS_FILTERS),
+    "q": text,
+    "status": some_of(STATUS_FILTERS),
     "archived": _archived,
-    "owners": _numbers,
-    "checklist_id": _ids,
-    "blueprint_id": _ids,
-    "folder": _ids,
-    "tag": _ids,
-    "tag_ids": _ids,
-    "untagged": _flag,
-    "groups": _ids,
-    "starred": _flag,
-    "type": _some_of(TYPES),
-    "task_status": _one_of(TASK_STATUSES),
-    "with": _ids,
-    "form_fields_values": _flag,
+    "owners": numbers,
+    "checklist_id": ids,
+    "blueprint_id": ids,
+    "folder": ids,
+    "tag": ids,
+    "tag_ids": ids,
+    "untagged": flag,
+    "groups": ids,
+    "starred": flag,
+    "type": some_of(TYPES),
+    "task_status": one_of(TASK_STATUSES),
+    "with": ids,
+    "form_fields_values": flag,
     "sort": _sort,
     "sort_by": _sort,
-    "page": _whole_number(None),
-    "per_page": _whole_number(LARGEST_PAGE),
-    "without_pagination": _flag,
+    "page": whole_number(None),
+    "per_page": whole_number(LARGEST_PAGE),
+    "without_pagination": flag,
 }
 #: Filters that a row can be held against.
 _CHECKED_ON_ROWS = frozenset({"status", "checklist_id", "type", "archived"})
@@ -371,17 +285,6 @@ _ALIASES = {"blueprint_id": "checklist_id", "sort_by": "sort"}
 
 def _nearest(name: object) -> str:
     known = list(_READERS)
-    text = str(name).strip().lower()
-    nearest = _OTHER_NAMES.get(text) or next(iter(difflib.get_close_matches(text, known, n=1, cutoff=0.5)), None)
+    written = str(name).strip().lower()
+    nearest = _OTHER_NAMES.get(written) or next(iter(difflib.get_close_matches(written, known, n=1, cutoff=0.5)), None)
     return f"did you mean {nearest!r}?" if nearest else f"the filters are {', '.join(known)}."
-
-
-def _suggestion(value: str, allowed: Sequence[str]) -> str:
-    nearest = difflib.get_close_matches(value.lower(), allowed, n=1, cutoff=0.6)
-    options = f"allowed: {', '.join(allowed)}."
-    return f"did you mean {nearest[0]!r}? {options.capitalize()}" if nearest else options
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"

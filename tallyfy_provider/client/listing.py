@@ -43,8 +43,10 @@ from tallyfy_provider.client.pages import Page
 from tallyfy_provider.client.places import Place, Row
 from tallyfy_provider.client.walks import LARGEST_WINDOW, Extent, Pages, Step, Steps, Walk, ids_of, shows_no_movement
 
-#: Pages in the first window: whoever stops early has not had too much read for nothing.
+#: Pages in the first window: more, since most lists are over after one or two windows.
 _FIRST_WINDOW = 24
+#: By how much a window may be longer if the list ends with it.
+_LONGER = 1.6
 #: Pages in a window where the list moves while it is read, or its length is not known.
 _SMALL_WINDOW = 8
 #: How often the end of a list is followed that goes on growing, before it counts as endless.
@@ -246,7 +248,7 @@ class OldestFirst(Walk):
         if last is None:
             return end + min(size, _SMALL_WINDOW)
         rest = last - end
-        if rest <= size:
+        if rest <= _LONGER * size:
             return last
         return end + (size if rest >= 2 * size else math.ceil(rest / 2))
 

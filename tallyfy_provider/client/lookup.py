@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from tallyfy_provider.client.answers import ENDPOINT_NOT_FOUND
-from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.endpoints.runs import RunEndpoints
 from tallyfy_provider.client.errors import TallyfyError, TallyfyNotFoundError
 from tallyfy_provider.client.rows import is_archived
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 MOST_ARCHIVED = 10_000
 
 
-def look_up_run(client: TallyfyClient, run_id: str) -> dict[str, Any]:
+def look_up_run(client: RunEndpoints, run_id: str) -> dict[str, Any]:
     """
     Get a run even if it is archived.
 
@@ -42,7 +42,7 @@ def look_up_run(client: TallyfyClient, run_id: str) -> dict[str, Any]:
     return found[run_id]
 
 
-def find_archived(client: TallyfyClient, run_ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
+def find_archived(client: RunEndpoints, run_ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
     """
     Search the archived runs, the newest first, until all are found.
 
@@ -68,7 +68,7 @@ def find_archived(client: TallyfyClient, run_ids: Collection[str]) -> tuple[dict
     return found, f"nor is it among its {searched} newest archived runs"
 
 
-def never_was(client: TallyfyClient, run_id: str, missing: TallyfyNotFoundError, searched: str) -> TallyfyNotFoundError:
+def never_was(client: RunEndpoints, run_id: str, missing: TallyfyNotFoundError, searched: str) -> TallyfyNotFoundError:
     """
     Say that there is no such run.
 

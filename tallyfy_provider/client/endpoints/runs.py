@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
@@ -54,7 +54,7 @@ class RunEndpoints(Endpoints):
         max_runs: int | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Generator[dict[str, Any]]:
         """
         List runs page by page (``GET /organizations/{org}/runs``), each once, as they arrive.
 
@@ -191,7 +191,7 @@ def _seconds(moment: datetime | None) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _checked(rows: Generator[dict[str, Any]], query: Query) -> Iterator[dict[str, Any]]:
+def _checked(rows: Generator[dict[str, Any]], query: Query) -> Generator[dict[str, Any]]:
     check = RowCheck(query.asked)
     with closing(rows):
         for row in rows:
