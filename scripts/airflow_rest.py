@@ -246,6 +246,20 @@ class AirflowRest:
         except (SyntaxError, ValueError):
             return value
 
+    def links(self, dag_id: str, run_id: str, task_id: str, *, map_index: int = -1) -> dict[str, str | None]:
+        """Read the links that a task's operator gives it, as buttons of the UI.
+
+        :param dag_id: the Dag.
+        :param run_id: the run.
+        :param task_id: the task.
+        :param map_index: which of a mapped task's instances; -1 for a task that is not mapped.
+        :return: the addresses by the buttons' names; None where there is none yet.
+        """
+        run = f"/dags/{_quoted(dag_id)}/dagRuns/{_quoted(run_id)}"
+        path = f"{run}/taskInstances/{_quoted(task_id)}/links?map_index={map_index}"
+        answer: dict[str, Any] = self.rest("GET", path)
+        return answer["extra_links"] if self.major >= 3 else answer
+
 
 def _quoted(segment: str) -> str:
     return urllib.parse.quote(segment, safe="")

@@ -13,6 +13,7 @@ from tallyfy_provider.client.lookup import look_up_run
 from tallyfy_provider.client.settings import build_client
 from tallyfy_provider.get_provider_info import UI_FIELD_BEHAVIOUR
 from tallyfy_provider.hooks.settings import misspelt_extras, read_connection
+from tallyfy_provider.hooks.steering import Steering
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tallyfy_provider.client.filters import RunFilters
 
 
-class TallyfyHook(BaseHook):
+class TallyfyHook(Steering, BaseHook):
     """
     Talks to Tallyfy with the credentials of an Airflow Connection.
 
@@ -47,8 +48,12 @@ class TallyfyHook(BaseHook):
         return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
     @cached_property
+    def _connection(self) -> Connection:
+        return self.get_connection(self.tallyfy_conn_id)
+
+    @cached_property
     def _client(self) -> TallyfyClient:
-        return self.client_from(self.get_connection(self.tallyfy_conn_id))
+        return self.client_from(self._connection)
 
     def client_from(self, connection: Connection) -> TallyfyClient:
         """
@@ -70,6 +75,14 @@ class TallyfyHook(BaseHook):
         :raises TallyfyConfigurationError: Something in the connection is missing or cannot be used.
         """
         return self._client
+
+    def new_client(self) -> TallyfyClient:
+        """
+        Make another client, with connections of its own, for what has to work while the first one is busy.
+
+        :return: The client; Airflow is not asked for the connection again.
+        """
+        return self.client_from(self._connection)
 
     def list_runs(
         self, filters: RunFilters | Mapping[str, Any] | None = None, *, max_runs: int | None = None

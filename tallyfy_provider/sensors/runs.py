@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, PokeReturnValue
+from airflow.providers.common.compat.sdk import PokeReturnValue
 
 from tallyfy_provider.client.counts import CountRule
 from tallyfy_provider.client.errors import TallyfyInputError, TallyfyRunFailedError
 from tallyfy_provider.client.filters import check_literals, check_names, encode
-from tallyfy_provider.client.outcomes import Outcome, StatusRule, compact, describe, unknown_statuses
+from tallyfy_provider.client.outcomes import StatusRule, compact, unknown_statuses
+from tallyfy_provider.client.verdicts import states_of, verdict_on
+from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.sensors.base import TallyfySensor
 
 if TYPE_CHECKING:
@@ -20,9 +23,6 @@ if TYPE_CHECKING:
     from tallyfy_provider.client.filters import RunFilters
 
 RunIds = str | int | Sequence[str | int]
-
-#: Runs named in a message.
-_SHOWN = 5
 
 
 class RunStatusSensor(TallyfySensor):
@@ -51,6 +51,7 @@ class RunStatusSensor(TallyfySensor):
     """
 
     template_fields: Sequence[str] = ("run_id", "tallyfy_conn_id")
+    operator_extra_links = (TallyfyRunLink(),)
     ui_color = "#dbe9f6"
 
     def __init__(
@@ -78,6 +79,9 @@ class RunStatusSensor(TallyfySensor):
         """
         for status in unknown_statuses(self.rule):
             self.log.warning("The status %r is not in Tallyfy's documentation; it may never be reached.", status)
+        # What is no run id is told by the first look, with the meaning that the sensor's leniences give to it.
+        with suppress(TallyfyInputError):
+            TallyfyRunLink.persist(context, run_ids_of(self.run_id)[0])
         return super().execute(context)
 
     def look(self) -> list[dict[str, Any]]:
@@ -86,20 +90,17 @@ class RunStatusSensor(TallyfySensor):
 
     def conclude(self, seen: Sequence[Mapping[str, Any]]) -> PokeReturnValue:
         """Say what the state of the runs means."""
-        outcome = self.rule.judge_all(seen)
-        states = self.describe(seen)
-        if outcome is Outcome.FAILED:
-            raise self.bad_end(TallyfyRunFailedError(f"Waited for {self._goal()}, which cannot be any more: {states}."))
-        if outcome is Outcome.SKIPPED:
-            raise AirflowSkipException(f"Skipped: waited for {self._goal()}, and found {states}.")
-        is_over = outcome is Outcome.SUCCEEDED
-        self.log.info("%s for %s: %s.", "Waited" if is_over else "Waiting", self._goal(), states)
-        return PokeReturnValue(is_over, [dict(run) for run in seen])
+        verdict = verdict_on(self.rule, seen)
+        if isinstance(verdict.error, TallyfyRunFailedError):
+            raise self.bad_end(verdict.error)
+        if verdict.error is not None:
+            raise verdict.error
+        self.log.info("%s", verdict)
+        return PokeReturnValue(verdict.is_over, [dict(run) for run in seen])
 
     def describe(self, seen: Sequence[Mapping[str, Any]]) -> str:
         """Name the runs and their states."""
-        shown = "; ".join(describe(run) for run in seen[:_SHOWN])
-        return shown if len(seen) <= _SHOWN else f"{shown}; and {len(seen) - _SHOWN} more"
+        return states_of(seen)
 
     def build_trigger(self, *, deadline: float, not_before: float) -> BaseTrigger:
         """Build the trigger that goes on waiting."""
@@ -118,9 +119,6 @@ class RunStatusSensor(TallyfySensor):
             silent_fail=self.silent_fail,
             not_before=not_before,
         )
-
-    def _goal(self) -> str:
-        return f"{self.rule.wait_for} to be {' or '.join(self.rule.allowed)}"
 
 
 class RunCountSensor(TallyfySensor):

@@ -40,6 +40,8 @@ def test_deferred_waits_are_released_when_people_are_done(airflow, tallyfy):
     airflow.wait_until_deferred("waits", run_id, "wait")
     # The worker has looked at each run once; from the second look on it is the triggerer.
     wait_until(lambda: all(looks_at(tallyfy, run) > 2 for run in runs), timeout=120, what="the triggerer to look")
+    links = [airflow.links("waits", run_id, "wait", map_index=number)["Tallyfy process"] for number in range(2)]
+    assert sorted(links) == sorted(f"https://go.tallyfy.com/tracker/{run}" for run in runs)
     for run in runs:
         tallyfy.complete_run(run)
     assert airflow.wait_for_dag_run("waits", run_id, timeout=180)["state"] == "success"

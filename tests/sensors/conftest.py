@@ -29,6 +29,7 @@ def run_in_mode(
     mode: str,
     between: Callable[[], None] = lambda: None,
     sensor_class: type[TallyfySensor] = RunStatusSensor,
+    xcom_push: Callable[..., None] = lambda key, value: None,
     **arguments: Any,
 ) -> Any:
     """
@@ -37,16 +38,17 @@ def run_in_mode(
     :param mode: ``poke``, ``reschedule`` or ``deferrable``.
     :param between: Called after the first look that did not end the wait, in the modes that come back.
     :param sensor_class: The sensor.
+    :param xcom_push: Takes the XComs that the sensor pushes by itself.
     :param arguments: The sensor's own arguments.
     :return: What the sensor returns, to be pushed to XCom.
     """
     options = {"task_id": "wait", "poke_interval": 0.05, "timeout": 30, **arguments}
     if mode == "deferrable":
-        return _run_deferred(sensor_class, options, between)
-    return _run_in_worker(sensor_class, mode, options, between)
+        return _run_deferred(sensor_class, options, between, xcom_push)
+    return _run_in_worker(sensor_class, mode, options, between, xcom_push)
 
 
-def _context() -> dict[str, Any]:
+def _context(xcom_push: Callable[..., None]) -> dict[str, Any]:
     started = datetime.now(UTC)
     task_instance = SimpleNamespace(
         get_first_reschedule_date=lambda context: started,
@@ -56,16 +58,21 @@ def _context() -> dict[str, Any]:
         run_id="run",
         map_index=-1,
         try_number=1,
+        xcom_push=xcom_push,
     )
     return {"ti": task_instance}
 
 
 def _run_in_worker(
-    sensor_class: type[TallyfySensor], mode: str, options: dict[str, Any], between: Callable[[], None]
+    sensor_class: type[TallyfySensor],
+    mode: str,
+    options: dict[str, Any],
+    between: Callable[[], None],
+    xcom_push: Callable[..., None],
 ) -> Any:
     from airflow.exceptions import AirflowRescheduleException
 
-    context = _context()
+    context = _context(xcom_push)
     first = True
     while True:
         sensor = sensor_class(mode=mode, deferrable=False, **options)
@@ -92,15 +99,20 @@ def _call_after_first_look(sensor: TallyfySensor, between: Callable[[], None]) -
     sensor.poke = poke
 
 
-def _run_deferred(sensor_class: type[TallyfySensor], options: dict[str, Any], between: Callable[[], None]) -> Any:
+def _run_deferred(
+    sensor_class: type[TallyfySensor],
+    options: dict[str, Any],
+    between: Callable[[], None],
+    xcom_push: Callable[..., None],
+) -> Any:
     try:
-        return sensor_class(deferrable=True, **options).execute(context=_context())
+        return sensor_class(deferrable=True, **options).execute(context=_context(xcom_push))
     except TaskDeferred as deferred:
         between()
         event = fire(deferred.trigger)
         # A task that resumes is a new process: nothing of the first one is left.
         again = sensor_class(deferrable=True, **options)
-        return again.resume_execution(deferred.method_name, {"event": event}, _context())
+        return again.resume_execution(deferred.method_name, {"event": event}, _context(xcom_push))
 
 
 def fire(trigger: BaseTrigger) -> dict[str, Any]:

@@ -319,6 +319,7 @@ def test_what_crosses_to_the_triggerer_is_plain_and_names_the_moment_of_the_time
         "poke_interval": 30,
         "fault_tolerance": 900,
         "silent_fail": False,
+        "archive_on_kill": False,
     }
 
 

@@ -1,0 +1,1 @@
+"""Buttons in Airflow that lead to pages of Tallyfy."""
