@@ -106,7 +106,7 @@ def test_metadata_tells_what_the_package_is_and_needs() -> None:
         "Framework :: Apache Airflow :: Provider",
         "Typing :: Typed",
     } <= set(classifiers)
-    assert information.get_all("Provides-Extra") == ["emulator"]
+    assert information.get_all("Provides-Extra") == ["emulator", "parquet"]
     needed = [requirement for requirement in metadata.requires(DISTRIBUTION) or [] if "extra ==" not in requirement]
     assert sorted(needed) == [
         "apache-airflow-providers-common-compat>=1.23",

@@ -1,0 +1,1 @@
+"""Transfers: what is read from Tallyfy is written elsewhere."""

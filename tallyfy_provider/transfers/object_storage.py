@@ -1,0 +1,280 @@
+"""Transfers from Tallyfy to files, on disk or in object storage."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+
+from tallyfy_provider.client.arguments import is_literal, moment, names, whole_number
+from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.client.filters import check_literals, check_names, encode
+from tallyfy_provider.client.rows import RowCheck
+from tallyfy_provider.transfers.formats import check_format, format_of
+from tallyfy_provider.transfers.window import Bounds, Selection
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+    from tallyfy_provider.client.filters import Query, RunFilters
+    from tallyfy_provider.hooks.tallyfy import TallyfyHook
+    from tallyfy_provider.transfers.destination import Attempt
+    from tallyfy_provider.transfers.formats import FileFormat, Writer
+
+OnEmpty = Literal["pass", "skip", "fail"]
+_ON_EMPTY = ("pass", "skip", "fail")
+
+
+class ExportRunsOperator(BaseOperator):
+    """
+    Export runs (processes) of Tallyfy to a file, on disk or in object storage.
+
+    Runs are written page by page as they arrive, so that any number of them takes the memory of about one page. The
+    file appears when it is whole and replaces the one that was there; see ``docs/exporting.md``.
+
+    Returns ``path`` (str), ``rows`` and ``bytes`` (int, as stored), ``last_updated`` (the newest of the runs, ISO 8601
+    in UTC, or None) and ``next_updated_after``: the ``updated_after`` with which the next export misses nothing.
+    Outlets that are assets get an event with the same in its ``extra``.
+
+    :param path: Where the file goes, templated: a URI such as ``s3://my_aws@bucket/runs/dt={{ ds }}/runs.jsonl.gz``
+        (with the id of the store's connection before the ``@``), an absolute local path, or an ``ObjectStoragePath``.
+    :param filters: Tallyfy's own filter names to values, templated, as for
+        :class:`~tallyfy_provider.operators.runs.ListRunsOperator`.
+    :param file_format: ``jsonl``, ``csv`` or ``parquet``; None goes by the name: ``.jsonl`` or ``.ndjson``, ``.csv``,
+        ``.parquet``. Text whose name ends with ``.gz`` is compressed. Parquet needs the extra ``parquet``.
+    :param fields: Names of the fields to write, templated, or dotted paths into them, such as ``progress.percent``.
+        None writes each run exactly as it is (JSON Lines), or every field that Tallyfy documents (CSV, Parquet).
+    :param created_after: Only runs created then or later, templated: ISO 8601 or as Tallyfy writes it, a date or a
+        datetime; UTC without a time zone. None or empty text for no bound.
+    :param created_before: Only runs created earlier than that; as ``created_after``.
+    :param updated_after: Only runs changed then or later; as ``created_after``. Tallyfy has no filter for it: all runs
+        are listed, and those that have not changed are left out.
+    :param max_runs: Stop after so many runs, templated; None means all.
+    :param on_empty: When no run matches: ``pass`` writes a file without runs, ``skip`` skips the task, ``fail`` fails
+        it; neither of these touches the file.
+    :param strict_filters: Fail, and write nothing, when a run comes back with another status, checklist or type than
+        was asked for, which means that Tallyfy ignored a filter; otherwise a warning counts them.
+    :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
+    :raises TallyfyInputError: An argument is wrong: when the Dag is parsed where it is no template, otherwise before
+        anything is asked of Tallyfy.
+    :raises TallyfyExportError: The file could not be written; what was there before is as it was.
+    :raises TallyfyError: Of the kind that fits what Tallyfy answered.
+    """
+
+    template_fields: Sequence[str] = (
+        "path",
+        "filters",
+        "fields",
+        "created_after",
+        "created_before",
+        "updated_after",
+        "max_runs",
+        "tallyfy_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
+    ui_color = "#dcefe3"
+
+    def __init__(
+        self,
+        *,
+        path: str | os.PathLike[str] | ObjectStoragePath,
+        filters: RunFilters | Mapping[str, Any] | None = None,
+        file_format: FileFormat | None = None,
+        fields: Sequence[str] | None = None,
+        created_after: str | date | None = None,
+        created_before: str | date | None = None,
+        updated_after: str | date | None = None,
+        max_runs: int | str | None = None,
+        on_empty: OnEmpty = "pass",
+        strict_filters: bool = False,
+        tallyfy_conn_id: str = "tallyfy_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        # Names of filters are never templates, and values often are not: what is wrong already is refused already.
+        check_format(file_format)
+        if isinstance(path, str) and is_literal(path):
+            format_of(_absolute(path), file_format)
+        if isinstance(filters, Mapping):
+            check_names(filters)
+            check_literals(filters)
+        bounds = {"created_after": created_after, "created_before": created_before, "updated_after": updated_after}
+        for name, bound in bounds.items():
+            if is_literal(bound):
+                moment(name, bound)
+        if on_empty not in _ON_EMPTY:
+            raise TallyfyInputError(f"on_empty is {on_empty!r}; it takes 'pass', 'skip' or 'fail'.")
+        self.path = path
+        self.filters = filters
+        self.file_format = file_format
+        self.fields = fields
+        self.created_after = created_after
+        self.created_before = created_before
+        self.updated_after = updated_after
+        self.max_runs = max_runs
+        self.on_empty = on_empty
+        self.strict_filters = strict_filters
+        self.tallyfy_conn_id = tallyfy_conn_id
+
+    @cached_property
+    def hook(self) -> TallyfyHook:
+        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
+        from tallyfy_provider.hooks.tallyfy import TallyfyHook
+
+        return TallyfyHook(self.tallyfy_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Export the runs.
+
+        :param context: Airflow's task context.
+        :return: What was written where, and where the next export has to begin.
+        """
+        from tallyfy_provider.transfers.destination import replacing
+
+        started = time.time()
+        query = encode(self.filters)
+        selection = Selection(self._bounds(), whole_number("max_runs", self.max_runs))
+        file_format = format_of(_absolute(str(self.path)), self.file_format)
+        columns = file_format.columns(names("fields", self.fields), query.params.get("with", "").split(","))
+        file_format.prepare()
+        path = self._object_storage_path()
+        for note in query.notes:
+            self.log.info(note)
+        with replacing(path, _attempt(context)) as sink:
+            writer = file_format.writer(sink, columns)
+            self._write(query, selection, writer)
+            notes = writer.finish()
+            self._meet_emptiness(query, selection)
+        for note in [*(columns.notes if columns else []), *notes]:
+            self.log.warning(note)
+        written = {
+            "path": str(path),
+            "rows": selection.taken,
+            "bytes": sink.count,
+            "last_updated": selection.last_updated,
+            "next_updated_after": selection.next_updated_after(started),
+        }
+        self._tell(context, path, written, selection, seconds=time.time() - started)
+        return written
+
+    def _bounds(self) -> Bounds:
+        return Bounds(
+            created_after=moment("created_after", self.created_after),
+            created_before=moment("created_before", self.created_before),
+            updated_after=moment("updated_after", self.updated_after),
+        )
+
+    def _object_storage_path(self) -> ObjectStoragePath:
+        from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+        from tallyfy_provider.transfers.destination import explained
+
+        if isinstance(self.path, ObjectStoragePath):
+            return self.path
+        with explained(str(self.path)):
+            return ObjectStoragePath(os.fspath(self.path))
+
+    def _write(self, query: Query, selection: Selection, writer: Writer) -> None:
+        check = RowCheck(query.asked)
+        with closing(self._list(query, selection)) as runs:
+            for run in selection.of(runs):
+                check.look_at(run)
+                writer.write(run)
+        if query.page is not None:
+            selection.cut_short = True
+        for mismatch in check.mismatches:
+            message = f"{mismatch} Tallyfy ignores filters that it does not understand."
+            if self.strict_filters:
+                raise TallyfyResponseError(f"{message} The task has strict_filters=True.")
+            self.log.warning("%s They are exported; strict_filters=True makes this an error.", message)
+
+    def _list(self, query: Query, selection: Selection) -> Generator[dict[str, Any]]:
+        # Runs that are left out here must not count: only without bounds can the client count for us.
+        max_runs = None if selection.bounds.shown else selection.max_runs
+        bounds = selection.bounds.of_creation
+        yield from self.hook.get_conn().list_encoded_runs(query, max_runs=max_runs, **bounds)
+
+    def _meet_emptiness(self, query: Query, selection: Selection) -> None:
+        if selection.taken or self.on_empty == "pass":
+            return
+        message = f"No run matches {json.dumps({**query.shown, **selection.bounds.shown})}: nothing is written"
+        if self.on_empty == "skip":
+            raise AirflowSkipException(f"{message} (on_empty='skip').")
+        raise TallyfyError(f"{message} (on_empty='fail').")
+
+    def _tell(
+        self,
+        context: Context,
+        path: ObjectStoragePath,
+        written: dict[str, Any],
+        selection: Selection,
+        *,
+        seconds: float,
+    ) -> None:
+        unchanged = f" {selection.unchanged} had not changed and were left out." if selection.unchanged else ""
+        self.log.info(
+            "Exported %d runs (%s) to %s in %.1f seconds.%s",
+            written["rows"],
+            _size(written["bytes"]),
+            written["path"],
+            seconds,
+            unchanged,
+        )
+        self._report_lineage(path)
+        self._fill_events(context, written)
+
+    def _report_lineage(self, path: ObjectStoragePath) -> None:
+        """Name the file as an output, for OpenLineage or whatever collects lineage here."""
+        from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
+
+        try:
+            collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
+            collector.add_output_asset(context=self.hook, uri=_uri(path))
+        except Exception as error:
+            # The file is there: that nobody can be told about it must not fail the task, which would write it again.
+            self.log.warning("Lineage to %s could not be reported: %s", path, error)
+
+    def _fill_events(self, context: Context, written: dict[str, Any]) -> None:
+        from airflow.providers.common.compat.sdk import Asset
+
+        for outlet in self.outlets or ():
+            if isinstance(outlet, Asset):
+                context["outlet_events"][outlet].extra = dict(written)
+
+
+def _absolute(path: str) -> str:
+    """Refuse a path whose meaning hangs on the folder that a worker happens to be in."""
+    if "://" in path or os.path.isabs(path):
+        return path
+    raise TallyfyInputError(
+        f"path is {path!r}, which is relative: write an absolute path, or a URI such as s3://my_aws@bucket/runs.jsonl."
+    )
+
+
+def _uri(path: ObjectStoragePath) -> str:
+    """Name the file for everybody, without the connection that it was reached by."""
+    plain = path.path
+    return f"{path.protocol or 'file'}://{plain}"
+
+
+def _attempt(context: Context) -> Attempt:
+    from tallyfy_provider.transfers.destination import Attempt
+
+    task_instance = context["ti"]
+    owner = (task_instance.dag_id, task_instance.run_id, task_instance.task_id, task_instance.map_index)
+    return Attempt(json.dumps(owner), max(1, task_instance.try_number or 1))
+
+
+def _size(count: int) -> str:
+    if count < 1024:
+        return f"{count} bytes"
+    return f"{count / 1024:.1f} kB" if count < 1024**2 else f"{count / 1024**2:.1f} MB"
