@@ -51,6 +51,26 @@ CONNECTION_FIELDS: dict[str, Any] = {
     },
 }
 
+#: Address of a run's page in Tallyfy's web app, unless Airflow's option ``[tallyfy] run_url`` says otherwise.
+RUN_URL = "https://go.tallyfy.com/tracker/{run_id}"
+
+CONFIGURATION: dict[str, Any] = {
+    "tallyfy": {
+        "description": "Settings of the Tallyfy provider.",
+        "options": {
+            "run_url": {
+                "description": "Address of the page that the button *Tallyfy process* of a task leads to; "
+                "``{run_id}`` stands for the run's id. Empty: no link.",
+                "version_added": "0.1.0",
+                "type": "string",
+                "example": "https://staging.go.tallyfy.com/tracker/{run_id}",
+                "default": RUN_URL,
+                "is_template": "True",  # the braces are not Airflow's
+            }
+        },
+    }
+}
+
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": ["schema", "port"],
     "relabeling": {
@@ -94,6 +114,15 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [f"tallyfy_provider.triggers.{name}" for name in ("runs", "counts", "events")],
             }
         ],
+        "transfers": [
+            {
+                "source-integration-name": integration,
+                "target-integration-name": "Common IO",  # Airflow's name for whatever an ObjectStoragePath leads to
+                "python-module": "tallyfy_provider.transfers.object_storage",
+            }
+        ],
+        "extra-links": ["tallyfy_provider.links.tallyfy.TallyfyRunLink"],
+        "config": CONFIGURATION,
         "connection-types": [
             {
                 "hook-class-name": "tallyfy_provider.hooks.tallyfy.TallyfyHook",

@@ -9,18 +9,19 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.errors import TallyfyError
 from tallyfy_provider.client.faults import DEFAULT_TOLERANCE, FaultTolerance
-from tallyfy_provider.client.outcomes import Outcome, StatusRule, describe
+from tallyfy_provider.client.outcomes import Outcome, StatusRule
+from tallyfy_provider.client.verdicts import states_of
 from tallyfy_provider.triggers.poller import Wait, waiting
+from tallyfy_provider.triggers.threads import thread_of
 
 #: Seconds that the last look before a timeout may take, with what is under way before it; less than the sensor's grace.
 _LAST_LOOK = 240.0
 #: Longest silence of a wait in its log, in seconds.
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 1200.0
 _SECONDS_BETWEEN_WARNINGS = 600.0
-#: Runs named in a message.
-_SHOWN = 5
 
 
 class RunStatusTrigger(BaseTrigger):
@@ -28,7 +29,8 @@ class RunStatusTrigger(BaseTrigger):
     Ask for runs until they are what a rule waits for, sharing one poller with all waits on the same connection.
 
     Reports one event: ``{"status": "ended", "seen": […]}``, ``{"status": "timeout", "seen": […]}`` with what was last
-    seen, or ``{"status": "error", "error": {…}, "seen": […]}``. It holds no secret: a connection id, never a token.
+    seen, or ``{"status": "error", "error": {…}, "seen": […]}``; each with its ``run_ids``. It holds no secret: a
+    connection id, never a token.
 
     :param tallyfy_conn_id: The Airflow connection.
     :param run_ids: Ids of the runs.
@@ -41,6 +43,7 @@ class RunStatusTrigger(BaseTrigger):
     :param fault_tolerance: Seconds that transient faults may last.
     :param silent_fail: Bear with every error until the deadline.
     :param not_before: When Tallyfy wants to be asked again, in seconds since the epoch, if it said so.
+    :param archive_on_kill: Archive the runs when a user clears or marks the task meanwhile (Airflow 3.3 or later).
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class RunStatusTrigger(BaseTrigger):
         fault_tolerance: float = DEFAULT_TOLERANCE,
         silent_fail: bool = False,
         not_before: float = 0.0,
+        archive_on_kill: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own lacks types
         self.tallyfy_conn_id = tallyfy_conn_id
@@ -70,6 +74,7 @@ class RunStatusTrigger(BaseTrigger):
         self.fault_tolerance = fault_tolerance
         self.silent_fail = silent_fail
         self.not_before = not_before
+        self.archive_on_kill = archive_on_kill
         self._last_warning = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -92,6 +97,7 @@ class RunStatusTrigger(BaseTrigger):
                 "fault_tolerance": self.fault_tolerance,
                 "silent_fail": self.silent_fail,
                 "not_before": self.not_before,
+                "archive_on_kill": self.archive_on_kill,
             },
         )
 
@@ -101,7 +107,19 @@ class RunStatusTrigger(BaseTrigger):
 
         :return: One event.
         """
-        yield TriggerEvent(await self._wait())  # type: ignore[no-untyped-call]  # as above
+        yield TriggerEvent({**await self._wait(), "run_ids": self.run_ids})  # type: ignore[no-untyped-call]  # as above
+
+    async def on_kill(self) -> None:
+        """Archive the runs, if that was asked for; Airflow calls this when a user ends the task, and only then."""
+        if not self.archive_on_kill:
+            return
+        async with thread_of(self.tallyfy_conn_id) as thread:
+            for run_id in self.run_ids:
+                try:
+                    await thread.call(TallyfyClient.archive_run, run_id)
+                    self.log.info("Archived run %s, since the task was ended.", run_id)
+                except TallyfyError as error:
+                    self.log.error("The task was ended, but its run %s could not be archived: %s", run_id, error)
 
     async def _wait(self) -> dict[str, Any]:
         rule = StatusRule(
@@ -131,8 +149,7 @@ class RunStatusTrigger(BaseTrigger):
             return self._bear(fault, wait, tolerance)
         if runs is not None:
             seen_at = time.strftime("%H:%M:%S", time.gmtime(wait.seen_at))
-            states = "; ".join(describe(run) for run in runs[:_SHOWN])
-            self.log.info("Waiting for %s of: %s (seen at %s UTC).", self.wait_for, states, seen_at)
+            self.log.info("Waiting for %s of: %s (seen at %s UTC).", self.wait_for, states_of(runs), seen_at)
         return None
 
     def _bear(self, fault: TallyfyError, wait: Wait, tolerance: FaultTolerance) -> dict[str, Any] | None:

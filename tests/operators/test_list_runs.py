@@ -158,6 +158,7 @@ def test_a_result_too_large_for_xcom_is_warned_of_with_the_ways_out(emulator, ru
     run_operator()
     warning = said()
     assert "which is large for an XCom" in warning
+    assert "Write it to a file with ExportRunsOperator" in warning
     assert "fields=[…]" in warning
     run_operator(fields=["id"])
     assert "large for an XCom" not in said()

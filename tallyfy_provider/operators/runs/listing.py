@@ -1,4 +1,4 @@
-"""Operators on runs, the processes of Tallyfy."""
+"""ListRunsOperator: hands on the runs that match filters."""
 
 from __future__ import annotations
 
@@ -152,8 +152,9 @@ class ListRunsOperator(BaseOperator):
         if size < _LARGE_XCOM or not self.do_xcom_push or not _xcoms_are_in_the_database():
             return
         self.log.warning(
-            "The result is about %.1f MB, which is large for an XCom. Keep only what is needed with fields=[…], list "
-            "less with filters or max_runs, or keep XComs in object storage (XComObjectStorageBackend of "
+            "The result is about %.1f MB, which is large for an XCom. Write it to a file with ExportRunsOperator "
+            "(tallyfy_provider.transfers.object_storage), keep only what is needed with fields=[…], list less with "
+            "filters or max_runs, or keep XComs in object storage (XComObjectStorageBackend of "
             "apache-airflow-providers-common-io).",
             size / 1024**2,
         )

@@ -1,0 +1,34 @@
+"""
+Guest links: addresses that let whoever has them act for a guest, without a login. Pure.
+
+They are bearer secrets (docs/tallyfy-api.md, "Run object"), so they go into no log and no XCom.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+#: Under these names Tallyfy gives them.
+_NAMES = frozenset({"taskurls", "guest-links", "guest_links", "guestlinks", "guest_link", "guest-link"})
+
+
+def without_guest_links(value: Any) -> Any:
+    """
+    Leave guest links out.
+
+    :param value: What the API gave: a run, a task, a list of them.
+    :return: The same without guest links; what holds none is given as it is.
+    """
+    if isinstance(value, dict):
+        if not any(_holds(inner) or str(name).lower() in _NAMES for name, inner in value.items()):
+            return value
+        return {name: without_guest_links(inner) for name, inner in value.items() if str(name).lower() not in _NAMES}
+    if isinstance(value, list) and any(_holds(inner) for inner in value):
+        return [without_guest_links(inner) for inner in value]
+    return value
+
+
+def _holds(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(str(name).lower() in _NAMES or _holds(inner) for name, inner in value.items())
+    return isinstance(value, list) and any(_holds(inner) for inner in value)

@@ -1,0 +1,19 @@
+"""Operators on runs, the processes of Tallyfy."""
+
+from tallyfy_provider.operators.runs.launching import LaunchRunOperator
+from tallyfy_provider.operators.runs.listing import ListRunsOperator
+from tallyfy_provider.operators.runs.single import (
+    ActivateRunOperator,
+    ArchiveRunOperator,
+    GetRunOperator,
+    UpdateRunOperator,
+)
+
+__all__ = [
+    "ActivateRunOperator",
+    "ArchiveRunOperator",
+    "GetRunOperator",
+    "LaunchRunOperator",
+    "ListRunsOperator",
+    "UpdateRunOperator",
+]

@@ -1,0 +1,253 @@
+"""Launching a run: checked before, once, found again by a retry, and waited for."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
+
+from tallyfy_provider.client.errors import (
+    TallyfyIndeterminateError,
+    TallyfyInputError,
+    TallyfyRunFailedError,
+    TallyfyWaitTimeoutError,
+)
+from tallyfy_provider.emulator import Fault, Quirks
+from tallyfy_provider.operators.runs import LaunchRunOperator
+
+KICKOFF = [
+    {"label": "Customer", "field_type": "text", "required": True},
+    {"label": "Region", "field_type": "dropdown", "options": ["North", "South"]},
+    {"label": "Start", "field_type": "date"},
+]
+
+
+class Store(dict):
+    """A task state store as Airflow 3.3 has it."""
+
+    def set(self, key, value):
+        self[key] = value
+
+
+def context_of(*, try_number=1, max_tries=2, run_id="manual__1", map_index=-1, store=None):
+    pushed = {}
+    task_instance = SimpleNamespace(
+        dag_id="onboarding",
+        task_id="launch",
+        run_id=run_id,
+        map_index=map_index,
+        try_number=try_number,
+        max_tries=max_tries,
+        xcom_push=lambda key, value: pushed.__setitem__(key, value),
+        pushed=pushed,
+    )
+    context = {"ti": task_instance, "dag_run": SimpleNamespace(start_date=datetime.now(UTC))}
+    return context if store is None else {**context, "task_state_store": store}
+
+
+@pytest.fixture
+def checklist(emulator, connect):
+    connect()
+    return emulator.add_checklist("Onboarding", kickoff=KICKOFF, steps=[{"title": "Sign", "alias": "sign"}])
+
+
+@pytest.fixture
+def launch(checklist):
+    def launch(context=None, **arguments):
+        options = {"kickoff": {"customer": "Acme"}, "lookup_patience": 0.2, "poke_interval": 0.05, **arguments}
+        options["kickoff"] = {
+            next((field["alias"] for field in checklist["prerun"] if field["label"].lower() == key), key): value
+            for key, value in (options["kickoff"] or {}).items()
+        }
+        operator = LaunchRunOperator(task_id="launch", checklist_id=checklist["id"], **options)
+        return operator.execute(context=context or context_of())
+
+    return launch
+
+
+def test_a_run_is_launched_with_its_form_and_its_reference(emulator, checklist, launch):
+    context = context_of()
+    run_id = launch(context, name="Onboarding of Acme", kickoff={"customer": "Acme", "region": "south"}, summary="Soon")
+    (run,) = emulator.launched
+    assert run["id"] == run_id
+    assert run["name"] == "Onboarding of Acme"
+    assert "Launched by Airflow: dag 'onboarding', task 'launch', run 'manual__1'" in run["summary"]
+    assert run["summary"].startswith("Soon")
+    fields = {field["label"]: field["id"] for field in checklist["prerun"]}
+    assert run["prerun"][fields["Customer"]] == "Acme"
+    assert run["prerun"][fields["Region"]]["text"] == "South"
+    assert context["ti"].pushed["run"]["id"] == run_id
+    assert context["ti"].pushed["_link_TallyfyRunLink"].endswith(f"/tracker/{run_id}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"kickoff": {}}, "Customer"),
+        ({"kickoff": {"customer": "Acme", "color": "red"}}, "color"),
+        ({"kickoff": {"customer": "Acme", "region": "East"}}, "North"),
+        ({"name": "x" * 551}, "551 characters"),
+        ({"steps": {"sing": {"deadline": "2026-12-01"}}}, "did you mean 'sign'"),
+        ({"options": {"stared": True}}, "did you mean 'starred'"),
+        ({"tags": {"a": 1}}, "tags takes a list of ids"),
+    ],
+)
+def test_what_cannot_be_launched_is_refused_before_anything_is(emulator, launch, arguments, message):
+    with pytest.raises(TallyfyInputError, match=message):
+        launch(**arguments)
+    assert emulator.launched == []
+
+
+def test_a_retry_finds_the_run_of_the_try_before(emulator, launch, said):
+    first = launch(context_of(try_number=1))
+    assert launch(context_of(try_number=2)) == first
+    assert len(emulator.launched) == 1
+    assert "An earlier try has launched run" in said()
+
+
+def test_a_retry_finds_a_run_that_was_archived_meanwhile(emulator, launch):
+    first = launch(context_of(try_number=1))
+    emulator.archive_run(first)
+    assert launch(context_of(try_number=2)) == first
+    assert len(emulator.launched) == 1
+
+
+@pytest.mark.parametrize(("reuse", "launched"), [("retry", 2), ("always", 1), ("never", 2)])
+def test_a_cleared_task_launches_anew_unless_it_is_to_reuse_always(emulator, launch, reuse, launched):
+    launch(context_of(try_number=1, max_tries=2), reuse=reuse)
+    launch(context_of(try_number=2, max_tries=3), reuse=reuse)
+    assert len(emulator.launched) == launched
+
+
+def test_each_mapped_instance_launches_its_own_run(emulator, launch):
+    ids = {launch(context_of(map_index=number)) for number in range(3)}
+    assert len(ids) == len(emulator.launched) == 3
+    assert {launch(context_of(map_index=number, try_number=2)) for number in range(3)} == ids
+
+
+LOST = {
+    "a reset after the effect": Fault(kind="reset", method="POST", path=r"/runs$", times=1, when="after"),
+    "a 502 after the effect": Fault(kind="status", status=502, method="POST", path=r"/runs$", times=1, when="after"),
+    "an answer that was cut off": Fault(kind="truncate", method="POST", path=r"/runs$", times=1),
+}
+
+
+@pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("lag", [0.0, 0.4])
+def test_a_lost_answer_is_looked_for(emulator, launch, fault, lag):
+    emulator.quirks = Quirks(list_lag=lag)
+    emulator.order(fault)
+    run_id = launch(lookup_patience=3.0)
+    assert [run["id"] for run in emulator.launched] == [run_id]
+
+
+def test_a_lost_answer_that_stays_lost_is_in_doubt_and_a_retry_looks_first(emulator, launch):
+    emulator.order(Fault(kind="reset", method="POST", path=r"/runs$", times=1, when="after"))
+    emulator.quirks = Quirks(list_lag=3600.0)
+    with pytest.raises(TallyfyIndeterminateError, match="A retry of the task looks for it before launching another"):
+        launch()
+    emulator.quirks = Quirks()
+    assert launch(context_of(try_number=2)) == emulator.launched[0]["id"]
+    assert len(emulator.launched) == 1
+
+
+def test_a_launch_that_was_refused_is_no_launch(emulator, launch):
+    emulator.order(Fault(kind="status", status=502, method="POST", path=r"/runs$", times=1))
+    with pytest.raises(TallyfyIndeterminateError):
+        launch()
+    launch(context_of(try_number=2))
+    assert len(emulator.launched) == 1
+
+
+def test_a_store_tells_a_retry_which_run_it_was_without_looking(emulator, launch):
+    store = Store()
+    first = launch(context_of(store=store))
+    emulator.clear_requests()
+    assert launch(context_of(try_number=2, store=store)) == first
+    assert [request.path.rsplit("/", 1)[1] for request in emulator.requests] == [first]
+
+
+def test_a_store_that_knows_of_no_try_saves_the_patience(emulator, launch):
+    emulator.clear_requests()
+    launch(context_of(try_number=2, store=Store()), lookup_patience=3600.0)
+    assert len(emulator.launched) == 1
+
+
+def test_a_store_that_fails_is_done_without(emulator, launch, said):
+    class Broken(Store):
+        def set(self, key, value):
+            raise RuntimeError("no store today")
+
+    launch(context_of(store=Broken()))
+    assert len(emulator.launched) == 1
+    assert "the run is looked for in Tallyfy instead" in said()
+
+
+def test_waiting_in_place_ends_with_the_run(emulator, launch):
+    emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
+    context = context_of()
+    launch(context, wait_for_completion=True, deferrable=False)
+    assert context["ti"].pushed["run"]["status"] == "complete"
+
+
+def test_waiting_for_a_run_that_is_archived_fails(emulator, launch):
+    emulator.listen(
+        lambda request: [emulator.archive_run(run["id"]) for run in emulator.launched if not run["archived_at"]]
+    )
+    with pytest.raises(TallyfyRunFailedError, match="archived"):
+        launch(wait_for_completion=True, deferrable=False)
+
+
+def test_waiting_too_long_ends_and_archives_if_asked_to(emulator, launch):
+    with pytest.raises(TallyfyWaitTimeoutError, match=r"active.*It was archived \(archive_on_kill\)"):
+        launch(wait_for_completion=True, deferrable=False, wait_timeout=0.1, archive_on_kill=True)
+    assert emulator.launched[0]["archived_at"]
+
+
+def test_a_task_that_is_killed_while_it_waits_archives_its_run(emulator, checklist):
+    operator = LaunchRunOperator(
+        task_id="launch",
+        checklist_id=checklist["id"],
+        kickoff={"Customer": "Acme"},
+        wait_for_completion=True,
+        deferrable=True,
+        archive_on_kill=True,
+    )
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context=context_of())
+    operator.on_kill()
+    (run,) = emulator.launched
+    assert run["archived_at"]
+    assert deferred.value.trigger.serialize()[1]["archive_on_kill"] is True
+
+
+def test_a_deferred_wait_ends_as_one_in_place(emulator, checklist):
+    operator = LaunchRunOperator(
+        task_id="launch",
+        checklist_id=checklist["id"],
+        kickoff={"Customer": "Acme"},
+        wait_for_completion=True,
+        deferrable=True,
+    )
+    with pytest.raises(TaskDeferred):
+        operator.execute(context=context_of())
+    (run,) = emulator.launched
+    done = {"id": run["id"], "name": run["name"], "status": "complete", "completed_at": "2026-11-24 12:00:00"}
+    emulator.complete_run(run["id"])
+    context = context_of()
+    assert operator.execute_complete(context, {"status": "ended", "seen": [done], "run_ids": [run["id"]]}) == run["id"]
+    assert context["ti"].pushed["run"]["status"] == "complete"
+    archived = {**done, "status": "active", "completed_at": None, "archived_at": "2026-11-24 12:00:00"}
+    with pytest.raises(TallyfyRunFailedError):
+        operator.execute_complete(context, {"status": "ended", "seen": [archived], "run_ids": [run["id"]]})
+    with pytest.raises(TallyfyWaitTimeoutError):
+        operator.execute_complete(context, {"status": "timeout", "seen": [], "run_ids": [run["id"]]})
+
+
+def test_no_form_value_is_logged_and_no_guest_link_handed_on(emulator, launch, said):
+    context = context_of()
+    launch(context, kickoff={"customer": "Acme Secret Holding"})
+    assert "Acme Secret Holding" not in said()
+    assert "taskUrls" not in repr(context["ti"].pushed)
