@@ -5,24 +5,41 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-_PROGRAM = """
-import json, sys, time
-from tallyfy_provider.emulator import Emulator, Quirks
-order = json.loads(sys.argv[1])
-more = {"archived_at": time.time()} if order["archived"] else {}
-asked = []
-with Emulator(seed=False, quirks=Quirks(archived_run_status=404)) as emulator:
-    emulator.listen(lambda request: asked.append((request.at, request.status)))
-    ids = [each for status, count in order["runs"].items() for each in emulator.add_runs(count, status=status, **more)]
-    print(json.dumps({"connection": emulator.connection_json(), "base_url": emulator.base_url, "token": emulator.token,
-                      "organization_id": emulator.organization_id, "ids": ids}), flush=True)
-    for _ in sys.stdin:
-        print(json.dumps(asked), flush=True)
-"""
+_PROGRAM = Path(__file__).resolve().parent / "emulator_server.py"
+
+
+class Asked(NamedTuple):
+    """
+    A request and its answer.
+
+    :param at: When it came in, in seconds since the epoch.
+    :param ended: When it was answered.
+    :param status: The answer's status.
+    """
+
+    at: float
+    ended: float
+    status: int
+
+
+def most_at_once(asked: Sequence[Asked]) -> int:
+    """
+    Count how many requests were being answered at the same time.
+
+    :param asked: The requests.
+    :return: The most.
+    """
+    changes = sorted([(each.ended, -1) for each in asked] + [(each.at, 1) for each in asked])
+    most = now = 0
+    for _, change in changes:
+        now += change
+        most = max(most, now)
+    return most
 
 
 class EmulatorProcess:
@@ -40,6 +57,7 @@ class EmulatorProcess:
         self.base_url: str = known["base_url"]
         self.token: str = known["token"]
         self.organization_id: str = known["organization_id"]
+        #: Of the runs that were added, not of those that are generated.
         self.run_ids: list[str] = known["ids"]
 
     def requests(self) -> list[tuple[float, int]]:
@@ -48,10 +66,43 @@ class EmulatorProcess:
 
         :return: Of each request when it came in, in seconds since the epoch, and the status of its answer.
         """
+        return [(each.at, each.status) for each in self.asked()]
+
+    def asked(self) -> list[Asked]:
+        """Tell what was asked of it since it was last told to forget, in the order in which it was answered."""
+        return [Asked(*each) for each in self._order("requests")]
+
+    def forget(self) -> None:
+        """Let it forget what was asked so far."""
+        self._order("forget")
+
+    def limit(self, limit: str | None) -> None:
+        """
+        Limit the rate from now on.
+
+        :param limit: Requests and seconds, such as ``10/1``; None for no limit.
+        """
+        self._order("limit", limit=limit)
+
+    def completed(self) -> set[str]:
+        """Give the ids of the runs that completed while it was asked."""
+        return set(self._order("completed"))
+
+    def connection_with(self, **extra: Any) -> str:
+        """
+        Give a connection to it.
+
+        :param extra: Extras of the connection.
+        :return: JSON for ``AIRFLOW_CONN_*``.
+        """
+        fields = json.loads(self.connection)
+        return json.dumps({**fields, "extra": {**fields.get("extra", {}), **extra}})
+
+    def _order(self, order: str, **details: Any) -> Any:
         assert self._process.stdin
-        self._process.stdin.write("\n")
+        self._process.stdin.write(json.dumps({"order": order, **details}) + "\n")
         self._process.stdin.flush()
-        return [(at, status) for at, status in self._read()]
+        return self._read()
 
     def _read(self) -> Any:
         assert self._process.stdout
@@ -59,16 +110,35 @@ class EmulatorProcess:
 
 
 @contextmanager
-def emulator_with(runs: int | Mapping[str, int], *, archived: bool = False) -> Iterator[EmulatorProcess]:
+def emulator_with(
+    runs: int | Mapping[str, int],
+    *,
+    archived: bool = False,
+    alike: bool = False,
+    generated: int = 0,
+    delay: float = 0.0,
+    completing: int = 0,
+) -> Iterator[EmulatorProcess]:
     """
     Start an emulator and stop it at the end. A ``GET`` of an archived run answers 404 there.
 
     :param runs: How many runs it holds; of each status, or all of them active.
     :param archived: Whether they are archived.
+    :param alike: Whether all are written in the same way: dates, progress and owner.
+    :param generated: How many more runs it makes up while it is asked, all active.
+    :param delay: Seconds by which every answer is late.
+    :param completing: How many of the runs complete during each request.
     :return: The emulator.
     """
-    order = {"runs": {"active": runs} if isinstance(runs, int) else dict(runs), "archived": archived}
-    command = [sys.executable, "-c", _PROGRAM, json.dumps(order)]
+    wanted = {
+        "runs": {"active": runs} if isinstance(runs, int) else dict(runs),
+        "archived": archived,
+        "alike": alike,
+        "generated": generated,
+        "delay": delay,
+        "completing": completing,
+    }
+    command = [sys.executable, str(_PROGRAM), json.dumps(wanted)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
         try:

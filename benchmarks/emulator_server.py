@@ -1,0 +1,80 @@
+"""The other side of emulator_process.py: an emulator that is told what to hold, and then takes orders line by line."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tallyfy_provider.emulator import Emulator, Fault, Quirks, RequestRecord
+from tallyfy_provider.emulator.run import Shape
+
+
+class Server:
+    """
+    An emulator that remembers when it was asked, and changes while it is.
+
+    :param emulator: The emulator.
+    :param completing: How many of its active runs complete at the end of each request, at random.
+    """
+
+    def __init__(self, emulator: Emulator, completing: int) -> None:
+        self.emulator = emulator
+        self.completing = completing
+        self.asked: list[tuple[float, float, int | None]] = []
+        self.completed: list[str] = []
+        self.active: list[str] = []
+        self.random = random.Random(20)
+        emulator.listen(self.note)
+
+    def note(self, request: RequestRecord) -> None:
+        """Remember a request that is over."""
+        self.asked.append((request.at, time.time(), request.status))
+        for _ in range(min(self.completing, len(self.active))):
+            self.completed.append(self.active.pop(self.random.randrange(len(self.active))))
+            self.emulator.complete_run(self.completed[-1])
+
+    def take(self, order: dict[str, Any]) -> Any:
+        """Carry out an order."""
+        orders: dict[str, Callable[..., Any]] = {
+            "requests": lambda: self.asked,
+            "forget": self.asked.clear,
+            "completed": lambda: self.completed,
+            "limit": lambda limit: setattr(self.emulator, "rate_limit", limit),
+        }
+        return orders[order.pop("order")](**order)
+
+
+def main() -> None:
+    """Serve until the orders end."""
+    wanted = json.loads(sys.argv[1])
+    more: dict[str, Any] = {"archived_at": time.time()} if wanted["archived"] else {}
+    if wanted["alike"]:
+        more["shape"] = Shape()
+    with Emulator(seed=False, quirks=Quirks(archived_run_status=404)) as emulator:
+        if wanted["delay"]:
+            emulator.order(Fault(kind="delay", delay=wanted["delay"]))
+        server = Server(emulator, wanted["completing"])
+        ids = [
+            each for status, count in wanted["runs"].items() for each in emulator.add_runs(count, status=status, **more)
+        ]
+        server.active = list(ids)
+        if wanted["generated"]:
+            emulator.add_generated_runs(wanted["generated"])
+        known = {
+            "connection": emulator.connection_json(),
+            "base_url": emulator.base_url,
+            "token": emulator.token,
+            "organization_id": emulator.organization_id,
+            "ids": ids,
+        }
+        print(json.dumps(known), flush=True)
+        for line in sys.stdin:
+            print(json.dumps(server.take(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""
+One export in a process of its own, so that its memory can be measured; started by bench_export.py.
+
+The first argument says how: ``operator`` exports to the file that is the second argument, ``by_hand`` lists with a loop
+and dumps, ``import_pyarrow`` only does that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+
+def peak() -> int:
+    """Give the most memory that this process has had so far, in bytes."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
+
+
+def import_pyarrow() -> int:
+    """Import what is needed to write Parquet, and write nothing."""
+    import_module("pyarrow.parquet")
+    return 0
+
+
+def by_hand(path: str) -> int:
+    """Read every page into a list, and dump the list."""
+    from ways_of_listing import by_hand
+
+    fields = json.loads(os.environ["AIRFLOW_CONN_TALLYFY_DEFAULT"])
+    server: Any = SimpleNamespace(base_url=fields["host"], token=fields["password"], organization_id=fields["login"])
+    rows = by_hand(server)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(rows, file)
+    return len(rows)
+
+
+def by_operator(operator: Any) -> int:
+    """Export with the operator."""
+    task = SimpleNamespace(dag_id="export", run_id="benchmark", task_id="export", map_index=-1, try_number=1)
+    rows: int = operator.execute(context={"ti": task, "outlet_events": {}})["rows"]
+    return rows
+
+
+def main() -> None:
+    """Do it, and print what it took."""
+    how, path = sys.argv[1:]
+    import airflow  # noqa: F401  # what a task's process has, whatever the task does
+
+    from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+
+    file_format: Any = None if how == "operator" else "jsonl"
+    operator = ExportRunsOperator(task_id="export", path=path, filters={"status": "active"}, file_format=file_format)
+    idle = peak()
+    cpu, began = time.process_time(), time.perf_counter()
+    ways = {
+        "import_pyarrow": import_pyarrow,
+        "by_hand": lambda: by_hand(path),
+        "operator": lambda: by_operator(operator),
+    }
+    rows = ways[how]()
+    wall, cpu = time.perf_counter() - began, time.process_time() - cpu
+    print("RESULT" + json.dumps({"idle": idle, "peak": peak(), "rows": rows, "wall": wall, "cpu": cpu}))
+
+
+if __name__ == "__main__":
+    main()
