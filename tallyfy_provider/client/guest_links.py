@@ -6,6 +6,8 @@ They are bearer secrets (docs/tallyfy-api.md, "Run object"), so they go into no 
 
 from __future__ import annotations
 
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from typing import Any
 
 #: Under these names Tallyfy gives them.
@@ -26,6 +28,19 @@ def without_guest_links(value: Any) -> Any:
     if isinstance(value, list) and any(_holds(inner) for inner in value):
         return [without_guest_links(inner) for inner in value]
     return value
+
+
+def rows_without_guest_links(rows: Generator[dict[str, Any]], params: Mapping[str, str]) -> Generator[dict[str, Any]]:
+    """
+    Leave guest links out of the rows of a list; only what was got along with them can hold any.
+
+    :param rows: The rows; closed at the end.
+    :param params: What was asked for.
+    :return: The rows.
+    """
+    with closing(rows):
+        for row in rows:
+            yield without_guest_links(row) if "with" in params else row
 
 
 def _holds(value: Any) -> bool:

@@ -15,6 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 from tallyfy_provider.client.arguments import is_literal, moment, names, whole_number
 from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyResponseError
 from tallyfy_provider.client.filters import check_literals, check_names, encode
+from tallyfy_provider.client.guest_links import rows_without_guest_links
 from tallyfy_provider.client.rows import RowCheck
 from tallyfy_provider.transfers.formats import check_format, format_of
 from tallyfy_provider.transfers.window import Bounds, Selection
@@ -201,7 +202,8 @@ class ExportRunsOperator(BaseOperator):
         # Runs that are left out here must not count: only without bounds can the client count for us.
         max_runs = None if selection.bounds.shown else selection.max_runs
         bounds = selection.bounds.of_creation
-        yield from self.hook.get_conn().list_encoded_runs(query, max_runs=max_runs, **bounds)
+        rows = self.hook.get_conn().list_encoded_runs(query, max_runs=max_runs, **bounds)
+        yield from rows_without_guest_links(rows, query.params)
 
     def _meet_emptiness(self, query: Query, selection: Selection) -> None:
         if selection.taken or self.on_empty == "pass":

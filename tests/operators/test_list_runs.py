@@ -44,6 +44,15 @@ def test_all_runs_are_returned_with_their_ids_and_count_beside_them(emulator, ru
     assert done.result[0].items() >= emulator.run(ids[0]).items()
 
 
+def test_guest_links_are_not_handed_on(emulator, connect, run_operator):
+    checklist = emulator.add_checklist("Onboarding", steps=[{"title": "Sign"}])
+    connect().launch_run({"checklist_id": checklist["id"], "name": "Acme"})
+    (run,) = run_operator(filters={"with": "tasks", "checklist_id": checklist["id"]}).result
+    assert run["tasks"]["data"][0]["title"] == "Sign"
+    assert emulator.guest_secret not in repr(run)
+    assert emulator.guest_secret in repr(list(connect().list_runs({"with": "tasks"})))
+
+
 def test_only_the_named_fields_are_kept(emulator, run_operator):
     run = emulator.add_run(name="One")
     done = run_operator(fields=["id", "name", "no_such_field"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -12,6 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperat
 
 from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyResponseError
 from tallyfy_provider.client.filters import check_literals, check_names, encode
+from tallyfy_provider.client.guest_links import rows_without_guest_links
 from tallyfy_provider.client.rows import RowCheck, select
 from tallyfy_provider.operators.mapping import mappable_output
 
@@ -32,9 +34,9 @@ class ListRunsOperator(BaseOperator):
     """
     List runs (processes) of Tallyfy and hand them on by XCom.
 
-    Returns the runs exactly as Tallyfy gave them, or only their ``fields``; pushes ``run_ids`` (a list of str) and
-    ``count`` beside them, so that ``RunStatusSensor.partial(…).expand(run_id=list_runs.output["run_ids"])`` waits for
-    each.
+    Returns the runs as Tallyfy gave them (without guest links, which are secrets), or only their ``fields``; pushes
+    ``run_ids`` (a list of str) and ``count`` beside them, so that
+    ``RunStatusSensor.partial(…).expand(run_id=list_runs.output["run_ids"])`` waits for each.
 
     :param filters: Tallyfy's own filter names to values, templated: ``q``, ``status``, ``owners``, ``checklist_id``
         and more, see ``docs/listing.md``. Lists become comma-separated; an empty string or None is not sent. All pages
@@ -115,9 +117,11 @@ class ListRunsOperator(BaseOperator):
     def _list(self, query: Query, max_runs: int | None) -> list[dict[str, Any]]:
         check = RowCheck(query.asked)
         runs = []
-        for run in self.hook.get_conn().list_encoded_runs(query, max_runs=max_runs):
-            check.look_at(run)
-            runs.append(run)
+        rows = self.hook.get_conn().list_encoded_runs(query, max_runs=max_runs)
+        with closing(rows_without_guest_links(rows, query.params)) as without_secrets:
+            for run in without_secrets:
+                check.look_at(run)
+                runs.append(run)
         for mismatch in check.mismatches:
             message = f"{mismatch} Tallyfy ignores filters that it does not understand."
             if self.strict_filters:

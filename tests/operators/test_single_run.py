@@ -1,0 +1,147 @@
+"""Operators on one run: they change what they were told to change, and nothing else."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from tallyfy_provider.client.errors import TallyfyInputError, TallyfyNotFoundError
+from tallyfy_provider.client.reference import Reference
+from tallyfy_provider.emulator import Quirks
+from tallyfy_provider.operators.runs import (
+    ActivateRunOperator,
+    ArchiveRunOperator,
+    GetRunOperator,
+    UpdateRunOperator,
+)
+
+KICKOFF = [
+    {"label": "Customer", "alias": "customer", "field_type": "text", "required": True},
+    {"label": "Region", "alias": "region", "field_type": "radio", "options": ["North", "South"]},
+]
+
+
+@pytest.fixture
+def act(connect):
+    connect()
+
+    def act(operator_class, run_id, **arguments):
+        pushed = {}
+        context = {"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.__setitem__(key, value))}
+        run = operator_class(task_id="act", run_id=run_id, **arguments).execute(context=context)
+        assert pushed["_link_TallyfyRunLink"].endswith(f"/tracker/{run_id}")
+        return run
+
+    return act
+
+
+@pytest.fixture
+def launched(emulator, connect):
+    """A run with people on it and a filled form."""
+    checklist = emulator.add_checklist("Onboarding", kickoff=KICKOFF, steps=[{"title": "Sign", "alias": "sign"}])
+    ids = {field["alias"]: field["id"] for field in checklist["prerun"]}
+    people, groups = list(emulator.people.values())[:2], list(emulator.groups.values())[:1]
+    run = connect().launch_run(
+        {
+            "checklist_id": checklist["id"],
+            "name": "Acme",
+            "summary": "By hand",
+            "users": people,
+            "groups": groups,
+            "prerun": {ids["customer"]: "Acme", ids["region"]: "North"},
+        }
+    )
+    return SimpleNamespace(id=run["id"], fields=ids, people=people, groups=groups, before=emulator.run(run["id"]))
+
+
+def unchanged(run, before, *names):
+    left_out = {"last_updated", *names}
+    return {key: value for key, value in run.items() if key not in left_out} == {
+        key: value for key, value in before.items() if key not in left_out
+    }
+
+
+def test_a_run_is_got_whole_or_in_part(emulator, act, launched):
+    assert act(GetRunOperator, launched.id)["name"] == "Acme"
+    assert act(GetRunOperator, launched.id, fields="id,status") == {"id": launched.id, "status": "active"}
+    assert act(GetRunOperator, launched.id, include="tasks")["tasks"]["data"][0]["alias"] == "sign"
+
+
+def test_no_guest_link_is_handed_on(emulator, act, launched):
+    assert emulator.guest_secret not in repr(act(GetRunOperator, launched.id, include=["tasks"]))
+
+
+def test_an_archived_run_is_got_too(emulator, act):
+    run = emulator.add_run(status="archived")
+    emulator.quirks = Quirks(archived_run_status=404)
+    assert act(GetRunOperator, run["id"])["id"] == run["id"]
+
+
+def test_a_new_name_leaves_everything_else_and_everybody_as_it_was(emulator, act, launched):
+    act(UpdateRunOperator, launched.id, name="Acme Inc.")
+    after = emulator.run(launched.id)
+    assert after["name"] == "Acme Inc."
+    assert unchanged(after, launched.before, "name")
+
+
+def test_people_are_added_and_nobody_is_unassigned(emulator, act, launched):
+    another = list(emulator.people.values())[2]
+    act(UpdateRunOperator, launched.id, add_users=f"{another},{launched.people[0]}")
+    after = emulator.run(launched.id)
+    assert sorted(after["users"]) == sorted([*launched.people, another])
+    assert unchanged(after, launched.before, "users", "collaborators")
+
+
+def test_one_value_of_the_form_is_changed_and_the_others_stay(emulator, act, launched):
+    act(UpdateRunOperator, launched.id, kickoff={"region": "South"})
+    after = emulator.run(launched.id)
+    assert after["prerun"] == {launched.fields["customer"]: "Acme", launched.fields["region"]: "South"}
+    assert unchanged(after, launched.before, "prerun")
+
+
+def test_a_new_summary_keeps_the_line_by_which_a_retry_finds_its_run(emulator, act, launched):
+    reference = Reference.build("Launched by Airflow: dag 'x'", "x")
+    emulator.update_run(launched.id, summary=reference.written_into("Before"))
+    act(UpdateRunOperator, launched.id, summary="<p>After</p>")
+    after = emulator.run(launched.id)
+    assert after["summary"].startswith("<p>After</p>")
+    assert reference.is_in(after)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "There is nothing to change"),
+        ({"name": "None", "summary": ""}, "There is nothing to change"),
+        ({"name": "x" * 551}, "551 characters"),
+        ({"starred": "maybe"}, "starred takes true or false"),
+        ({"kickoff": {"regoin": "South"}}, "did you mean"),
+        ({"add_users": {"id": 1}}, "add_users takes a list of ids"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused_and_nothing_is(emulator, act, launched, arguments, message):
+    with pytest.raises(TallyfyInputError, match=message):
+        act(UpdateRunOperator, launched.id, **arguments)
+    assert emulator.run(launched.id) == launched.before
+
+
+def test_archiving_and_bringing_back_are_done_once_and_then_done_already(emulator, act, launched):
+    for _ in range(2):
+        assert act(ArchiveRunOperator, launched.id)["id"] == launched.id
+        assert emulator.run(launched.id)["archived_at"]
+    for _ in range(2):
+        assert act(ActivateRunOperator, launched.id)["id"] == launched.id
+        assert not emulator.run(launched.id)["archived_at"]
+
+
+@pytest.mark.parametrize("operator", [GetRunOperator, ArchiveRunOperator, ActivateRunOperator])
+def test_a_run_that_is_not_there_is_told(act, operator):
+    with pytest.raises(TallyfyNotFoundError):
+        act(operator, "f" * 32)
+
+
+@pytest.mark.parametrize("run_id", ["", None, "None"])
+def test_a_run_id_that_is_empty_is_told(act, run_id):
+    with pytest.raises(TallyfyInputError, match="run_id is empty"):
+        act(GetRunOperator, run_id)
