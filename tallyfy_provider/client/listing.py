@@ -46,7 +46,7 @@ from tallyfy_provider.client.walks import LARGEST_WINDOW, Extent, Pages, Step, S
 #: Pages in the first window: more, since most lists are over after one or two windows.
 _FIRST_WINDOW = 24
 #: By how much a window may be longer if the list ends with it.
-_LONGER = 1.6
+_LONGER = 2.1
 #: Pages in a window where the list moves while it is read, or its length is not known.
 _SMALL_WINDOW = 8
 #: How often the end of a list is followed that goes on growing, before it counts as endless.
@@ -192,14 +192,14 @@ class OldestFirst(Walk):
             window = window or (yield from self._open(end, last))
             # The next one is read already while this one is looked at and handed on.
             following = (yield from self._open(window.stop, last, window)) if window.ahead else None
-            rows, overlap = yield from self._fitting_rows(window, overlap)
-            if rows is None:
-                is_last = yield from self._read_again(window.stop)
-                end, window = window.stop, None
-                continue
-            yield Step(rows=self._take(rows))
-            is_last = last is None and not window.look.more
-            end, window = window.stop, following
+            fits, overlap = yield from self._hand_on(window, overlap)
+            end = window.stop
+            if fits:
+                is_last = last is None and not window.look.more
+                window = following
+            else:
+                window = following = None
+                is_last = yield from self._read_again(end)
 
     def _open(self, end: int, last: int | None, previous: _Window | None = None) -> Generator[Step, Pages, _Window]:
         """Begin to read the window behind page ``end``; the first look at its last page comes before all else."""
@@ -215,10 +215,8 @@ class OldestFirst(Walk):
         pages = yield Step(read=numbers)
         return _Window(end, stop, look, pages, previous is None, ahead)
 
-    def _fitting_rows(
-        self, window: _Window, overlap: Page | None
-    ) -> Generator[Step, Pages, tuple[list[Row] | None, Page]]:
-        """Give the rows of a window, or None if it moved, and the second look at its last page."""
+    def _hand_on(self, window: _Window, overlap: Page | None) -> Generator[Step, Pages, tuple[bool, Page]]:
+        """Hand on the rows of a window unless it moved; tell whether, and give the second look at its last page."""
         if window.has_overlap:
             overlap = window.pages[window.end]
         before = [window.pages[number] for number in range(window.end + 1, window.stop)]
@@ -229,13 +227,14 @@ class OldestFirst(Walk):
             and (window.end == 1 or (overlap is not None and any(self._covered(overlap.rows))))
         )
         if not fits:
-            return None, again
+            return False, again
         pages = [*([overlap] if overlap is not None else []), *before, window.look]
         rows = [row for page in pages for row in page.rows]
         if not self._order.holds_for(rows):
             self._warn_of_disorder()
             rows = self._in_order(rows)
-        return rows, again
+        yield Step(rows=self._take(rows))
+        return True, again
 
     def _goes_on_behind(self, end: int, stop: int, last: int | None) -> bool:
         """Tell whether another window is sure to follow, so that its last page may be looked at ahead of time."""

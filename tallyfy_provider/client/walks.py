@@ -13,7 +13,7 @@ from tallyfy_provider.client.pages import Page
 from tallyfy_provider.client.places import Order, Place, Row
 
 #: Pages in a window at most. Two windows are in memory at a time: one is handed on while the next one is read.
-LARGEST_WINDOW = 16
+LARGEST_WINDOW = 12
 
 
 @dataclass(frozen=True)

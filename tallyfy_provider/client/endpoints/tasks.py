@@ -10,6 +10,7 @@ from tallyfy_provider.client.assignees import BUCKETS, ids_of
 from tallyfy_provider.client.endpoints.base import Endpoints, included, item_of
 from tallyfy_provider.client.endpoints.forms import filled
 from tallyfy_provider.client.errors import TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.client.task_outcomes import is_completed
 
 #: What Tallyfy wants with every update of a one-off task that belongs to no run.
 _ALWAYS_SENT_OF_A_ONE_OFF = ("title", "deadline")
@@ -154,17 +155,6 @@ class TaskEndpoints(Endpoints):
 
     def _task_path(self, run_id: str | int | None, task_id: str | int) -> tuple[object, ...]:
         return self._path(*_of(run_id), "tasks", task_id)
-
-
-def is_completed(task: Mapping[str, Any]) -> bool:
-    """
-    Tell whether a task is completed.
-
-    :param task: The task as the API gave it; some of Tallyfy's words for its status are ``complete``, others
-        ``completed``.
-    :return: True where ``completed_at`` is set or the status says so.
-    """
-    return bool(task.get("completed_at")) or task.get("status") in {"complete", "completed"}
 
 
 def _of(run_id: str | int | None) -> tuple[object, ...]:
