@@ -22,9 +22,9 @@ EPOCH = 1_760_000_000
 class World:
     """A list of runs as a server sorts and cuts it, in which something happens between any two requests."""
 
-    def __init__(self, seed: int, *, size: int, cap: int, churn: float, ties: bool) -> None:
+    def __init__(self, seed: int, *, size: int, churn: float, ties: bool, cap: int = 100, asked: int = 100) -> None:
         self.random = random.Random(seed)
-        self._cap = cap
+        self._cap = min(cap, asked)
         self._churn = churn
         self._gaps = (0, 0, 1) if ties else (1, 60)
         self._next = 0
@@ -126,7 +126,8 @@ def moments_of(rows: list[dict]) -> list[str]:
 WORLDS = {
     "seed": st.integers(0, 2**32),
     "size": st.integers(0, 120),
-    "cap": st.integers(1, 12),
+    "asked": st.integers(1, 15),  # rows to a page
+    "cap": st.integers(1, 15),  # the server's
     "churn": st.sampled_from([0.0, 0.05, 0.3, 0.7, 0.85]),
     "ties": st.booleans(),
     "ahead": st.booleans(),
@@ -135,9 +136,9 @@ WORLDS = {
 
 @settings(max_examples=500)
 @given(**WORLDS)
-def test_oldest_first_nothing_that_stays_is_missed_or_given_twice(seed, size, cap, churn, ties, ahead):
-    world = World(seed, size=size, cap=cap, churn=churn, ties=ties)
-    rows = follow(OldestFirst("runs", per_page=cap), world, ahead=ahead)
+def test_oldest_first_nothing_that_stays_is_missed_or_given_twice(seed, size, asked, cap, churn, ties, ahead):
+    world = World(seed, size=size, asked=asked, cap=cap, churn=churn, ties=ties)
+    rows = follow(OldestFirst("runs", per_page=asked), world, ahead=ahead)
     assert world.stayed <= ids_of(rows)
     assert len(ids_of(rows)) == len(rows)
     assert moments_of(rows) == sorted(moments_of(rows))
@@ -145,9 +146,9 @@ def test_oldest_first_nothing_that_stays_is_missed_or_given_twice(seed, size, ca
 
 @settings(max_examples=500)
 @given(**WORLDS)
-def test_newest_first_nothing_that_stays_is_missed_or_given_twice(seed, size, cap, churn, ties, ahead):
-    world = World(seed, size=size, cap=cap, churn=churn, ties=ties)
-    rows = follow(NewestFirst("runs", per_page=cap), world, ahead=ahead)
+def test_newest_first_nothing_that_stays_is_missed_or_given_twice(seed, size, asked, cap, churn, ties, ahead):
+    world = World(seed, size=size, asked=asked, cap=cap, churn=churn, ties=ties)
+    rows = follow(NewestFirst("runs", per_page=asked), world, ahead=ahead)
     assert world.stayed <= ids_of(rows)
     assert len(ids_of(rows)) == len(rows)
     assert moments_of(rows) == sorted(moments_of(rows), reverse=True)
@@ -165,14 +166,14 @@ def test_in_the_same_worlds_a_walk_from_page_to_page_loses_runs():
 @settings(max_examples=300)
 @given(**WORLDS, newest_first=st.booleans(), edges=st.tuples(st.integers(-3, 125), st.integers(-3, 125)))
 def test_between_two_moments_nothing_that_stays_is_missed_and_nothing_else_given(
-    seed, size, cap, churn, ties, ahead, newest_first, edges
+    seed, size, asked, cap, churn, ties, ahead, newest_first, edges
 ):
-    world = World(seed, size=size, cap=cap, churn=churn, ties=ties)
+    world = World(seed, size=size, asked=asked, cap=cap, churn=churn, ties=ties)
     moments = [EPOCH - 5, *(second_of(run) for run in world.runs), world.now + 5]
     after, before = sorted(moments[min(max(edge, 0), len(moments) - 1)] for edge in edges)
     wanted = {run["id"] for run in world.runs if after <= second_of(run) < before}
     walk = NewestFirst if newest_first else OldestFirst
-    rows = follow(walk("runs", per_page=cap, extent=Extent(after=after, before=before)), world, ahead=ahead)
+    rows = follow(walk("runs", per_page=asked, extent=Extent(after=after, before=before)), world, ahead=ahead)
     assert wanted & world.stayed <= ids_of(rows)
     assert len(ids_of(rows)) == len(rows)
     assert all(after <= second_of(row) < before for row in rows)
@@ -180,10 +181,10 @@ def test_between_two_moments_nothing_that_stays_is_missed_and_nothing_else_given
 
 @settings(max_examples=300)
 @given(**WORLDS, newest_first=st.booleans(), count=st.integers(1, 130))
-def test_so_many_runs_are_the_first_ones_in_order(seed, size, cap, churn, ties, ahead, newest_first, count):
-    world = World(seed, size=size, cap=cap, churn=churn, ties=ties)
+def test_so_many_runs_are_the_first_ones_in_order(seed, size, asked, cap, churn, ties, ahead, newest_first, count):
+    world = World(seed, size=size, asked=asked, cap=cap, churn=churn, ties=ties)
     walk = NewestFirst if newest_first else OldestFirst
-    rows = follow(walk("runs", per_page=cap, extent=Extent(count=count)), world, ahead=ahead)
+    rows = follow(walk("runs", per_page=asked, extent=Extent(count=count)), world, ahead=ahead)
     assert len(rows) == len(ids_of(rows)) <= count
     # As many as there were all the time, at least; and if these are more, none of them may be left out in between.
     assert len(rows) >= min(count, len(world.stayed))
