@@ -143,7 +143,9 @@ class Launcher:
         )
 
     def _candidates(self, archived: str | None) -> Generator[dict[str, Any]]:
-        filters = {"checklist_id": self._checklist_id, "sort": "-created_at", "archived": archived}
+        filters = {"checklist_id": self._checklist_id, "sort": "-created_at"}
+        if archived is not None:
+            filters["archived"] = archived
         if self._since is None:
             return self._client.list_runs(filters, max_runs=_MOST_WITHOUT_A_BEGINNING)
         since = datetime.fromtimestamp(self._since - _CLOCK_SKEW, UTC)

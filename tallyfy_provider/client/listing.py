@@ -108,7 +108,7 @@ class OldestFirst(Walk):
             yield from self._rest(first)
 
     def _rest(self, first: Page) -> Steps:
-        if self._extent.count is not None:
+        if self._extent.count is not None and not self._is_before_the_edge(first):
             yield from self._windows(1, first.last)
             return
         last, end_of_list = yield from self._find_end(first)
@@ -122,7 +122,7 @@ class OldestFirst(Walk):
             if self._is_before_the_edge(end_of_list):
                 return
             if self._is_before_the_edge(first):
-                end = yield from self._find_edge(last)
+                end = yield from self._bisect(1, last, self._is_before_the_edge)
         yield from self._windows(end, last)
         self._compare_with_total()
 
@@ -164,20 +164,6 @@ class OldestFirst(Walk):
         if self._extent.after is None or self._handed_on or not page.rows:
             return False
         return all(self._covered(page.rows))
-
-    def _find_edge(self, last: int) -> Generator[Step, Pages, int]:
-        """Find a page before the moment that is asked for, the next one being behind it: near the end, as a rule."""
-        low, high, stride = 1, last, 1
-        while high - low > 1:
-            near_the_end = last - stride
-            middle = near_the_end if low < near_the_end < high else (low + high) // 2
-            stride *= 2
-            page = yield from self._page(middle)
-            if self._is_before_the_edge(page):
-                low, stride = middle, last
-            else:
-                high = middle
-        return low
 
     def _windows(self, end: int, last: int | None) -> Steps:
         """Hand on window after window of the pages behind page ``end``."""

@@ -62,6 +62,8 @@ class NewestFirst(Walk):
     def _backwards(self, stop: int) -> Steps:
         stop, end_of_list = yield from self._find_end(stop)
         looks = {stop: end_of_list}
+        if self._extent.before is not None and not self._is_wanted(end_of_list):
+            stop = yield from self._bisect(0, stop, self._is_wanted)
         while stop >= 1 and not self._is_over():
             look = looks.pop(stop, None) or (yield from self._page(stop))
             if not look.rows:
@@ -99,6 +101,10 @@ class NewestFirst(Walk):
             f"The list of {self._what} has no end: on page {stop} Tallyfy still announces more, "
             "far beyond what its first page announced. It cannot be told what is missing."
         )
+
+    def _is_wanted(self, page: Page) -> bool:
+        """Tell whether a page holds anything that is not too new, or handed on."""
+        return not all(self._covered(page.rows))
 
     @property
     def _pages_in_window(self) -> int:

@@ -111,7 +111,7 @@ def tasks_of(client: TallyfyClient, run: Mapping[str, Any]) -> list[dict[str, An
 class _Known:
     """What is known of a run: how it looked, how often its tasks were asked for since, and in which round last."""
 
-    run: Mapping[str, Any]
+    looks: tuple[Any, ...]
     asked: int = 0
     round: int = 0
 
@@ -129,6 +129,7 @@ class TaskLooker:
         self._known: dict[str, _Known] = {}
         self._seen: dict[str, Look] = {}
         self._new: set[str] = set()
+        self._failed: set[str] = set()
         self._looker = Looker(lambda looks: self._seen.update(looks))
 
     def expect(self, run_id: str) -> None:
@@ -165,6 +166,7 @@ class TaskLooker:
             self._known.pop(run_id, None)
         if len(self._known) > 2 * len(wanted) + 1000:  # a round may be for a few of the waits only
             self._known = {run_id: known for run_id, known in self._known.items() if run_id in wanted}
+            self._failed &= set(wanted)
 
     def _look_at_runs(self, client: TallyfyClient, wanted: Mapping[str, GoesOn]) -> TallyfyError | None:
         try:
@@ -182,8 +184,8 @@ class TaskLooker:
         """Tell of which runs the tasks are to be asked for, the longest unasked first."""
         for run_id, run in visible.items():
             known = self._known.get(run_id)
-            if known is None or known.run != run:
-                self._known[run_id] = _Known(run, round=known.round if known else 0)
+            if known is None or known.looks != _looks_of(run):
+                self._known[run_id] = _Known(_looks_of(run), round=known.round if known else 0)
         changed = [run_id for run_id in visible if self._known[run_id].asked < _ASKED_AFTER_A_CHANGE]
         quiet = [run_id for run_id in visible if self._known[run_id].asked >= _ASKED_AFTER_A_CHANGE]
         count = -(-len(visible) // MOST_ROUNDS_UNASKED)
@@ -197,7 +199,8 @@ class TaskLooker:
         self, client: TallyfyClient, run_ids: list[str], run_of: Callable[[TallyfyClient, str], dict[str, Any]]
     ) -> None:
         failures = 0
-        for run_id in run_ids:
+        # Those that failed last time at the end: a round that is given up was for the others.
+        for run_id in sorted(run_ids, key=self._failed.__contains__):
             try:
                 run = run_of(client, run_id)
                 self._report({run_id: Look(run={**run, "tasks": tasks_of(client, run)})})
@@ -205,14 +208,22 @@ class TaskLooker:
                 raise
             except TallyfyError as error:
                 self._report({run_id: Look(fault=error)})
+                self._failed.add(run_id)
                 failures = failures + 1 if error.transient else 0
                 if failures >= MOST_FAILURES_IN_A_ROW:
                     raise
             else:
                 failures = 0
-                known = self._known.get(run_id) or _Known(run)
+                self._failed.discard(run_id)
+                known = self._known.get(run_id) or _Known(_looks_of(run))
                 self._known[run_id] = replace(known, asked=known.asked + 1, round=self._round)
 
 
 def _always(run: Mapping[str, Any]) -> bool:
     return True
+
+
+def _looks_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Give what changes with a run, in a list as in an answer for it alone, which has fewer fields."""
+    moments = (run.get("last_updated"), run.get("completed_at"), run.get("archived_at"))
+    return run.get("status"), *moments, bool(run.get("has_open_issue"))

@@ -27,7 +27,17 @@ EXPIRING = frozenset({"expiring", "expiring_email"})
 PLAIN = frozenset({"task", "email"})
 
 #: What a wait keeps of a task: enough to judge it again and to name it. No form value is among them.
-_COMPACT_FIELDS = ("id", "run_id", "title", "alias", "status", "task_type", "problem", "completed_at")
+_COMPACT_FIELDS = (
+    "id",
+    "run_id",
+    "title",
+    "original_title",
+    "alias",
+    "status",
+    "task_type",
+    "problem",
+    "completed_at",
+)
 
 
 def is_completed(task: Task) -> bool:
@@ -207,4 +217,5 @@ def completion_in_words(task: Task) -> str:
     """
     who, name = completer_of(task)
     by = f"{name} ({who})" if name else str(who or "somebody")
-    return f"{verdict_of(task) or 'completed'} by {by} at {task.get('completed_at') or 'a time that Tallyfy does not tell'}"
+    at = task.get("completed_at") or "a time that Tallyfy does not tell"
+    return f"{verdict_of(task) or 'completed'} by {by} at {at}"

@@ -59,8 +59,8 @@ def check_verdict(verdict: str | None, task: Mapping[str, Any]) -> bool | None:
         return None
     if kind in PLAIN:
         raise TallyfyInputError(
-            f"{name} is no approval (its type is {kind!r}), so Tallyfy would ignore is_approved={verdict!r}. Nothing was "
-            "changed; leave is_approved out."
+            f"{name} is no approval (its type is {kind!r}), so Tallyfy would ignore is_approved={verdict!r}. Nothing "
+            "was changed; leave is_approved out."
         )
     return verdict in (YES, APPROVED, ACKNOWLEDGED)
 
@@ -72,7 +72,8 @@ def _approval(verdict: str | None, name: str) -> bool:
         return False
     given = "is_approved is not given" if verdict is None else f"is_approved={verdict!r} is not one of its verdicts"
     raise TallyfyInputError(
-        f"{name} is an approval, and {given}. Nothing was changed; is_approved takes 'approve' (true) or 'reject' (false)."
+        f"{name} is an approval, and {given}. Nothing was changed; is_approved takes 'approve' (true) or 'reject' "
+        "(false)."
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tallyfy_provider.client.forward import ForwardWalk
@@ -117,6 +117,19 @@ class Walk(ABC):
 
     def _page(self, number: int) -> Generator[Step, Pages, Page]:
         return (yield Step(read=(number,)))[number]
+
+    def _bisect(self, low: int, high: int, is_low: Callable[[Page], bool]) -> Generator[Step, Pages, int]:
+        """Find the last page that ``is_low``, between one that is and one that is not: near the latter, as a rule."""
+        stride, narrowing = 1, False
+        while high - low > 1:
+            near = high - stride
+            middle = (low + high) // 2 if narrowing or near <= low else near
+            page = yield from self._page(middle)
+            if is_low(page):
+                low, narrowing = middle, True
+            else:
+                high, stride = middle, stride * 2
+        return low
 
     def _page_after_page(self, first: Page) -> Steps:
         """Read from the first page to the last: because one page is all, or since the order allows no better."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,8 @@ from tallyfy_provider.hooks.settings import misspelt_extras, read_connection
 from tallyfy_provider.hooks.steering import Steering
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.providers.common.compat.sdk import Connection
 
     from tallyfy_provider.client.client import TallyfyClient
@@ -85,18 +87,30 @@ class TallyfyHook(Steering, BaseHook):
         return self.client_from(self._connection)
 
     def list_runs(
-        self, filters: RunFilters | Mapping[str, Any] | None = None, *, max_runs: int | None = None
-    ) -> Iterator[dict[str, Any]]:
+        self,
+        filters: RunFilters | Mapping[str, Any] | None = None,
+        *,
+        max_runs: int | None = None,
+        created_after: datetime | None = None,
+        created_before: datetime | None = None,
+    ) -> Generator[dict[str, Any]]:
         """
         List runs, each once, page by page as they are asked for.
 
+        Sorted by ``created_at``, as they are without a ``sort``, no run is missed that matches from beginning to end,
+        whatever happens to others meanwhile; the limits are in ``docs/listing-at-scale.md``.
+
         :param filters: The API's own names to values: see ``docs/listing.md``.
         :param max_runs: Stop after so many runs.
-        :return: Runs exactly as the API gave them.
+        :param created_after: Only runs created at this moment or later; one without a time zone is in UTC.
+        :param created_before: Only runs created before this moment; one without a time zone is in UTC.
+        :return: Runs exactly as the API gave them. Closing the iterator ends the walk and what it has under way.
         :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
         :raises TallyfyError: Of the kind that fits.
         """
-        return self.get_conn().list_runs(filters, max_runs=max_runs)
+        return self.get_conn().list_runs(
+            filters, max_runs=max_runs, created_after=created_after, created_before=created_before
+        )
 
     def get_run(self, run_id: str | int, include: Iterable[str] = ()) -> dict[str, Any]:
         """

@@ -194,12 +194,24 @@ def test_so_many_runs_are_the_first_ones_in_order(seed, size, asked, cap, churn,
         assert up_to_the_last <= ids_of(rows)
 
 
-def test_the_edge_of_a_long_list_is_found_in_few_requests():
+@pytest.mark.parametrize("count", [None, 10])
+@pytest.mark.parametrize(
+    ("place", "walk", "edge"),
+    [
+        (-15, OldestFirst, "after"),
+        (5000, OldestFirst, "after"),
+        (-15, NewestFirst, "before"),
+        (15, NewestFirst, "before"),
+    ],
+)
+def test_the_edge_of_a_long_list_is_found_in_few_requests(place, walk, edge, count):
     world = World(1, size=10_000, cap=10, churn=0.0, ties=False)
-    after = second_of(world.runs[-15])
-    rows = follow(OldestFirst("runs", per_page=10, extent=Extent(after=after)), world, ahead=False)
-    assert len(rows) == 15
-    assert world.requests < 12
+    moment = second_of(world.runs[place])
+    following = [run for run in world.runs if (second_of(run) >= moment) == (edge == "after")]
+    steps = walk("runs", per_page=10, extent=Extent(**{edge: moment}, count=count or 20))
+    rows = follow(steps, world, ahead=False)
+    assert len(rows) == min(count or 20, len(following))
+    assert world.requests < 40
 
 
 def test_a_list_that_does_not_move_costs_few_requests_more_than_its_pages():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import airflow
@@ -11,6 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import Connection
 from airflow.providers_manager import ProvidersManager
 
+from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.errors import TallyfyNotFoundError, TallyfyServerError
 from tallyfy_provider.emulator import Fault, Quirks
 from tallyfy_provider.get_provider_info import CONNECTION_FIELDS, get_provider_info
@@ -73,6 +76,31 @@ def test_runs_are_given_exactly_as_tallyfy_gave_them(emulator, connect):
     assert hook.get_run(run["id"]) == run
     (listed,) = hook.list_runs()
     assert listed.items() >= run.items()
+
+
+def test_runs_of_a_window_are_listed_its_beginning_included_and_its_end_not(emulator, connect):
+    for hour in range(4):
+        emulator.add_run(name=str(hour), created_at=f"2026-10-31T0{hour}:00:00Z")
+    window = {"created_after": datetime(2026, 10, 31, 1), "created_before": datetime(2026, 10, 31, 3, tzinfo=UTC)}
+    assert [run["name"] for run in connect().list_runs(**window)] == ["1", "2"]
+    assert [run["name"] for run in connect().list_runs({"sort": "-created_at"}, **window)] == ["2", "1"]
+
+
+def test_whoever_has_enough_closes_the_list_and_no_more_is_asked(emulator, connect):
+    emulator.add_runs(30)
+    runs = connect(extra={"page_size": 2, "concurrency": 1}).list_runs()
+    next(runs)
+    asked = len(emulator.requests)
+    runs.close()
+    assert len(emulator.requests) == asked == 1
+
+
+def test_the_hook_lists_runs_as_the_client_does():
+    parameters, of_the_client = (
+        [(each.name, each.kind, each.default) for each in inspect.signature(owner.list_runs).parameters.values()]
+        for owner in (TallyfyHook, TallyfyClient)
+    )
+    assert parameters == of_the_client
 
 
 def test_includes_are_asked_for(emulator, connect):

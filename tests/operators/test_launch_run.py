@@ -169,6 +169,26 @@ def test_a_store_tells_a_retry_which_run_it_was_without_looking(emulator, launch
     assert [request.path.rsplit("/", 1)[1] for request in emulator.requests] == [first]
 
 
+@pytest.mark.parametrize("quirks", [Quirks(), Quirks(archived_run_status=404, list_lag=0.4)], ids=["live", "archived"])
+def test_a_run_that_tallyfy_does_not_give_is_looked_for_before_another_is_launched(emulator, launch, quirks):
+    emulator.quirks = quirks
+    store = Store()
+    first = launch(context_of(store=store))
+    if quirks.list_lag:
+        emulator.archive_run(first)
+    emulator.order(Fault(kind="status", status=404, method="GET", path=rf"/runs/{first}"))
+    assert launch(context_of(try_number=2, store=store), lookup_patience=3.0) == first
+    assert len(emulator.launched) == 1
+
+
+def test_a_run_that_was_deleted_is_launched_anew(emulator, launch, said):
+    store = Store()
+    first = launch(context_of(store=store))
+    emulator.delete_run(first)
+    assert launch(context_of(try_number=2, store=store)) != first
+    assert f"The run {first} of an earlier try is gone" in said()
+
+
 def test_a_store_that_knows_of_no_try_saves_the_patience(emulator, launch):
     emulator.clear_requests()
     launch(context_of(try_number=2, store=Store()), lookup_patience=3600.0)

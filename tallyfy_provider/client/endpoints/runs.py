@@ -149,7 +149,9 @@ class RunEndpoints(Endpoints):
         yield from islice(filter(extent.holds, page.rows), extent.count)
 
     def _all_runs(self, query: Query, extent: Extent) -> Generator[dict[str, Any]]:
-        per_page = query.per_page or min(self.page_size, extent.count or self.page_size)
+        # Few rows are asked for where few are wanted, unless where they begin has to be found first.
+        fitting = self.page_size if extent.is_bounded else min(self.page_size, extent.count or self.page_size)
+        per_page = query.per_page or fitting
         walk = _walk(query.params, per_page, extent)
         for note in walk.warnings:
             log.info(note)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
+from tallyfy_provider.client.arguments import is_nothing
 from tallyfy_provider.client.errors import TallyfyInputError, TallyfyNotFoundError
 from tallyfy_provider.client.faults import DEFAULT_TOLERANCE
 from tallyfy_provider.client.form_compare import compare
@@ -174,6 +175,8 @@ class LaunchRunOperator(BaseOperator):
         :param context: Airflow's task context.
         :return: The run's id.
         """
+        if is_nothing(self.checklist_id):
+            raise TallyfyInputError("checklist_id is empty: it says which checklist (template) to launch.")
         run = self._launch_once(context)
         TallyfyRunLink.persist(context, run["id"])
         self._push(context, run)
@@ -235,8 +238,10 @@ class LaunchRunOperator(BaseOperator):
             try:
                 return self.hook.find_run(memory.run_id)
             except TallyfyNotFoundError:
-                self.log.warning("The run %s of an earlier try is gone; another one is launched.", memory.run_id)
-                return None
+                # Tallyfy may be behind with what it tells of one run, too.
+                if (run := launcher.find_patiently()) is None:
+                    self.log.warning("The run %s of an earlier try is gone; another one is launched.", memory.run_id)
+                return run
         if memory.intended_at is not None or (this_try.may_follow_another and not memory.is_kept):
             return launcher.find_patiently()
         return launcher.find() if this_try.may_follow_another else None
