@@ -42,7 +42,9 @@ CONNECTION_FIELDS: dict[str, Any] = {
     "max_attempts": _number(
         "Attempts", "Attempts for one request, the first one included; default 5.", "integer", 1, 100
     ),
-    "concurrency": _number("Concurrency", "Connections kept open to Tallyfy; default 4.", "integer", 1, 32),
+    "concurrency": _number(
+        "Concurrency", "Requests that may be under way at the same time, 1 allowed; default 4.", "integer", 1, 32
+    ),
     "page_size": _number("Page size", "Rows to a page of a list, at most 100; default 100.", "integer", 1, 100),
     "allow_http": {
         "label": "Allow plain http",
@@ -97,7 +99,8 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-tallyfy",
         "name": integration,
-        "description": "List the processes that people do in `Tallyfy <https://tallyfy.com/>`__ and wait for them.",
+        "description": "List, export, launch and steer the processes that people do in "
+        "`Tallyfy <https://tallyfy.com/>`__, wait for them, and start Dags when they are done.",
         "integrations": [
             {
                 "integration-name": integration,
@@ -106,12 +109,24 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [{"integration-name": integration, "python-modules": ["tallyfy_provider.hooks.tallyfy"]}],
-        "operators": [{"integration-name": integration, "python-modules": ["tallyfy_provider.operators.runs"]}],
-        "sensors": [{"integration-name": integration, "python-modules": ["tallyfy_provider.sensors.runs"]}],
+        "operators": [
+            {
+                "integration-name": integration,
+                "python-modules": [f"tallyfy_provider.operators.{name}" for name in ("runs", "tasks", "api")],
+            }
+        ],
+        "sensors": [
+            {
+                "integration-name": integration,
+                "python-modules": [f"tallyfy_provider.sensors.{name}" for name in ("runs", "tasks")],
+            }
+        ],
         "triggers": [
             {
                 "integration-name": integration,
-                "python-modules": [f"tallyfy_provider.triggers.{name}" for name in ("runs", "counts", "events")],
+                "python-modules": [
+                    f"tallyfy_provider.triggers.{name}" for name in ("runs", "counts", "events", "tasks")
+                ],
             }
         ],
         "transfers": [
@@ -121,6 +136,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "tallyfy_provider.transfers.object_storage",
             }
         ],
+        "notifications": ["tallyfy_provider.notifications.tallyfy.TallyfyNotifier"],
         "extra-links": ["tallyfy_provider.links.tallyfy.TallyfyRunLink"],
         "config": CONFIGURATION,
         "connection-types": [

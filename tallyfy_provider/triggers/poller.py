@@ -15,11 +15,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
+from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.errors import TallyfyError
-from tallyfy_provider.client.looks import GoesOn, Look, Looker
+from tallyfy_provider.client.looks import GoesOn, Look, Looker, Report
 from tallyfy_provider.client.outcomes import Outcome, StatusRule
 from tallyfy_provider.triggers.threads import ConnectionThread, thread_of
 
@@ -82,8 +83,13 @@ class Wait:
             self.recovered = True
             if self._rounds == 1:
                 self._news.set()
-        if _state(previous) != _state(look.run):
+        if self.state_of(previous) != self.state_of(look.run):
             self._news.set()
+
+    @staticmethod
+    def state_of(run: Mapping[str, Any] | None) -> tuple[Any, ...]:
+        """Give what makes a run look different to those who wait for it."""
+        return _state(run)
 
     def hear(self, fault: TallyfyError) -> None:
         """Take note that Tallyfy could not be asked."""
@@ -130,6 +136,13 @@ def _state(run: Mapping[str, Any] | None) -> tuple[Any, ...]:
     return run.get("status"), run.get("completed_at"), run.get("archived_at"), run.get("has_open_issue")
 
 
+class Looks(Protocol):
+    """What looks at runs for a poller."""
+
+    def look(self, client: TallyfyClient, wanted: Mapping[str, GoesOn]) -> None:
+        """Look at each run once, and report what was seen."""
+
+
 class RunPoller:
     """
     Asks for the runs of many waits, in rounds.
@@ -148,9 +161,12 @@ class RunPoller:
         self._seen_in_round: set[str] = set()
         self._rescheduled = asyncio.Event()
         self._wakes_at = float("inf")
-        self._looker = Looker(lambda looks: _in_loop(self._loop, self._see, looks))
+        self._looker = self._new_looker(lambda looks: _in_loop(self._loop, self._see, looks))
         # Not in the context of the trigger that happens to be first: what the poller logs is not that trigger's.
         self._task = self._loop.create_task(self._poll(), name="tallyfy-run-poller", context=contextvars.Context())
+
+    def _new_looker(self, report: Report) -> Looks:
+        return Looker(report)
 
     def add(self, wait: Wait) -> None:
         """Serve a wait from the next round on."""
@@ -269,12 +285,21 @@ async def _wait_for(event: asyncio.Event, seconds: float) -> None:
         return
 
 
-_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, RunPoller]] = WeakKeyDictionary()
+_pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, type[RunPoller]], RunPoller]] = (
+    WeakKeyDictionary()
+)
 
 
 @asynccontextmanager
 async def waiting(
-    tallyfy_conn_id: str, run_ids: Iterable[str], *, interval: float, first_after: float, rule: StatusRule
+    tallyfy_conn_id: str,
+    run_ids: Iterable[str],
+    *,
+    interval: float,
+    first_after: float,
+    rule: StatusRule,
+    wait_class: type[Wait] = Wait,
+    poller_class: type[RunPoller] = RunPoller,
 ) -> AsyncIterator[tuple[Wait, RunPoller]]:
     """
     Wait for runs together with all others on the same connection.
@@ -284,21 +309,24 @@ async def waiting(
     :param interval: Seconds after which to be asked for again.
     :param first_after: Seconds until the first look is wanted; it may come earlier.
     :param rule: What is waited for.
+    :param wait_class: What the wait is.
+    :param poller_class: What asks; waits share their poller with those on the same connection that have the same.
     :return: The wait and its poller, which ends with its last wait.
     """
     loop = asyncio.get_running_loop()
     pollers = _pollers.setdefault(loop, {})
     async with thread_of(tallyfy_conn_id) as thread:
-        poller = pollers.get(tallyfy_conn_id)
+        shared_by = (tallyfy_conn_id, poller_class)
+        poller = pollers.get(shared_by)
         if poller is None:
-            poller = pollers[tallyfy_conn_id] = RunPoller(thread)
+            poller = pollers[shared_by] = poller_class(thread)
         due = loop.time() + first_after
-        wait = Wait(run_ids, interval, rule, due, first_look_is_early=first_after < interval)
+        wait = wait_class(run_ids, interval, rule, due, first_look_is_early=first_after < interval)
         poller.add(wait)
         try:
             yield wait, poller
         finally:
             poller.remove(wait)
-            if not poller.size and pollers.get(tallyfy_conn_id) is poller:
-                del pollers[tallyfy_conn_id]
+            if not poller.size and pollers.get(shared_by) is poller:
+                del pollers[shared_by]
                 poller.stop()

@@ -53,6 +53,43 @@ def test_deferred_waits_are_released_when_people_are_done(airflow, tallyfy):
     assert "Waited for all to be complete: 'Contract of" in log
 
 
+def test_a_person_approves_and_the_dag_branches_on_what_was_written(airflow, tallyfy):
+    checklist = tallyfy.add_checklist(
+        "Dinner",
+        kickoff=[{"label": "Amount", "field_type": "text"}, {"label": "Reason", "field_type": "textarea"}],
+        steps=[
+            {
+                "title": "Approve it",
+                "alias": "approve",
+                "task_type": "approval",
+                "form_fields": [
+                    {
+                        "label": "Pay by",
+                        "alias": "pay-by",
+                        "field_type": "radio",
+                        "options": ["bank transfer", "payroll"],
+                    }
+                ],
+            }
+        ],
+    )
+    airflow.unpause("approvals")
+    run_id = airflow.trigger("approvals", {"checklist": checklist["id"]})
+    airflow.wait_until_deferred("approvals", run_id, "wait")
+    (run,) = tallyfy.launched
+    assert airflow.links("approvals", run_id, "wait")["Tallyfy process"].endswith(f"/tracker/{run['id']}")
+    step = tallyfy.task(run["id"], "approve")
+    approver = next(iter(tallyfy.people.values()))
+    tallyfy.complete_task(step["id"], is_approved=True, values={"pay-by": "payroll"}, by=approver)
+    assert airflow.wait_for_dag_run("approvals", run_id, timeout=180)["state"] == "success"
+    assert airflow.xcom("approvals", run_id, "payroll") == f"approved by {approver}"
+    assert len(tallyfy.launched) == 1
+    log = airflow.task_log("approvals", run_id, "ask") + airflow.task_log("approvals", run_id, "wait")
+    assert "Launched run" in log
+    assert "dinner for two" not in log
+    assert tallyfy.guest_secret not in log
+
+
 def test_no_log_of_any_part_holds_the_token(airflow, tallyfy):
     texts = [path.read_text(errors="replace") for path in airflow.home.rglob("*.log*")]
     assert any("Contract of Ada" in text for text in texts)

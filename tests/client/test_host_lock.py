@@ -62,14 +62,13 @@ def test_without_a_place_for_it_things_are_done_without_and_that_is_said(tmp_pat
     assert "other processes are not kept out" in caplog.text
 
 
-def test_a_folder_that_is_a_link_of_somebody_elses_is_not_followed_to_a_file(folder):
+def test_a_link_in_place_of_a_lock_file_is_not_followed(folder, caplog):
     with host_lock("a"):
         (locks,) = folder.iterdir()
         (file,) = locks.iterdir()
-    victim = folder / "victim"
-    victim.write_text("mine")
     file.unlink()
-    file.symlink_to(victim)
+    file.symlink_to(folder / "elsewhere")
     with host_lock("a"):
         pass
-    assert victim.read_text() == "mine"
+    assert not (folder / "elsewhere").exists()
+    assert "other processes are not kept out" in caplog.text

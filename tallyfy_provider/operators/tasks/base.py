@@ -1,0 +1,89 @@
+"""What operators on one task have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from tallyfy_provider.client.arguments import is_nothing
+from tallyfy_provider.client.guest_links import without_guest_links
+from tallyfy_provider.client.task_names import run_name, task_name
+from tallyfy_provider.links.tallyfy import TallyfyRunLink
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from tallyfy_provider.hooks.tallyfy import TallyfyHook
+
+
+class TaskOperator(BaseOperator):
+    """
+    What operators on one task have in common. Returns the task as Tallyfy gave it, without guest links.
+
+    :param tallyfy_task: The task: its alias or title within ``run_id``, or its id; templated.
+    :param run_id: The run that it belongs to, templated. May be left out where ``tallyfy_task`` is an id.
+    :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
+    :raises TallyfyInputError: The run has no such task, or several.
+    :raises TallyfyNotFoundError: There is no such run, or no task with this id.
+    :raises TallyfyError: Of the kind that fits.
+    """
+
+    template_fields: Sequence[str] = ("tallyfy_task", "run_id", "tallyfy_conn_id")
+    operator_extra_links = (TallyfyRunLink(),)
+    ui_color = "#dcefe3"
+    #: What comes along with the task (Tallyfy's ``with``).
+    include: Sequence[str] = ()
+
+    def __init__(
+        self,
+        *,
+        tallyfy_task: str,
+        run_id: str | None = None,
+        tallyfy_conn_id: str = "tallyfy_default",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.tallyfy_task = tallyfy_task
+        self.run_id = run_id
+        self.tallyfy_conn_id = tallyfy_conn_id
+
+    @cached_property
+    def hook(self) -> TallyfyHook:
+        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
+        from tallyfy_provider.hooks.tallyfy import TallyfyHook
+
+        return TallyfyHook(self.tallyfy_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Do it.
+
+        :param context: Airflow's task context.
+        :return: The task as it is then.
+        """
+        self._check()
+        done: dict[str, Any] = without_guest_links(self._act(context, self._find(context)))
+        return done
+
+    def _find(self, context: Context) -> dict[str, Any]:
+        from tallyfy_provider.client.task_lookup import look_up_task, run_of
+
+        name = task_name(self.tallyfy_task)
+        run_id = None if is_nothing(self.run_id) else run_name(self.run_id)
+        if run_id is not None:
+            TallyfyRunLink.persist(context, run_id)
+        task = look_up_task(self.hook.get_conn(), run_id, name, self.include)
+        if run_id is None and (found := run_of(task)) is not None:
+            TallyfyRunLink.persist(context, found)
+        return task
+
+    def _check(self) -> None:
+        """Refuse what is wrong whatever the task is, before anything is asked."""
+
+    @abstractmethod
+    def _act(self, context: Context, task: dict[str, Any]) -> dict[str, Any]:
+        """Do what the operator is for; give the task as it is then."""

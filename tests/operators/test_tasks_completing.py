@@ -1,0 +1,233 @@
+"""CompleteTaskOperator: fills, decides and completes a task, and never one that is completed."""
+
+from __future__ import annotations
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from tallyfy_provider.client import task_completion
+from tallyfy_provider.client.errors import (
+    TallyfyError,
+    TallyfyIndeterminateError,
+    TallyfyInputError,
+    TallyfyValidationError,
+)
+from tallyfy_provider.emulator import Fault, Quirks
+from tallyfy_provider.operators.tasks import CompleteTaskOperator
+
+from .conftest import context_of
+
+COMPLETING = {"method": "POST", "path": "completed-tasks", "times": 1}
+
+
+@pytest.fixture
+def task(emulator, contract):
+    """Give a step of the run as it is now."""
+    return lambda alias: emulator.task(contract["id"], alias)
+
+
+@pytest.fixture(params=["completed", "complete"])
+def word(request, emulator):
+    emulator.quirks = Quirks(task_done_status=request.param)
+    return request.param
+
+
+def test_a_task_is_filled_and_completed_once(emulator, operate, task, completions, word):
+    context = context_of()
+    done = operate(CompleteTaskOperator, "fill", context=context, values={"price": "7", "Region": "south"})
+    assert done["status"] == word
+    assert [field["field_value"] for field in task("fill")["form_fields"]["data"][:2]] == [
+        "7",
+        {"id": 2, "text": "South"},
+    ]
+    assert completions(done["id"]) == 1
+    assert context["ti"].pushed["already_completed"] is False
+
+
+def test_values_that_somebody_filled_before_stay(emulator, operate, task):
+    emulator.quirks = Quirks(taskdata_replaces=True)
+    emulator.fill_task(task("fill")["id"], {"price": "7"})
+    operate(CompleteTaskOperator, "fill", values={"region": "North"})
+    assert task("fill")["form_fields"]["data"][0]["field_value"] == "7"
+
+
+@pytest.mark.parametrize("given", [True, "true", "True", "approve", "Approved", " yes ", "1"])
+def test_an_approval_is_approved(operate, task, given):
+    assert operate(CompleteTaskOperator, "approve", is_approved=given)["is_approved"] is True
+    assert task("approve")["status_label"] == "approved"
+
+
+@pytest.mark.parametrize("given", [False, "false", "reject", "Rejected", "no", "0"])
+def test_an_approval_is_rejected(operate, task, given):
+    assert operate(CompleteTaskOperator, "approve", is_approved=given)["is_approved"] is False
+    assert task("approve")["status_label"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("alias", "given", "message"),
+    [
+        ("approve", None, "is an approval, and is_approved is not given"),
+        ("approve", "None", "is an approval, and is_approved is not given"),
+        ("approve", "expire", "is not one of its verdicts"),
+        ("pay", False, "would mark it as expired.*is_approved='expire'"),
+        ("pay", "reject", "would mark it as expired"),
+        ("file", True, "is no approval"),
+        ("file", "reject", "is no approval"),
+    ],
+)
+def test_a_verdict_that_does_not_fit_the_task_is_refused_before_anything_is_changed(
+    emulator, contract, operate, alias, given, message
+):
+    before = emulator.tasks(contract["id"])
+    with pytest.raises(TallyfyInputError, match=message):
+        operate(CompleteTaskOperator, alias, is_approved=given)
+    assert emulator.tasks(contract["id"]) == before
+
+
+@pytest.mark.parametrize(("given", "label"), [("expire", "expired"), (True, "acknowledged"), (None, "acknowledged")])
+def test_a_task_that_can_expire_says_so_where_that_is_meant(operate, task, given, label):
+    operate(CompleteTaskOperator, "pay", is_approved=given)
+    assert task("pay")["status_label"] == label
+
+
+def test_what_is_no_verdict_is_refused_when_the_dag_is_parsed_and_a_template_is_not():
+    with pytest.raises(TallyfyInputError, match="'approve' or 'reject'"):
+        CompleteTaskOperator(task_id="x", tallyfy_task="approve", is_approved="maybe")
+    CompleteTaskOperator(task_id="x", tallyfy_task="approve", is_approved="{{ params.verdict }}")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (None, r"cannot be completed, and nothing was changed.*\n- 'Price'"),
+        ({"region": "North"}, "'Price' .* takes text"),
+        ({"price": "7", "region": "East"}, "'North', 'South'"),
+    ],
+)
+def test_a_form_that_is_not_complete_or_wrong_is_refused_before_anything_is_changed(
+    emulator, contract, operate, values, message
+):
+    before = emulator.tasks(contract["id"])
+    with pytest.raises(TallyfyInputError, match=message):
+        operate(CompleteTaskOperator, "fill", values=values)
+    assert emulator.tasks(contract["id"]) == before
+
+
+def test_a_hidden_task_is_refused(operate):
+    with pytest.raises(TallyfyInputError, match="hidden by a rule"):
+        operate(CompleteTaskOperator, "hidden")
+
+
+def test_what_tallyfy_refuses_is_an_error(emulator, operate, task, completions):
+    emulator.report_problem(task("file")["id"], "It burns")
+    with pytest.raises(TallyfyValidationError, match="open issue"):
+        operate(CompleteTaskOperator, "file")
+    assert completions(task("file")["id"]) == 0
+
+
+def test_another_member_can_be_named_as_the_one_who_completed_it(emulator, operate):
+    person = max(emulator.people.values())
+    assert operate(CompleteTaskOperator, "file", override_user=str(person))["completer_id"] == person
+
+
+@pytest.mark.parametrize("twice", ["fires again", "error"])
+def test_a_completed_task_is_told_apart_and_not_completed_again(emulator, operate, task, completions, twice, said):
+    emulator.quirks = Quirks(complete_twice=twice)
+    person = max(emulator.people.values())
+    emulator.complete_task(task("fill")["id"], values={"price": "7"}, by=person)
+    said()
+    context = context_of()
+    done = operate(CompleteTaskOperator, "fill", context=context, values={"price": "8"})
+    assert done["completer_id"] == person
+    assert completions(done["id"]) == 1
+    assert context["ti"].pushed["already_completed"] is True
+    log = said()
+    assert f"was completed by {person} at {done['completed_at']} already" in log
+    assert "values were not filled in" in log
+    with pytest.raises(AirflowSkipException, match="if_completed='skip'"):
+        operate(CompleteTaskOperator, "fill", if_completed="skip")
+    with pytest.raises(TallyfyError, match="if_completed='fail'"):
+        operate(CompleteTaskOperator, "fill", if_completed="fail")
+
+
+def test_another_verdict_than_the_one_asked_for_is_warned_of(emulator, operate, task, said):
+    emulator.complete_task(task("approve")["id"], is_approved=False)
+    said()
+    operate(CompleteTaskOperator, "approve", is_approved="approve")
+    assert "Its verdict is 'rejected', not the one that is_approved says" in said()
+
+
+def test_a_retry_that_finds_what_its_earlier_try_completed_passes(operate):
+    operate(CompleteTaskOperator, "file", if_completed="fail")
+    operate(CompleteTaskOperator, "file", if_completed="fail", context=context_of(try_number=2))
+
+
+def test_a_retry_that_finds_what_a_person_completed_does_not(emulator, operate, task):
+    emulator.complete_task(task("file")["id"], by=max(emulator.people.values()))
+    with pytest.raises(TallyfyError, match="if_completed='fail'"):
+        operate(CompleteTaskOperator, "file", if_completed="fail", context=context_of(try_number=2))
+
+
+LOST = {
+    "a reset after the effect": Fault(kind="reset", when="after", **COMPLETING),
+    "a 502 after the effect": Fault(kind="status", status=502, when="after", **COMPLETING),
+    "an answer that was cut off": Fault(kind="truncate", **COMPLETING),
+    "an answer that is no JSON": Fault(kind="html", when="after", **COMPLETING),
+}
+
+
+@pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
+def test_a_lost_answer_is_resolved_by_looking_at_the_task(emulator, operate, completions, fault, said):
+    emulator.order(fault)
+    done = operate(CompleteTaskOperator, "file")
+    assert done["completed_at"]
+    assert completions(done["id"]) == 1
+    assert "The answer to completing task" in said()
+
+
+def test_a_lost_request_is_in_doubt_and_a_retry_looks_first(emulator, operate, task, completions, monkeypatch):
+    monkeypatch.setattr(task_completion, "LOOKS", (0.0, 0.0))
+    emulator.order(Fault(kind="reset", **COMPLETING))
+    with pytest.raises(TallyfyIndeterminateError):
+        operate(CompleteTaskOperator, "file")
+    assert completions(task("file")["id"]) == 0
+    operate(CompleteTaskOperator, "file", context=context_of(try_number=2))
+    assert completions(task("file")["id"]) == 1
+
+
+@pytest.mark.parametrize("twice", ["fires again", "error"])
+@pytest.mark.parametrize("values", [None, {"price": "8"}])
+def test_a_person_who_is_faster_is_told_apart(emulator, operate, task, completions, twice, values):
+    """The task is completed between our first look and what follows it."""
+    emulator.quirks = Quirks(complete_twice=twice)
+    task_id = task("fill")["id"]
+    emulator.fill_task(task_id, {"price": "7"})
+
+    def complete(request):
+        if request.method == "GET" and request.path.endswith(task_id) and not completions(task_id):
+            emulator.complete_task(task_id)
+
+    emulator.listen(complete)
+    context = context_of()
+    operate(CompleteTaskOperator, "fill", context=context, values=values)
+    assert context["ti"].pushed["already_completed"] is True
+    assert completions(task_id) == 1
+
+
+def test_a_one_off_task_that_belongs_to_no_run_is_completed(emulator, connect):
+    body = {
+        "title": "Call Jane",
+        "task_type": "task",
+        "deadline": "2026-12-01 09:00:00",
+        "owners": {"users": [], "guests": [], "groups": []},
+    }
+    body["owners"]["users"] = [min(emulator.people.values())]
+    one_off = connect().request("POST", "tasks", json=body)["data"]
+    operator = CompleteTaskOperator(task_id="x", tallyfy_task=one_off["id"])
+    assert operator.execute(context=context_of())["completed_at"]
+
+
+def test_no_form_value_is_logged(operate, said):
+    said()
+    operate(CompleteTaskOperator, "fill", values={"price": "a secret price"})
+    assert "a secret price" not in said()

@@ -1,0 +1,289 @@
+"""TaskStatusSensor: what ends a wait for a step, the same in all three modes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+
+from tallyfy_provider.client.errors import (
+    TallyfyError,
+    TallyfyInputError,
+    TallyfyNotFoundError,
+    TallyfyRunFailedError,
+    TallyfyServerError,
+)
+from tallyfy_provider.emulator import Fault, Quirks
+from tallyfy_provider.sensors.tasks import TaskStatusSensor
+from tests.sensors.conftest import fire
+
+STEPS = [
+    {
+        "title": "Fill in",
+        "alias": "fill",
+        "form_fields": [
+            {"label": "Decision", "alias": "decision", "field_type": "dropdown", "options": ["Renew", "End"]},
+            {"label": "Remark", "alias": "remark"},
+        ],
+    },
+    {"title": "Approve", "alias": "approve", "task_type": "approval"},
+    {"title": "Hidden", "alias": "hidden", "auto_skipped": True},
+    {"title": "Pay", "alias": "pay", "task_type": "expiring"},
+]
+
+
+@pytest.fixture
+def contract(emulator, connect):
+    """A run of which nobody has done a step."""
+    checklist = emulator.add_checklist("Contract", steps=STEPS)
+    return connect().launch_run({"checklist_id": checklist["id"], "name": "Acme"})
+
+
+@pytest.fixture
+def step(emulator, contract):
+    """Give the id of a step by its alias."""
+    return lambda alias: emulator.task(contract["id"], alias)["id"]
+
+
+@pytest.fixture
+def wait(run_sensor, contract):
+    """Wait for a step, in one of the modes."""
+
+    def wait(alias="fill", **arguments):
+        options = {"run_id": contract["id"], "tallyfy_task": alias, **arguments}
+        return run_sensor(sensor_class=TaskStatusSensor, **options)
+
+    return wait
+
+
+def complete_all(emulator, run_id):
+    for task in emulator.tasks(run_id):
+        if task["status"] != "auto-skipped":
+            emulator.complete_task(task["id"], is_approved=True)
+
+
+@pytest.mark.parametrize("word", ["completed", "complete"])
+@pytest.mark.parametrize("key", ["field_value", "value"])
+def test_who_did_the_step_when_and_what_was_written_is_handed_on(emulator, contract, step, wait, word, key):
+    emulator.quirks = Quirks(task_done_status=word, form_value_key=key)
+    person = max(emulator.people.values())
+
+    def do():
+        emulator.complete_task(step("fill"), values={"decision": "Renew", "remark": "Fine"}, by=person)
+
+    done = wait(between=do)
+    assert done == {
+        "task_id": step("fill"),
+        "run_id": contract["id"],
+        "title": "Fill in",
+        "status": word,
+        "verdict": None,
+        "completed_at": emulator.task(contract["id"], "fill")["completed_at"],
+        "completed_by": person,
+        "completed_by_name": None,
+        "values": {"decision": "Renew", "remark": "Fine"},
+    }
+    json.dumps(done)
+
+
+def test_a_step_that_is_done_already_ends_the_wait_at_once(emulator, step, wait):
+    emulator.complete_task(step("fill"), values={"decision": "End"})
+    assert wait(between=pytest.fail)["values"] == {"decision": "End", "remark": None}
+
+
+@pytest.mark.parametrize("name", ["Approve", "approve", "APPROVE"])
+@pytest.mark.parametrize(("is_approved", "verdict"), [(True, "approved"), (False, "rejected")])
+def test_an_approval_hands_on_its_verdict(emulator, step, wait, name, is_approved, verdict):
+    done = wait(name, between=lambda: emulator.complete_task(step("approve"), is_approved=is_approved))
+    assert done["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("is_approved", "verdict"), [(True, "acknowledged"), (False, "expired")])
+def test_an_expired_task_is_not_a_rejected_one(emulator, step, wait, is_approved, verdict):
+    emulator.complete_task(step("pay"), is_approved=is_approved)
+    assert wait("pay", on_rejection="fail")["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("on_rejection", "error"), [("fail", TallyfyRunFailedError), ("skip", AirflowSkipException)])
+def test_a_rejection_can_fail_or_skip(emulator, step, wait, on_rejection, error):
+    with pytest.raises(error, match=r"'Approve' .*: completed, rejected"):
+        wait(
+            "approve",
+            on_rejection=on_rejection,
+            between=lambda: emulator.complete_task(step("approve"), is_approved=False),
+        )
+
+
+def test_an_approval_passes_where_a_rejection_fails(emulator, step, wait):
+    emulator.complete_task(step("approve"), is_approved=True)
+    assert wait("approve", on_rejection="fail")["verdict"] == "approved"
+
+
+@pytest.mark.parametrize(("word", "error"), [("fail", TallyfyRunFailedError), ("skip", AirflowSkipException)])
+def test_a_hidden_step_can_fail_or_skip_at_once(wait, word, error):
+    with pytest.raises(error, match=r"'Hidden' .*: a rule hides it"):
+        wait("hidden", on_auto_skipped=word, between=pytest.fail)
+
+
+def test_a_hidden_step_can_pass_at_once(wait):
+    done = wait("hidden", on_auto_skipped="pass", between=pytest.fail)
+    assert (done["status"], done["verdict"], done["values"]) == ("auto-skipped", None, {})
+
+
+def test_a_hidden_step_is_waited_for_until_the_run_is_complete_and_skips_then(emulator, contract, wait):
+    with pytest.raises(AirflowSkipException, match="a rule hid it until the run was complete"):
+        wait("hidden", between=lambda: complete_all(emulator, contract["id"]))
+
+
+@pytest.mark.parametrize(("word", "error"), [("fail", TallyfyRunFailedError), ("skip", AirflowSkipException)])
+def test_a_problem_can_fail_or_skip(emulator, step, wait, word, error):
+    with pytest.raises(error, match=r"'Fill in' .* with an open problem"):
+        wait(on_problem=word, between=lambda: emulator.report_problem(step("fill"), "It burns"))
+
+
+def test_a_problem_is_waited_out(emulator, step, wait):
+    emulator.report_problem(step("fill"), "It burns")
+
+    def solve():
+        emulator.resolve_problems(step("fill"))
+        emulator.complete_task(step("fill"))
+
+    assert wait(between=solve)["title"] == "Fill in"
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize("reads_as", ["archived", "previous"])
+def test_a_run_that_is_archived_without_the_step_fails(emulator, contract, wait, status, reads_as):
+    emulator.quirks = Quirks(archived_run_status=status, archived_reads_as=reads_as)
+    with pytest.raises(TallyfyRunFailedError, match="not as asked for"):
+        wait(between=lambda: emulator.archive_run(contract["id"]))
+
+
+def test_a_run_that_is_archived_after_the_step_was_done_does_not(emulator, contract, step, wait):
+    def do():
+        emulator.complete_task(step("fill"))
+        emulator.archive_run(contract["id"])
+
+    assert wait(between=do)["title"] == "Fill in"
+
+
+def test_a_list_that_is_behind_ends_no_wait(emulator, contract, step, wait):
+    """Right after the launch the list is empty; later it still shows as open what is done, while the run is over."""
+    emulator.quirks = Quirks(list_lag=3600)
+    assert wait(step("fill"), between=lambda: complete_all(emulator, contract["id"]))["title"] == "Fill in"
+
+
+def test_a_run_whose_tasks_are_not_listed_yet_is_waited_for(emulator, contract, step, wait):
+    emulator.quirks = Quirks(list_lag=3600)
+
+    def do():
+        emulator.quirks = Quirks()
+        emulator.complete_task(step("fill"))
+
+    assert wait("fill", between=do)["title"] == "Fill in"
+
+
+def test_the_step_is_still_found_when_people_change_its_title_meanwhile(emulator, contract, connect, step, wait):
+    def do():
+        hook = connect()
+        hook.update_task(contract["id"], step("fill"), {"title": "Another title"})
+        emulator.complete_task(step("fill"))
+
+    assert wait("Fill in", between=do)["title"] == "Another title"
+
+
+def test_a_step_that_does_not_exist_ends_the_wait_at_once(wait):
+    with pytest.raises(TallyfyInputError, match=r"has no task 'aprove'; did you mean 'approve'\?"):
+        wait("aprove", between=pytest.fail)
+
+
+def test_a_run_that_does_not_exist_ends_the_wait_at_once(wait):
+    with pytest.raises(TallyfyNotFoundError):
+        wait(run_id="0" * 32, between=pytest.fail)
+
+
+def test_a_run_that_is_deleted_meanwhile_ends_the_wait(emulator, contract, wait):
+    with pytest.raises(TallyfyNotFoundError):
+        wait(between=lambda: emulator.delete_run(contract["id"]))
+
+
+@pytest.mark.parametrize("run_id", [None, "", "None", "a,b", ["a"]])
+def test_what_is_no_run_id_is_refused(emulator, contract, wait, run_id):
+    emulator.clear_requests()
+    with pytest.raises(TallyfyInputError, match="run_id"):
+        wait(run_id=run_id)
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("name", ["on_rejection", "on_auto_skipped", "on_problem"])
+def test_a_wrong_word_fails_when_the_dag_is_parsed(name):
+    with pytest.raises(TallyfyInputError, match=f"{name} is 'explode'"):
+        TaskStatusSensor(task_id="x", run_id="r", tallyfy_task="t", **{name: "explode"})
+
+
+def test_a_timeout_says_what_was_last_seen(wait):
+    with pytest.raises(AirflowSensorTimeout):
+        wait(timeout=0.3)
+
+
+def test_soft_fail_skips(emulator, contract, wait):
+    with pytest.raises(AirflowSkipException):
+        wait(soft_fail=True, between=lambda: emulator.archive_run(contract["id"]))
+
+
+def test_faults_that_pass_do_not_end_the_wait(emulator, connect, step, wait):
+    connect(extra={"max_attempts": 1})
+
+    def trouble():
+        emulator.order(Fault(kind="status", status=503, times=3))
+        emulator.complete_task(step("fill"))
+
+    assert wait(between=trouble)["title"] == "Fill in"
+
+
+def test_a_form_that_cannot_be_read_for_a_moment_does_not_end_it_badly(emulator, connect, step, wait):
+    connect(extra={"max_attempts": 1})
+
+    def trouble():
+        emulator.order(Fault(kind="status", status=503, path="form_fields", times=2))
+        emulator.complete_task(step("fill"), values={"remark": "Fine"})
+
+    assert wait(between=trouble)["values"]["remark"] == "Fine"
+
+
+def test_faults_that_last_are_told_as_what_they_are(emulator, connect, wait):
+    connect(extra={"max_attempts": 1})
+    with pytest.raises(TallyfyServerError):
+        wait(fault_tolerance=0.2, between=lambda: emulator.order(Fault(kind="status", status=503)))
+
+
+def test_values_are_nowhere_but_in_what_is_handed_on(emulator, contract, connect, step, said, mocker):
+    """Airflow writes the events of triggers into its log."""
+    said()
+    options = {"run_id": contract["id"], "tallyfy_task": "fill", "task_id": "wait", "poke_interval": 0.05}
+    context = {"ti": mocker.Mock()}
+    with pytest.raises(TaskDeferred) as deferred:
+        TaskStatusSensor(deferrable=True, **options).execute(context=context)
+    emulator.complete_task(step("fill"), values={"remark": "a secret remark"})
+    event = fire(deferred.value.trigger)
+    shown = json.dumps(deferred.value.trigger.serialize()[1]) + json.dumps(event)
+    done = TaskStatusSensor(**options).resume_execution("execute_complete", {"event": event}, context)
+    assert done["values"]["remark"] == "a secret remark"
+    assert "a secret remark" not in shown + said()
+
+
+def test_an_event_that_cannot_be_read_is_an_error(contract, connect):
+    sensor = TaskStatusSensor(task_id="x", run_id=contract["id"], tallyfy_task="fill")
+    with pytest.raises(TallyfyError, match="nothing that can be read"):
+        sensor.execute_complete({}, {"status": "ended", "seen": None})
+
+
+def test_the_link_is_there_before_the_first_look(emulator, contract, step, wait):
+    pushed = []
+    emulator.complete_task(step("fill"))
+    before = len(emulator.requests)
+    wait(xcom_push=lambda key, value: pushed.append((key, value, len(emulator.requests))))
+    assert pushed[0][0] == "_link_TallyfyRunLink"
+    assert pushed[0][1].endswith(contract["id"])
+    assert pushed[0][2] == before
