@@ -3,12 +3,14 @@
 # PYTHON=/path/to/python  the interpreter to make the environments with (3.11 to 3.13)
 # AIRFLOW=2.11            for `make demo`: the Airflow to run it in (3.3 when left out)
 # ARGS="-k listing"       for the test targets: arguments for pytest
+# KILLS=500               for `make kills`: how many launches are killed (200 when left out)
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
 AIRFLOW ?= 3.3
 ARGS ?=
+KILLS ?= 200
 # Any Python 3 will do to start the scripts: they look for a fitting one by themselves.
 START := $(or $(shell command -v python3),$(PYTHON),python3)
 export PYTHON
@@ -16,7 +18,7 @@ export PYTHON
 # The shell text for "the folder of this Airflow's environment", which is made first if need be.
 environment = "$$($(START) scripts/environment.py $(1))"
 
-.PHONY: help demo ui test test-3.3 test-2.11 test-matrix lint types format bench constraints build clean
+.PHONY: help demo ui test test-3.3 test-2.11 test-matrix kills lint types format bench constraints build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +41,10 @@ test-2.11: ## run the tests on Airflow 2.11 only
 
 test-matrix: ## lint, type-check and run the tests on each Airflow and each Python (3.11 to 3.13) found here
 	@exec $(START) scripts/run_tests.py --checks --matrix -- $(ARGS)
+
+kills: ## kill tasks at 200 moments of a launch, on Airflow 3.3 and on 2.11: each launches once (takes 20 minutes)
+	@for airflow in 3.3 2.11; do KILLS=$(KILLS) $(START) scripts/run_tests.py --airflow $$airflow -- \
+		tests/airflow/test_launch_once.py -o faulthandler_timeout=0 $(ARGS) || exit 1; done
 
 lint: ## check style and formatting
 	@folder=$(call environment,3.3) && "$$folder/bin/ruff" check . && "$$folder/bin/ruff" format --check .

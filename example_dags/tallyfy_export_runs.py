@@ -32,9 +32,7 @@ def tallyfy_export_runs() -> None:
     export = ExportRunsOperator(
         task_id="export_changed_runs",
         # A file for each Dag run: a second one on a day must not replace what the first one wrote.
-        path=(
-            "{{ params.folder }}/day={{ (dag_run.data_interval_end or dag_run.run_after) | ds }}/{{ run_id }}.jsonl.gz"
-        ),
+        path="{{ params.folder }}/dt={{ (dag_run.data_interval_end or dag_run.run_after) | ds }}/{{ run_id }}.jsonl.gz",
         filters={"archived": "true"},  # to be archived is a change, too
         # Where the export before this one ended; empty for the first one, which exports everything.
         updated_after=(

@@ -129,6 +129,17 @@ def show_task(task: dict[str, Any]) -> None:
             print(f"       {line}")
 
 
+def show_end(event: dict[str, Any]) -> None:
+    """Print what people have got to do now, and that a failure was meant to be.
+
+    :param event: the event ``finished``.
+    """
+    for name in event["launched"]:
+        print(f"     in Tallyfy: {shorten(name, _WIDTH)}")
+    if event["state"] == event["expected"] == "failed":
+        print("     It failed on purpose.")
+
+
 def show_dags(events: Iterator[dict[str, Any]]) -> tuple[Counter[str], list[str]]:
     """Print what happens while it happens.
 
@@ -151,7 +162,8 @@ def show_dags(events: Iterator[dict[str, Any]]) -> tuple[Counter[str], list[str]
             for task in event["tasks"]:
                 show_task(task)
                 states[task["state"]] += 1
-            if event["state"] != "success":
+            show_end(event)
+            if event["state"] != event["expected"]:
                 failures.append(f"{event['dag_id']} {event['state']} {event['error']}".rstrip())
             sys.stdout.flush()
         event = next(events, None)
@@ -192,7 +204,7 @@ def demonstrate(log: Path) -> Counter[str]:
 def main() -> int:
     """Run the demonstration.
 
-    :return: the exit code: 0 if every Dag and every task went well.
+    :return: the exit code: 0 if every Dag did what it should.
     """
     started = time.monotonic()
     log = new_log()
@@ -205,7 +217,7 @@ def main() -> int:
         return 1
     told = ", ".join(f"{number} {state}" for state, number in states.most_common())
     elapsed = seconds(time.monotonic() - started)
-    print(f"\nEvery example Dag went well, in {elapsed}. Tasks: {told}. Exit code 0.")
+    print(f"\nEvery example Dag did what it should, in {elapsed}. Tasks: {told}. Exit code 0.")
     return 0
 
 

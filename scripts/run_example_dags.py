@@ -19,6 +19,8 @@ import airflow_home
 from tallyfy_provider.emulator import Emulator
 
 FAILED_STATES = frozenset({"failed", "upstream_failed"})
+#: Tag of a Dag whose failure is what it shows.
+FAILS_ON_PURPOSE = "fails on purpose"
 
 
 class Events:
@@ -128,6 +130,8 @@ def run_dag(dag_id: str, dag: Any, events: Events) -> None:
     :param events: where to tell about it.
     """
     events.write("started", dag_id=dag_id, purpose=purpose(dag))
+    expected = "failed" if FAILS_ON_PURPOSE in dag.tags else "success"
+    launched: list[str] = []
     started = time.monotonic()
     try:
         # A fresh Tallyfy for each: its runs move on by the clock, so what one Dag finds must not hang on how
@@ -136,6 +140,7 @@ def run_dag(dag_id: str, dag: Any, events: Events) -> None:
             connection = {"tallyfy_default": emulator.connection_json()}
             os.environ.update(airflow_home.connection_variables(connection))
             run = dag.test()
+            launched = [each["name"] for each in emulator.launched]
         tasks = describe_tasks(run, dag_id)
         state, error = str(run.state), ""
     except Exception as problem:
@@ -145,7 +150,16 @@ def run_dag(dag_id: str, dag: Any, events: Events) -> None:
     if any(task["state"] in FAILED_STATES for task in tasks):
         state = "failed"
     seconds = time.monotonic() - started
-    events.write("finished", dag_id=dag_id, state=state, seconds=seconds, tasks=tasks, error=error)
+    events.write(
+        "finished",
+        dag_id=dag_id,
+        state=state,
+        expected=expected,
+        seconds=seconds,
+        tasks=tasks,
+        launched=launched,
+        error=error,
+    )
 
 
 def main() -> None:

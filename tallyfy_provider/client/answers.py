@@ -30,6 +30,9 @@ from tallyfy_provider.client.retry import retry_after
 
 #: 404 with this code: the path or the client header is wrong, not the id.
 ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
+#: Tallyfy, or a proxy before it, gave up on reading a request; it may be sent again.
+REQUEST_TIMEOUT = 408
+TOO_EARLY = 425
 
 
 def is_success(answer: Answer) -> bool:
@@ -155,6 +158,8 @@ def _kind_and_advice(answer: Answer, code: str | None, where: str) -> tuple[type
         )
     if status >= 500:
         return TallyfyServerError, "Tallyfy failed by itself; try again later."
+    if status in {REQUEST_TIMEOUT, TOO_EARLY}:
+        return TallyfyServerError, "Tallyfy, or a proxy before it, did not take the request now; try again later."
     return TallyfyValidationError, "Correct what was sent."
 
 
@@ -181,8 +186,9 @@ def _said(answer: Answer, redact: Callable[[str], str]) -> str:
     if answer.payload is None:
         return f" with {_describe_body(answer)}" if answer.body.strip() else ""
     words = _words(answer.payload)
-    # Redacted before it is cut: a secret that is cut in the middle would not be known again.
-    return f": {quotable(redact(words)).rstrip('.')}" if words else ""
+    # Redacted before it is cut: a secret that is cut in the middle would not be known again. What Tallyfy cut itself
+    # still shows that it was cut when its last full stop is taken off.
+    return f": {quotable(redact(words).replace('...', '…')).rstrip('.')}" if words else ""
 
 
 def _words(payload: Any) -> str:

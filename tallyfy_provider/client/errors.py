@@ -95,7 +95,7 @@ class TallyfyNotFoundError(TallyfyError):
 
 
 class TallyfyValidationError(TallyfyError):
-    """Tallyfy refused what was sent (422 and other 4xx); ``fields`` says what is wrong with each field."""
+    """Tallyfy refused what was sent (422 and most other 4xx); ``fields`` says what is wrong with each field."""
 
 
 class TallyfyRateLimitError(TallyfyError):
@@ -105,7 +105,7 @@ class TallyfyRateLimitError(TallyfyError):
 
 
 class TallyfyServerError(TallyfyError):
-    """Tallyfy failed by itself (5xx), and went on failing for all attempts."""
+    """Tallyfy failed by itself (5xx), or did not take the request for now (408, 425), for all attempts."""
 
     transient = True
 

@@ -37,6 +37,7 @@ class ForwardWalk:
         self._per_page = per_page
         self._seen: set[str] = set()
         self._repeated = 0
+        self._size = 0
         self._limit: int | None = None
         self._largest_total = 0
 
@@ -48,6 +49,10 @@ class ForwardWalk:
         :return: Its rows that no earlier page had. Rows move between pages when a list changes while it is read.
         :raises TallyfyResponseError: The list has no end.
         """
+        if page.refusal is not None:
+            raise page.refusal
+        self._size = self._size or len(page.rows)
+        page = page.counted(self._size)
         new = [row for row in page.rows if str(row["id"]) not in self._seen]
         self._seen.update(str(row["id"]) for row in new)
         self._largest_total = max(self._largest_total, page.total or 0)

@@ -67,20 +67,19 @@ class Gate:
         :param is_useless: Whether it is not; then it ends.
         """
         turn: float | None = None
-        pause = 0
+        pause, has_waited = self._pause, False
         while True:
             with self._condition:
                 while self._under_way >= self._allowed:
                     self._condition.wait()
                 now = self._clock()
-                turn = self._pace.claim(now) if turn is None else turn
-                until = turn if self._pause == pause else max(turn, self._pause_until)
-                if until <= now:
+                if turn is None or self._pause != pause:  # a pause gives everybody another turn
+                    turn = self._pace.claim(max(now, self._pause_until))
+                    pause, has_waited = self._pause, False
+                if has_waited or turn <= now:
                     self._under_way += 1
                     return
-                # Both have been waited for after this; only a pause that begins meanwhile has not.
-                turn, pause = float("-inf"), self._pause
-            left = until - now
+            left, has_waited = turn - now, True
             while left > 0 and not is_useless():
                 self._sleep(min(nap, left))
                 left -= nap
@@ -97,7 +96,7 @@ class Gate:
             now = self._clock()
             if pause is not None:
                 self._begin_pause(now, pause, outcome)
-            elif isinstance(outcome, Answer):
+            elif isinstance(outcome, Answer) and not _is_refusal(outcome):
                 self._pace.note_accepted(now)
                 self._allowed = min(self._limit, self._allowed + 1, _remaining(outcome))
             self._condition.notify_all()

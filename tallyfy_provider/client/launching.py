@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.errors import TallyfyError, TallyfyIndeterminateError
+from tallyfy_provider.client.errors import TallyfyError, TallyfyIndeterminateError, TallyfyNotFoundError
 from tallyfy_provider.client.reference import Reference
 
 log = logging.getLogger(__name__)
@@ -73,6 +73,8 @@ class Launcher:
         self._patience = patience
         self._sleep = sleep
         self._clock = clock
+        #: Runs that were asked for by themselves and are others: what they carry does not change by waiting.
+        self._others: set[str] = set()
 
     def find(self) -> dict[str, Any] | None:
         """
@@ -84,7 +86,7 @@ class Launcher:
         for archived in (None, "only"):
             with closing(self._candidates(archived)) as candidates:
                 for run in candidates:
-                    if self._reference.is_in(self._whole(run)):
+                    if self._is_it(run):
                         return run
         return None
 
@@ -118,11 +120,23 @@ class Launcher:
         """
         body = {**body, "summary": self._reference.written_into(body.get("summary"))}
         try:
-            return Launched(self._client.launch_run(body), is_new=True)
+            run = self._client.launch_run(body)
         except TallyfyIndeterminateError as error:
             log.warning("The answer to a launch was lost; the run is looked for by %s.", self._reference.token)
             lost = error
+        else:
+            self._warn_unless_kept(run)
+            return Launched(run, is_new=True)
         return Launched(self._found_after(lost), is_new=True)
+
+    def _warn_unless_kept(self, run: Mapping[str, Any]) -> None:
+        if run.get("summary") and not self._reference.is_in(run):
+            log.warning(
+                "Tallyfy did not keep %s in the summary of run %s: a retry cannot find this run, and may launch "
+                "another one.",
+                self._reference.token,
+                run.get("id"),
+            )
 
     def _found_after(self, lost: TallyfyIndeterminateError) -> dict[str, Any]:
         try:
@@ -151,6 +165,19 @@ class Launcher:
         since = datetime.fromtimestamp(self._since - _CLOCK_SKEW, UTC)
         return self._client.list_runs(filters, created_after=since)
 
-    def _whole(self, run: dict[str, Any]) -> dict[str, Any]:
-        """Give a run with its summary, which a list may leave out."""
-        return run if "summary" in run else self._client.get_run(run["id"])
+    def _is_it(self, run: dict[str, Any]) -> bool:
+        """Tell whether a listed run is the one; a list may leave out the summary, or leave it empty."""
+        if run.get("summary"):
+            return self._reference.is_in(run)
+        run_id = str(run["id"])
+        if run_id in self._others:
+            return False
+        try:
+            whole = self._client.get_run(run_id)
+        except TallyfyNotFoundError:
+            # Tallyfy may list archived runs without giving them one by one: then there is no more than the row.
+            return False
+        if self._reference.is_in(whole):
+            return True
+        self._others.add(run_id)
+        return False

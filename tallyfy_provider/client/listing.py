@@ -85,6 +85,8 @@ class OldestFirst(Walk):
         self._window_size = _FIRST_WINDOW
         self._is_calm = True
         self._looks: dict[int, Page] = {}
+        #: The newest run that there was when the walk began.
+        self._newest: float = math.inf
         if self._extent.after is not None:
             self._place = Place(self._order.key(self._extent.after) - 1)
         if self._extent.before is not None:
@@ -103,7 +105,7 @@ class OldestFirst(Walk):
         if not first.more or not self._order.holds_for(first.rows):
             yield from self._page_after_page(first)
             return
-        yield Step(rows=self._take(first.rows))
+        yield Step(rows=self._take(first.rows, first))
         if not self._is_over():
             yield from self._rest(first)
 
@@ -123,6 +125,8 @@ class OldestFirst(Walk):
                 return
             if self._is_before_the_edge(first):
                 end = yield from self._bisect(1, last, self._is_before_the_edge)
+        if last == 1:  # The list has shrunk to a page that may hold more than it did.
+            yield from self._hand_on_backwards(1)
         yield from self._windows(end, last)
         self._compare_with_total()
 
@@ -139,9 +143,9 @@ class OldestFirst(Walk):
         end_of_window = self._end_of_window(1, number)
         pages = yield Step(read=sorted({number, end_of_window}))
         self._looks[end_of_window] = pages[end_of_window]
-        page = pages[number]
+        page = pages[number].counted(self._rows_per_page)
         for _ in range(_HOPS):
-            if ids_of(page) == ids_of(first):
+            if page.rows and ids_of(page) == ids_of(first) and (page.last is None or page.last >= number):
                 raise TallyfyResponseError(
                     f"The list of {self._what} does not move on: page {number} is the same as page 1. "
                     "It cannot be told what is missing."
@@ -155,8 +159,14 @@ class OldestFirst(Walk):
                 f"The list of {self._what} has no end: on page {number} Tallyfy still announces more, "
                 "far beyond what its first page announced. It cannot be told what is missing."
             )
-        newest = max((key for key in self._order.keys(page.rows) if key is not None), default=math.inf)
-        self._limit = min(self._limit, newest)
+        if not page.rows:
+            if page.more or (page.last or 0) >= number:
+                self._warn_of_emptiness(number)
+            number = yield from self._bisect(1, number, lambda page: bool(page.rows))
+            page = yield from self._page(number)
+        if page.more and page.last is None:
+            return None, None
+        self._newest = max((key for key in self._order.keys(page.rows) if key is not None), default=math.inf)
         return number, page
 
     def _is_before_the_edge(self, page: Page) -> bool:
@@ -216,11 +226,17 @@ class OldestFirst(Walk):
             return False, again
         pages = [*([overlap] if overlap is not None else []), *before, window.look]
         rows = [row for page in pages for row in page.rows]
-        if not self._order.holds_for(rows):
-            self._warn_of_disorder()
-            rows = self._in_order(rows)
-        yield Step(rows=self._take(rows))
+        if window.ahead is None:
+            rows = self._not_newer(rows, self._newest)
+        yield Step(rows=self._take(rows, window.look))
         return True, again
+
+    def _not_newer(self, rows: list[Row], newest: float) -> list[Row]:
+        """Leave out what was launched since, which is at the end."""
+        keys = self._order.keys(rows)
+        while keys and (key := keys[-1]) is not None and key > newest:
+            keys.pop()
+        return rows[: len(keys)]
 
     def _goes_on_behind(self, end: int, stop: int, last: int | None) -> bool:
         """Tell whether another window is sure to follow, so that its last page may be looked at ahead of time."""
@@ -261,20 +277,24 @@ class OldestFirst(Walk):
         rows = self._in_order(found.values())
         if top.rows:
             newest = max((key for key in self._order.keys(top.rows) if key is not None), default=math.inf)
-            rows = [row for key, row in zip(self._order.keys(rows), rows, strict=True) if key is None or key <= newest]
-        yield Step(rows=self._take(rows))
+            rows = self._not_newer(rows, min(newest, self._newest))
+        yield Step(rows=self._take(rows, top))
         return not top.more and (top.last is None or not top.rows)
 
     def _collect_backwards(self, stop: int, found: dict[str, Row]) -> Generator[Step, Pages, Page]:
         """Collect rows that were not handed on; give the page ``stop``."""
         top = page = yield from self._page(stop)
         number, collected = stop, [page]
+        has_rows = bool(page.rows)
         while not (any(self._covered(page.rows)) or number == 1):
-            number = number - 1 if page.rows else min(number - 1, page.last or number)
+            number = min(number - 1, page.end or number)
             page = yield from self._page(number)
             collected.insert(0, page)
-            if not page.rows and page.more:
+            if page.refusal is not None and has_rows:
+                raise page.refusal  # There are pages behind it, so this one is no end.
+            if not page.rows and (page.more or has_rows):
                 self._warn_of_emptiness(number)
+            has_rows = has_rows or bool(page.rows)
         if not top.rows and top.more:
             self._warn_of_emptiness(stop)
         rows = [row for page in collected for row in page.rows]

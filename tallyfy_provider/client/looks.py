@@ -30,7 +30,7 @@ from tallyfy_provider.client.errors import (
     TallyfyRateLimitError,
 )
 from tallyfy_provider.client.filters import LARGEST_PAGE
-from tallyfy_provider.client.lookup import find_archived, never_was
+from tallyfy_provider.client.lookup import find_archived, look_again
 from tallyfy_provider.client.outcomes import ARCHIVED, COMPLETE, compact, statuses_of
 
 log = logging.getLogger(__name__)
@@ -214,12 +214,24 @@ class Looker:
         if unknown:
             found, searched = find_archived(client, unknown)
             for run_id, error in unknown.items():
-                run = found.get(run_id)
-                look = Look(run=compact(run)) if run else Look(fault=never_was(client, run_id, error, searched))
+                look = self._look_again(client, run_id, found.get(run_id), error, searched)
                 self._missing[run_id] = (self._round, look)
                 known[run_id] = look
         if known:
             self._report(known)
+
+    def _look_again(
+        self,
+        client: TallyfyClient,
+        run_id: str,
+        run: dict[str, Any] | None,
+        error: TallyfyNotFoundError,
+        searched: str,
+    ) -> Look:
+        try:
+            return Look(run=compact(run or look_again(client, run_id, error, searched)))
+        except TallyfyNotFoundError as gone:
+            return Look(fault=gone)
 
     def _searched_lately(self, run_id: str) -> Look | None:
         """Give what a search found that a wait is patient with: an archived run may be one to wait for."""

@@ -37,9 +37,7 @@ def look_up_run(client: RunEndpoints, run_id: str) -> dict[str, Any]:
             raise
         missing = error
     found, searched = find_archived(client, {run_id})
-    if run_id not in found:
-        raise never_was(client, run_id, missing, searched)
-    return found[run_id]
+    return found[run_id] if run_id in found else look_again(client, run_id, missing, searched)
 
 
 def find_archived(client: RunEndpoints, run_ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
@@ -66,6 +64,24 @@ def find_archived(client: RunEndpoints, run_ids: Collection[str]) -> tuple[dict[
         log.warning("The archived runs cannot be searched: %s", error)
         return found, "its archived runs could not be searched"
     return found, f"nor is it among its {searched} newest archived runs"
+
+
+def look_again(client: RunEndpoints, run_id: str, missing: TallyfyNotFoundError, searched: str) -> dict[str, Any]:
+    """
+    Ask for a run once more that was not among the archived ones: it may have left the archive just before the search.
+
+    :param client: The client.
+    :param run_id: The run's id.
+    :param missing: What Tallyfy said when it was asked first.
+    :param searched: How thorough the search among archived runs was.
+    :return: The run exactly as the API gave it.
+    :raises TallyfyNotFoundError: It is not there.
+    :raises TallyfyError: Of the kind that fits.
+    """
+    try:
+        return client.get_run(run_id)
+    except TallyfyNotFoundError:
+        raise never_was(client, run_id, missing, searched) from None
 
 
 def never_was(client: RunEndpoints, run_id: str, missing: TallyfyNotFoundError, searched: str) -> TallyfyNotFoundError:

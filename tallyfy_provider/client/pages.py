@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tallyfy_provider.client.errors import TallyfyResponseError
+from tallyfy_provider.client.errors import TallyfyError, TallyfyResponseError
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Page:
     :param last: Number of the last page as far as this page tells; None where only a link tells that there is more.
     :param more: Whether Tallyfy says that there is more after this page.
     :param unannounced: Whether Tallyfy says nothing at all about pages.
+    :param number: Which page it is.
+    :param refusal: What Tallyfy said instead of giving the page, where that may mean that there is none.
     """
 
     rows: list[dict[str, Any]]
@@ -32,6 +34,41 @@ class Page:
     last: int | None
     more: bool
     unannounced: bool
+    number: int = 1
+    refusal: TallyfyError | None = None
+
+    @property
+    def is_behind_the_end(self) -> bool:
+        """Whether the list ends before this page, which may be empty then, or another page once more."""
+        return self.total is not None and self.last is not None and self.last < self.number
+
+    @property
+    def end(self) -> int | None:
+        """Where the list ends, told by a page without rows; None where it does not tell, or only a number of pages."""
+        return self.last if not self.rows and self.total is not None else None
+
+    def counted(self, size: int) -> Page:
+        """
+        Count the pages again, now that it is known how many rows are on one.
+
+        :param size: Rows on a full page.
+        :return: The page, with what it tells of those after it.
+        """
+        counted = math.ceil(self.total / size) if self.total is not None and size else 0
+        if counted <= (self.number if self.last is None else self.last):
+            return self  # Where a link has contradicted the numbers, only more pages are believed.
+        return replace(self, last=counted, more=self.more or counted > self.number)
+
+
+def no_page(number: int, refusal: TallyfyError) -> Page:
+    """
+    Take a refusal for a page behind the end of a list; what Tallyfy answers there is not documented.
+
+    :param number: Which page was asked for.
+    :param refusal: What Tallyfy said.
+    :return: A page without rows.
+    """
+    return Page([], total=None, last=None, more=False, unannounced=False, number=number, refusal=refusal)
 
 
 def read_page(payload: Any, *, number: int, what: str) -> Page:
@@ -53,8 +90,10 @@ def read_page(payload: Any, *, number: int, what: str) -> Page:
     pagination = _mapping(_mapping(payload.get("meta")).get("pagination"))
     total = _count(pagination.get("total"))
     last = _last_page(pagination, total, len(rows) if number == 1 else 0)
+    if last is not None and last <= number and _mapping(pagination.get("links")).get("next"):
+        last = None  # A number that a link contradicts is none to rely on.
     more = last > number if last is not None else bool(_mapping(pagination.get("links")).get("next"))
-    return Page(rows=rows, total=total, last=last, more=more, unannounced=not pagination)
+    return Page(rows=rows, total=total, last=last, more=more, unannounced=not pagination, number=number)
 
 
 def _last_page(pagination: Mapping[str, Any], total: int | None, rows_on_first: int) -> int | None:

@@ -99,7 +99,8 @@ class _Reader:
     def close(self) -> None:
         self._given_up.set()
         if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+            # Without waiting: a page that Tallyfy never gives must not hold up an error or a timeout.
+            self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 class _Pages(Mapping[int, Page]):

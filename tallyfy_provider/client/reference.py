@@ -50,7 +50,7 @@ class Reference:
         Put the reference into a summary.
 
         :param summary: What a Dag author wants it to say, text or HTML.
-        :return: The summary with the reference at its end.
+        :return: The summary with the reference at its beginning, which is left if Tallyfy cuts a long summary.
         """
         return with_line(summary, self.line)
 
@@ -66,16 +66,16 @@ class Reference:
 
 def with_line(summary: str | None, line: str) -> str:
     """
-    Put a line under a summary.
+    Put a line above a summary.
 
     :param summary: The summary, text or HTML.
     :param line: The line, plain text.
     :return: Both.
     """
-    text = (summary or "").rstrip()
+    text = (summary or "").strip()
     if not text:
         return line
-    return f"{text}<p>{html.escape(line, quote=False)}</p>" if _HTML.search(text) else f"{text}\n\n{line}"
+    return f"<p>{html.escape(line, quote=False)}</p>{text}" if _HTML.search(text) else f"{line}\n\n{text}"
 
 
 def line_in(summary: str | None) -> str | None:

@@ -61,11 +61,13 @@ class RetryPolicy:
         if attempt >= self.max_attempts or not _may_repeat(outcome, replayable):
             return None
         asked = retry_after(outcome.headers, now) if isinstance(outcome, Answer) else None
+        backoff = min(self.longest_backoff, self.first_backoff * 2 ** (attempt - 1))
         if asked is None:
-            return jitter(0.0, min(self.longest_backoff, self.first_backoff * 2 ** (attempt - 1)))
+            return jitter(0.0, backoff)
         if asked > self.longest_retry_after:
             return None
-        return asked + jitter(0.0, min(1.0, asked / 10))
+        # "At once" has been refused before: then it is our own backoff that keeps the attempts apart.
+        return max(asked + jitter(0.0, min(1.0, asked / 10)), jitter(0.0, backoff) if asked < backoff else 0.0)
 
 
 def _may_repeat(outcome: Outcome, replayable: bool) -> bool:

@@ -25,12 +25,23 @@ import urllib3.exceptions
 from requests.adapters import HTTPAdapter
 
 from tallyfy_provider import __version__
-from tallyfy_provider.client.answers import error_of_answer, error_of_failure, indeterminate, is_success
+from tallyfy_provider.client.answers import (
+    REQUEST_TIMEOUT,
+    error_of_answer,
+    error_of_failure,
+    indeterminate,
+    is_success,
+)
 from tallyfy_provider.client.errors import TallyfyConnectionError, TallyfyError
 from tallyfy_provider.client.exchange import Answer, Failure, Outcome
 from tallyfy_provider.client.gate import Gate
 from tallyfy_provider.client.redaction import Secrets
-from tallyfy_provider.client.retry import IDEMPOTENT_METHODS, PASSING_STATUSES, TOO_MANY_REQUESTS, RetryPolicy
+from tallyfy_provider.client.retry import (
+    IDEMPOTENT_METHODS,
+    TOO_MANY_REQUESTS,
+    RetryPolicy,
+    retry_after,
+)
 
 log = logging.getLogger(__name__)
 
@@ -211,10 +222,16 @@ class Transport:
                 jitter=self._jitter,
                 now=_now(),
             )
-            pause = delay if _asks_for_a_pause(outcome) else None
+            pause = self._pause(outcome, delay) if _asks_for_a_pause(outcome) else None
         finally:
             self.gate.leave(outcome, pause)
         return outcome, delay
+
+    def _pause(self, outcome: Outcome, delay: float | None) -> float | None:
+        """Tell for how long nobody is to ask anything, also where this request is given up."""
+        if delay is not None or not isinstance(outcome, Answer):
+            return delay
+        return min(retry_after(outcome.headers, _now()) or 0.0, self.retry.longest_retry_after)
 
     def _wait(self, delay: float, request: Request) -> None:
         if request.given_up is None:
@@ -374,7 +391,7 @@ def _leaves_doubt(outcome: Outcome) -> bool:
     """Whether a request that changes something may have had its effect without an answer that says so."""
     if isinstance(outcome, Failure):
         return outcome.sent
-    return outcome.status in PASSING_STATUSES
+    return outcome.status >= 500 or outcome.status == REQUEST_TIMEOUT
 
 
 def _summary(outcome: Outcome) -> str:

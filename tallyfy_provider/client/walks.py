@@ -97,6 +97,7 @@ class Walk(ABC):
         self._limit: float = math.inf
         self._passed_the_limit = False
         self._handed_on = 0
+        self._recent: set[str] = set()
         self._moved = False
         self._rows_per_page = per_page
 
@@ -116,7 +117,7 @@ class Walk(ABC):
         return first
 
     def _page(self, number: int) -> Generator[Step, Pages, Page]:
-        return (yield Step(read=(number,)))[number]
+        return (yield Step(read=(number,)))[number].counted(self._rows_per_page)
 
     def _bisect(self, low: int, high: int, is_low: Callable[[Page], bool]) -> Generator[Step, Pages, int]:
         """Find the last page that ``is_low``, between one that is and one that is not: near the latter, as a rule."""
@@ -153,26 +154,45 @@ class Walk(ABC):
     def _is_over(self) -> bool:
         return self._left <= 0 or self._passed_the_limit
 
-    def _take(self, rows: Iterable[Row]) -> list[Row]:
-        """Give those rows that are to be handed on, and remember the place of the last one."""
-        taken: list[Row] = []
-        rows = list(rows)
-        for key, row in zip(self._order.keys(rows), rows, strict=True):
-            if len(taken) >= self._left:
-                break
-            if key is not None and key > self._limit:
-                self._passed_the_limit = True
-                break
-            if self._place is None:
-                self._place = Place(0 if key is None else key, ())
-            elif self._place.covers(key, row):
-                continue
-            self._place.move_to(key, row)
-            if self._extent.holds(row):
-                taken.append(row)
+    def _take(self, rows: Iterable[Row], end: Page) -> list[Row]:
+        """
+        Give those rows that are to be handed on, and remember how far that is.
+
+        :param rows: Rows that fit together; those that were handed on before are among them.
+        :param end: The last of their pages; when all of it is beyond what is wanted, the walk is over.
+        :return: The rows.
+        """
+        rows = list({str(row["id"]): row for row in rows}.values())
+        in_order = self._order.holds_for(rows) or None in self._order.keys(rows)
+        if in_order:
+            new = [row for row, is_covered in zip(rows, self._covered(rows), strict=True) if not is_covered]
+        else:
+            # The order says nothing of what was handed on; what was handed on last does.
+            self._warn_of_disorder()
+            new = [row for row in rows if str(row["id"]) not in self._recent]
+        wanted = [row for row in new if self._extent.holds(row)]
+        taken = wanted if self._left == math.inf else wanted[: int(self._left)]
         self._left -= len(taken)
         self._handed_on += len(taken)
+        self._move_on(rows, in_order=in_order)
+        keys = [key for key in self._order.keys(end.rows) if key is not None]
+        self._passed_the_limit = bool(keys) and min(keys) > self._limit
         return taken
+
+    def _move_on(self, rows: list[Row], *, in_order: bool) -> None:
+        if not rows:
+            return
+        self._recent = {str(row["id"]) for row in rows}
+        place = self._place
+        for key, row in zip(self._order.keys(rows), rows, strict=True):
+            if place is None:
+                place = Place(0 if key is None else key, ())
+            if not place.covers(key, row):
+                place.move_to(key, row)
+        last = next((key for key in reversed(self._order.keys(rows)) if key is not None), None)
+        if not in_order and last is not None:
+            place = Place(last, [str(row["id"]) for row in rows])  # one row had run ahead of all others
+        self._place = place
 
     def _covered(self, rows: Sequence[Row]) -> list[bool]:
         """Tell of each row whether it was handed on, or lies before what is wanted."""
@@ -197,6 +217,12 @@ class Walk(ABC):
 
     def _warn_of_emptiness(self, number: int) -> None:
         self._warn(f"Page {number} of {self._what} is empty although Tallyfy announced more pages.")
+
+    def _warn_of_unknown_length(self) -> None:
+        self._warn(
+            f"Tallyfy does not say how many {self._what} there are, so they are read page after page: for each one "
+            "that leaves the list while it is read, another may slip past between two pages."
+        )
 
     def _warn_of_disorder(self) -> None:
         self._warn(
@@ -248,4 +274,4 @@ def shows_no_movement(look: Page, again: Page) -> bool:
     :return: Whether they do. A page without rows proves nothing.
     """
     seen = ids_of(look)
-    return bool(seen) and ids_of(again)[: len(seen)] == seen
+    return bool(seen) and ids_of(again)[: len(seen)] == seen and not again.is_behind_the_end

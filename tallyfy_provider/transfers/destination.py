@@ -4,7 +4,8 @@ Puts a whole file in the place of another, or nothing.
 A reader never sees half a file, a file that is there already stays until a whole one takes its place, and what is left
 of an attempt that was killed is removed by the next one. How depends on the store:
 
-- **Local files** are written beside, flushed to the disk, and renamed, which replaces the old file at once.
+- **Local files** are written beside, flushed to the disk, and renamed, which replaces the old file at once. The new
+  one has the mode of the old one, and a symbolic link stays: the file that it leads to is replaced.
 - **S3, Google Cloud Storage and Azure Blob Storage** show an object when its upload is completed, and not before. So
   the upload goes to its place directly, and a failure cancels it: nothing has to be copied, and an attempt that was
   killed leaves nothing to be seen. (Its parts are kept, unseen, until a lifecycle rule of the bucket removes them.)
@@ -24,6 +25,7 @@ import hashlib
 import io
 import logging
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -202,7 +204,7 @@ def _place(path: ObjectStoragePath, attempt: Attempt) -> _Place:
 
     file_system = path.fs
     if isinstance(file_system, LocalFileSystem):
-        return _LocalFile(path.path, attempt)
+        return _LocalFile(os.path.realpath(path.path), attempt)
     if path.protocol in _SHOWN_WHEN_COMPLETE:
         return _Upload(file_system, path.path)
     return _OtherFile(file_system, path.path, attempt)
@@ -223,7 +225,18 @@ class _LocalFile:
             _remove(os.path.join(self._folder, name))
 
     def open(self) -> Any:
-        return open(self._part, "wb")
+        return open(self._part, "wb", opener=self._with_the_mode_of_the_old_one)
+
+    def _with_the_mode_of_the_old_one(self, part: str, flags: int) -> int:
+        """Open the part; what only few may read is not open to more while it is written."""
+        file = os.open(part, flags, 0o666)
+        try:
+            os.fchmod(file, stat.S_IMODE(os.stat(self._path).st_mode))
+        except FileNotFoundError:
+            log.debug("%s replaces no file.", self._path)
+        except OSError as error:
+            log.warning("%s cannot be given the mode of the file that it replaces: %s", self._path, error)
+        return file
 
     def put(self, file: Any) -> None:
         file.flush()

@@ -18,7 +18,7 @@ from tallyfy_provider.client.filters import check_literals, check_names, encode
 from tallyfy_provider.client.guest_links import rows_without_guest_links
 from tallyfy_provider.client.rows import RowCheck
 from tallyfy_provider.transfers.formats import check_format, format_of
-from tallyfy_provider.transfers.window import Bounds, Selection
+from tallyfy_provider.transfers.window import Bounds, Selection, text_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -144,6 +144,7 @@ class ExportRunsOperator(BaseOperator):
         started = time.time()
         query = encode(self.filters)
         selection = Selection(self._bounds(), whole_number("max_runs", self.max_runs))
+        self._warn_of_the_future(selection.bounds, started)
         file_format = format_of(_absolute(str(self.path)), self.file_format)
         columns = file_format.columns(names("fields", self.fields), query.params.get("with", "").split(","))
         file_format.prepare()
@@ -173,6 +174,14 @@ class ExportRunsOperator(BaseOperator):
             created_before=moment("created_before", self.created_before),
             updated_after=moment("updated_after", self.updated_after),
         )
+
+    def _warn_of_the_future(self, bounds: Bounds, started: float) -> None:
+        if bounds.updated_after is not None and bounds.updated_after.timestamp() > started:
+            self.log.warning(
+                "updated_after is %s, which is in the future: no run can have changed since. The next_updated_after of "
+                "this export is the time of its beginning.",
+                text_of(bounds.updated_after),
+            )
 
     def _object_storage_path(self) -> ObjectStoragePath:
         from airflow.providers.common.compat.sdk import ObjectStoragePath

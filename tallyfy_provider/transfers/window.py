@@ -126,16 +126,18 @@ class Selection:
 
         That is the newest change seen, but no later than the settling time before this export began, since a run that
         changed after its page was read has an older ``last_updated`` than one that was read later. An export that may
-        not have seen all, or that saw none, leaves the bound where it was.
+        not have seen all, or that saw none, leaves the bound where it was, unless that lies in the future: then it is
+        when this export began.
 
         :param started: When the first page was asked for, in seconds since the epoch.
         :return: An ``updated_after`` in ISO 8601 and UTC; None where there was no bound and nothing was seen.
         """
         before = self.bounds.updated_after
+        beginning = datetime.fromtimestamp(math.floor(started), UTC)
         if self.newest is None or self.cut_short:
-            return None if before is None else text_of(before)
+            return None if before is None else text_of(min(before, beginning))
         seen = datetime.fromtimestamp(math.floor(min(self.newest, started - SETTLING)), UTC)
-        return text_of(seen if before is None else max(before, seen))
+        return text_of(seen if before is None else min(max(before, seen), beginning))
 
 
 def text_of(moment: datetime) -> str:

@@ -77,6 +77,13 @@ def test_one_run_is_waited_for_and_handed_on(runs):
     assert handed_on(run, "load_ledger")[0].startswith("loaded the ledger of Month-end close – October 2026")
 
 
+def test_a_dag_that_fails_launches_an_incident(runs):
+    run = runs["tallyfy_incident_when_a_dag_fails"]
+    assert (run["state"], run["expected"]) == ("failed", "failed")
+    assert states(run)["check_orders"] == "failed"
+    assert run["launched"] == ["tallyfy_incident_when_a_dag_fails failed"]
+
+
 @pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="asset watchers came with Airflow 3")
 def test_a_dag_that_reacts_to_events_has_nothing_to_do_when_it_is_started_by_hand(runs):
     run = runs["tallyfy_react_to_completed_run"]

@@ -143,13 +143,21 @@ def test_a_write_is_not_sent_again_when_it_may_have_happened(emulator, client_of
     assert len(emulator.requests) == 1
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 500, 501, 502, 503, 504, 520, 524, 599])
 def test_a_write_answered_by_a_server_error_is_in_doubt(emulator, client_of, status):
     emulator.order(Fault(kind="status", status=status, method="POST"))
     with pytest.raises(TallyfyIndeterminateError) as raised:
         client_of().session.request("POST", ("organizations", emulator.organization_id, "runs"), json={})
     assert raised.value.status == status
     assert len(emulator.requests) == 1
+
+
+@pytest.mark.parametrize("status", [408, 425])
+def test_a_request_that_tallyfy_did_not_take_for_now_passes(emulator, client_of, status):
+    emulator.order(Fault(kind="status", status=status))
+    with pytest.raises(TallyfyServerError, match="did not take the request now; try again later") as raised:
+        client_of().get_run(RUN)
+    assert raised.value.transient
 
 
 def test_a_write_that_was_refused_for_its_rate_is_sent_again(emulator, client_of):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import date
 
 import pytest
@@ -70,7 +71,10 @@ LOST = [
     Fault(kind="html", when="after"),
     Fault(kind="status", status=502, when="after"),
     Fault(kind="status", status=504, when="after"),
+    Fault(kind="status", status=408, when="after"),
+    Fault(kind="status", status=520, when="after"),
     Fault(kind="status", status=201, body={"data": []}, when="after"),
+    Fault(kind="status", status=200, body={"data": {"name": "Acme"}}, when="after"),
 ]
 
 
@@ -144,6 +148,39 @@ def test_a_refusal_that_quotes_a_value_does_not_hand_it_on(emulator, client, che
     shown = f"{raised.value} {raised.value.args} {raised.value.fields}"
     assert "Jane" not in shown
     assert "***" in shown
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        PERSONAL.lower(),
+        PERSONAL.upper(),
+        "Jane Q. Pub...",
+        "jane q. pub…",
+        "&#74;ane&nbsp;Q. Public, born 1970",
+        PERSONAL.replace("a", "&#97;"),
+        PERSONAL.replace("a", "\\u0061"),
+        PERSONAL.replace("J", "\\u004A"),
+    ],
+)
+def test_a_value_that_is_quoted_in_another_form_is_hidden(emulator, client, checklist, field, quoted):
+    said = f"The value '{quoted}' is invalid ... see below"
+    emulator.order(Fault(kind="status", status=422, body={"message": said, "errors": {"prerun": {"a": [said]}}}))
+    with pytest.raises(TallyfyValidationError) as raised:
+        client.launch_run(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
+    shown = f"{raised.value} {raised.value.args} {raised.value.fields}".lower()
+    assert "jane" not in html.unescape(shown)
+    assert "q. pub" not in shown
+    assert "is invalid ... see below" in shown
+    assert "the value '***" in shown
+
+
+def test_a_value_that_is_cut_where_the_message_ends_is_hidden(emulator, client, checklist, field):
+    emulator.order(Fault(kind="status", status=422, body={"message": f"Bad: {PERSONAL[:9]}..."}))
+    with pytest.raises(TallyfyValidationError) as raised:
+        client.launch_run(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
+    assert "Bad: ***" in str(raised.value)
+    assert "Jane" not in str(raised.value)
 
 
 def test_a_short_value_is_hidden_as_a_word_and_leaves_other_words_alone(emulator, client, checklist, field):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
 from tallyfy_provider.client.errors import (
     TallyfyIndeterminateError,
@@ -17,6 +18,8 @@ from tallyfy_provider.client.errors import (
 from tallyfy_provider.emulator import Fault, Quirks
 from tallyfy_provider.operators.runs import LaunchRunOperator
 
+FAILED = {"allowed_statuses": ["archived"], "failed_statuses": ["complete"]}
+SKIPPED = {"allowed_statuses": ["archived"], "skipped_statuses": ["complete"]}
 KICKOFF = [
     {"label": "Customer", "field_type": "text", "required": True},
     {"label": "Region", "field_type": "dropdown", "options": ["North", "South"]},
@@ -74,7 +77,8 @@ def test_a_run_is_launched_with_its_form_and_its_reference(emulator, checklist, 
     assert run["id"] == run_id
     assert run["name"] == "Onboarding of Acme"
     assert "Launched by Airflow: dag 'onboarding', task 'launch', run 'manual__1'" in run["summary"]
-    assert run["summary"].startswith("Soon")
+    assert run["summary"].startswith("Launched by Airflow")
+    assert run["summary"].endswith("\n\nSoon")
     fields = {field["label"]: field["id"] for field in checklist["prerun"]}
     assert run["prerun"][fields["Customer"]] == "Acme"
     assert run["prerun"][fields["Region"]]["text"] == "South"
@@ -98,6 +102,30 @@ def test_what_cannot_be_launched_is_refused_before_anything_is(emulator, launch,
     with pytest.raises(TallyfyInputError, match=message):
         launch(**arguments)
     assert emulator.launched == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"wait_timeout": "1h"}, "wait_timeout takes seconds or a timedelta, not '1h'"),
+        ({"fault_tolerance": -1}, "fault_tolerance takes seconds or a timedelta, not -1"),
+        ({"lookup_patience": None}, "lookup_patience takes seconds or a timedelta, not None"),
+        ({"lookup_patience": float("inf")}, "lookup_patience takes seconds or a timedelta, not inf"),
+        ({"wait_timeout": float("nan")}, "wait_timeout takes seconds or a timedelta, not nan"),
+        ({"poke_interval": "60"}, "poke_interval takes seconds or a timedelta, not '60'"),
+        ({"poke_interval": timedelta(0)}, r"poke_interval is datetime\.timedelta\(0\); it takes more than 0 seconds"),
+    ],
+)
+def test_a_duration_that_is_none_is_refused_when_the_dag_is_parsed(arguments, message):
+    with pytest.raises(TallyfyInputError, match=message):
+        LaunchRunOperator(task_id="launch", checklist_id="c", **arguments)
+
+
+def test_every_duration_can_be_a_timedelta(emulator, launch):
+    emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
+    durations = ("poke_interval", "wait_timeout", "fault_tolerance", "lookup_patience")
+    launch(wait_for_completion=True, deferrable=False, **dict.fromkeys(durations, timedelta(seconds=0.5)))
+    assert emulator.launched[0]["status"] == "complete"
 
 
 def test_a_retry_finds_the_run_of_the_try_before(emulator, launch, said):
@@ -189,10 +217,40 @@ def test_a_run_that_was_deleted_is_launched_anew(emulator, launch, said):
     assert f"The run {first} of an earlier try is gone" in said()
 
 
-def test_a_store_that_knows_of_no_try_saves_the_patience(emulator, launch):
+def test_a_store_that_knows_that_no_try_came_so_far_saves_the_patience(emulator, launch):
+    store = Store()
+    with pytest.raises(TallyfyInputError):
+        launch(context_of(store=store), kickoff={"color": "red"})
+    launch(context_of(try_number=2, store=store), lookup_patience=3600.0)
+    # Somebody clears the task: another launch, of which the store knows as well that no try came so far.
+    launch(context_of(try_number=3, max_tries=4, store=store), lookup_patience=3600.0)
+    assert len(emulator.launched) == 2
+
+
+@pytest.mark.parametrize("tries_in_between", [0, 1])
+def test_a_store_that_failed_in_the_try_that_launched_proves_nothing(emulator, launch, tries_in_between):
+    store = Store()
+    store.set = fails
+    emulator.order(Fault(kind="reset", method="POST", path=r"/runs$", times=1, when="after"))
+    emulator.quirks = Quirks(list_lag=3600.0)
+    with pytest.raises(TallyfyIndeterminateError):
+        launch(context_of(store=store))
+    del store.set
+    for number in range(tries_in_between):
+        with pytest.raises(TallyfyInputError):
+            launch(context_of(try_number=2 + number, store=store), kickoff={"color": "red"})
     emulator.clear_requests()
-    launch(context_of(try_number=2, store=Store()), lookup_patience=3600.0)
+    emulator.listen(lambda request: setattr(emulator, "quirks", Quirks(list_lag=3600.0 if looks(emulator) < 3 else 0)))
+    launch(context_of(try_number=2 + tries_in_between, store=store), lookup_patience=60.0)
     assert len(emulator.launched) == 1
+
+
+def fails(key, value):
+    raise RuntimeError("no store today")
+
+
+def looks(emulator):
+    return sum(request.path.endswith("/runs") for request in emulator.requests)
 
 
 def test_a_store_that_fails_is_done_without(emulator, launch, said):
@@ -224,6 +282,38 @@ def test_waiting_too_long_ends_and_archives_if_asked_to(emulator, launch):
     with pytest.raises(TallyfyWaitTimeoutError, match=r"active.*It was archived \(archive_on_kill\)"):
         launch(wait_for_completion=True, deferrable=False, wait_timeout=0.1, archive_on_kill=True)
     assert emulator.launched[0]["archived_at"]
+
+
+def test_waiting_too_long_says_when_the_run_could_not_be_archived(emulator, launch):
+    emulator.order(Fault(kind="status", status=403, method="DELETE"))
+    with pytest.raises(TallyfyWaitTimeoutError, match=r"It could not be archived \(archive_on_kill\)"):
+        launch(wait_for_completion=True, deferrable=False, wait_timeout=0.1, archive_on_kill=True)
+    assert not emulator.launched[0]["archived_at"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "end"),
+    [({}, None), (FAILED, TallyfyRunFailedError), (SKIPPED, AirflowSkipException)],
+    ids=["success", "failure", "skip"],
+)
+def test_a_task_that_is_killed_when_its_run_is_over_does_not_archive_it(emulator, checklist, verdict, end):
+    emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
+    operator = LaunchRunOperator(
+        task_id="launch",
+        checklist_id=checklist["id"],
+        kickoff={"Customer": "Acme"},
+        wait_for_completion=True,
+        deferrable=False,
+        poke_interval=0.05,
+        archive_on_kill=True,
+        **verdict,
+    )
+    with pytest.raises(end) if end else nullcontext():
+        operator.execute(context=context_of())
+    operator.on_kill()
+    (run,) = emulator.launched
+    assert run["status"] == "complete"
+    assert not run["archived_at"]
 
 
 def test_a_task_that_is_killed_while_it_waits_archives_its_run(emulator, checklist):

@@ -193,3 +193,33 @@ def test_a_list_that_fails_in_its_middle_cancels_the_upload(emulator, export):
     gc.collect()
     assert store.objects == earlier
     assert store.under_way == set()
+
+
+@pytest.mark.parametrize("before", [b"old", None], ids=["to a file", "to nothing yet"])
+def test_a_symbolic_link_stays_and_the_file_that_it_leads_to_is_replaced(tmp_path, before):
+    target = tmp_path / "elsewhere" / "runs.csv"
+    target.parent.mkdir()
+    if before is not None:
+        target.write_bytes(before)
+    link = tmp_path / "latest.csv"
+    link.symlink_to(target)
+    write(ObjectStoragePath(f"file://{link}"), b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert [each.name for each in target.parent.iterdir()] == ["runs.csv"]
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o600])
+def test_the_new_file_has_the_mode_of_the_old_one_from_its_beginning(tmp_path, mode):
+    path = tmp_path / "runs.csv"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    modes = []
+    write(
+        ObjectStoragePath(f"file://{path}"),
+        b"new",
+        then=lambda: modes.extend(each.stat().st_mode & 0o777 for each in tmp_path.iterdir()),
+    )
+    assert modes == [mode, mode]
+    assert path.stat().st_mode & 0o777 == mode
+    assert path.read_bytes() == b"new"

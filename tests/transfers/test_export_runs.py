@@ -275,3 +275,11 @@ def test_the_file_is_reported_as_output_and_its_part_is_not(emulator, export, tm
     export(f"file://{tmp_path}/runs.jsonl")
     outputs = lineage.get_hook_lineage_collector().collected_assets.outputs
     assert [output.asset.uri for output in outputs] == [f"file://{tmp_path}/runs.jsonl"]
+
+
+def test_a_bound_in_the_future_is_told_of_and_not_handed_on(emulator, export, tmp_path, said):
+    emulator.add_runs(3)
+    done = export(str(tmp_path / "runs.jsonl"), updated_after="2100-01-01")
+    assert done["rows"] == 0
+    assert done["next_updated_after"] < "2100"
+    assert "updated_after is 2100-01-01T00:00:00Z, which is in the future" in said()

@@ -52,6 +52,12 @@ def test_the_next_bound_stays_where_an_export_saw_none_or_not_all():
     assert exported([], started=0)[1] is None
 
 
+@pytest.mark.parametrize("runs", [[], [run(90)], [run(-60)]], ids=["none", "newer still", "older"])
+def test_the_next_bound_is_never_in_the_future(runs):
+    bounds = Bounds(updated_after=NOON + timedelta(hours=1))
+    assert exported(runs, started=0, bounds=bounds)[1] == text_of(NOON)
+
+
 def test_an_unreadable_date_does_not_count_and_is_not_left_out():
     ids, bound = exported([run(0, last_updated="?"), run(-60)], started=60, bounds=Bounds(updated_after=NOON))
     assert ids == ["0"]

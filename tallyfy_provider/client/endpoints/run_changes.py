@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tallyfy_provider.client.addresses import path as address
+from tallyfy_provider.client.answers import indeterminate
 from tallyfy_provider.client.assignees import ids_of
 from tallyfy_provider.client.endpoints.forms import filled
 from tallyfy_provider.client.endpoints.runs import RunEndpoints
@@ -33,7 +35,11 @@ class RunChangeEndpoints(RunEndpoints):
         """
         if not str(body.get("checklist_id") or "").strip():
             raise TallyfyInputError("body['checklist_id'] is missing: it says which checklist (template) to launch.")
-        return self._created("runs", body=dict(body), what="the launched run")
+        run = self._created("runs", body=dict(body), what="the launched run")
+        if not run.get("id"):
+            unreadable = TallyfyResponseError("Tallyfy's answer does not say which run was launched.")
+            raise indeterminate(unreadable, f"POST {address(self._path('runs'))}")
+        return run
 
     def update_run(self, run_id: str | int, changes: Mapping[str, Any]) -> dict[str, Any]:
         """

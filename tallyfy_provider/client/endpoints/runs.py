@@ -11,12 +11,13 @@ from itertools import islice
 from threading import Event
 from typing import Any
 
+from tallyfy_provider.client.answers import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.endpoints.base import Endpoints, item_of
-from tallyfy_provider.client.errors import TallyfyResponseError
+from tallyfy_provider.client.errors import TallyfyNotFoundError, TallyfyResponseError, TallyfyValidationError
 from tallyfy_provider.client.filters import Query, encode
 from tallyfy_provider.client.listing import OldestFirst
 from tallyfy_provider.client.newest_first import NewestFirst
-from tallyfy_provider.client.pages import Page, read_page
+from tallyfy_provider.client.pages import Page, no_page, read_page
 from tallyfy_provider.client.progress import Progress
 from tallyfy_provider.client.reading import PageRequest, read_ahead
 from tallyfy_provider.client.rows import RowCheck
@@ -162,7 +163,12 @@ class RunEndpoints(Endpoints):
             if sort in _BY_CREATION:
                 sort = f"-{STABLE_SORT}" if request.newest_first else STABLE_SORT
             params = {**query.params, "sort": sort}
-            return self._page_of_runs(params, request.number, per_page=per_page, given_up=request.given_up)
+            try:
+                return self._page_of_runs(params, request.number, per_page=per_page, given_up=request.given_up)
+            except (TallyfyNotFoundError, TallyfyValidationError) as refusal:
+                if request.number == 1 or refusal.code == ENDPOINT_NOT_FOUND:
+                    raise
+                return no_page(request.number, refusal)
 
         progress = Progress("runs", wanted=extent.count)
         yield from read_ahead(walk.steps(), read, concurrency=self.concurrency, progress=progress)

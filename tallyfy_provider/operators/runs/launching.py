@@ -21,7 +21,7 @@ from tallyfy_provider.client.outcomes import StatusRule
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.runs.memory import LaunchMemory
 from tallyfy_provider.operators.runs.tries import REUSES, Reuse, Try, try_of
-from tallyfy_provider.operators.runs.waiting import RunWait
+from tallyfy_provider.operators.runs.waiting import RunWait, seconds_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -39,7 +39,7 @@ class LaunchRunOperator(BaseOperator):
     Launch a run (a process of Tallyfy), once, whatever crashes or retries.
 
     Returns the run's id, and pushes the run as Tallyfy gave it under the key ``run``, before it waits. The run's
-    summary ends with a line that tells which task launched it, by which a retry finds it again: how, and what the
+    summary begins with a line that tells which task launched it, by which a retry finds it again: how, and what the
     limits are, is in ``docs/launching.md``.
 
     :param checklist_id: The checklist (template) to launch; templated.
@@ -60,12 +60,13 @@ class LaunchRunOperator(BaseOperator):
         ``assign_someone_else``, ``publicly_hidden_fields``; templated.
     :param reuse: ``retry``: a retry finds the run of an earlier try, a cleared task launches a new one. ``always``: a
         cleared task finds it, too. ``never``: each try launches one.
-    :param lookup_patience: Seconds for which a run that may be there is looked for, since lists may be behind.
+    :param lookup_patience: Seconds (or a timedelta) for which a run that may be there is looked for, since lists may be
+        behind.
     :param wait_for_completion: Wait until the run ends; if it ends badly, the task fails.
     :param allowed_statuses: Statuses that are a success; None means complete.
     :param failed_statuses: Statuses that fail the task; None means archived, unless that is allowed or skipped.
     :param skipped_statuses: Statuses that skip the task.
-    :param poke_interval: Seconds between two looks while waiting.
+    :param poke_interval: Seconds (or a timedelta) between two looks while waiting.
     :param wait_timeout: Seconds (or a timedelta) that the run may take.
     :param fault_tolerance: Seconds (or a timedelta) that Tallyfy may be out of reach while waiting.
     :param deferrable: Wait in the triggerer; the default is Airflow's ``[operators] default_deferrable``.
@@ -117,12 +118,12 @@ class LaunchRunOperator(BaseOperator):
         parent_id: str | None = None,
         options: Mapping[str, Any] | None = None,
         reuse: Reuse = "retry",
-        lookup_patience: float = _PATIENCE,
+        lookup_patience: float | timedelta = _PATIENCE,
         wait_for_completion: bool = False,
         allowed_statuses: Iterable[str] | None = None,
         failed_statuses: Iterable[str] | None = None,
         skipped_statuses: Iterable[str] | None = None,
-        poke_interval: float = 60.0,
+        poke_interval: float | timedelta = 60.0,
         wait_timeout: float | timedelta = timedelta(days=7),
         fault_tolerance: float | timedelta = DEFAULT_TOLERANCE,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -133,6 +134,12 @@ class LaunchRunOperator(BaseOperator):
         super().__init__(**kwargs)
         if reuse not in REUSES:
             raise TallyfyInputError(f"reuse is {reuse!r}; it takes 'retry', 'always' or 'never'.")
+        # None of these is templated, and a wrong one would show when the run is launched already.
+        seconds_of("wait_timeout", wait_timeout)
+        seconds_of("fault_tolerance", fault_tolerance)
+        seconds_between_looks = seconds_of("poke_interval", poke_interval)
+        if seconds_between_looks == 0:
+            raise TallyfyInputError(f"poke_interval is {poke_interval!r}; it takes more than 0 seconds.")
         self.checklist_id = checklist_id
         self.name = name
         self.kickoff = kickoff
@@ -147,10 +154,10 @@ class LaunchRunOperator(BaseOperator):
         self.parent_id = parent_id
         self.options = options
         self.reuse = reuse
-        self.lookup_patience = lookup_patience
+        self.lookup_patience = seconds_of("lookup_patience", lookup_patience)
         self.wait_for_completion = wait_for_completion
         self.rule = StatusRule.build(allowed=allowed_statuses, failed=failed_statuses, skipped=skipped_statuses)
-        self.poke_interval = poke_interval
+        self.poke_interval = seconds_between_looks
         self.wait_timeout = wait_timeout
         self.fault_tolerance = fault_tolerance
         self.deferrable = deferrable
@@ -208,11 +215,17 @@ class LaunchRunOperator(BaseOperator):
         this_try = try_of(context, self.reuse, str(self.checklist_id))
         memory = LaunchMemory(context, this_try.reference.token)
         launcher = self._launcher(this_try, memory)
-        if (run := self._launched_before(this_try, memory, launcher)) is not None:
-            self.log.info("An earlier try has launched run %s (%r) already: it is used.", run["id"], run.get("name"))
-            memory.launched(str(run["id"]))
-            return run
-        body, fields = self._body()
+        try:
+            if (run := self._launched_before(this_try, memory, launcher)) is not None:
+                self.log.info(
+                    "An earlier try has launched run %s (%r) already: it is used.", run["id"], run.get("name")
+                )
+                memory.launched(str(run["id"]))
+                return run
+            body, fields = self._body()
+        except Exception:
+            memory.record_try()
+            raise
         memory.intend()
         launched = launcher.launch(body)
         memory.launched(str(launched.run["id"]))
@@ -242,9 +255,11 @@ class LaunchRunOperator(BaseOperator):
                 if (run := launcher.find_patiently()) is None:
                     self.log.warning("The run %s of an earlier try is gone; another one is launched.", memory.run_id)
                 return run
-        if memory.intended_at is not None or (this_try.may_follow_another and not memory.is_kept):
+        if memory.intended_at is not None:
             return launcher.find_patiently()
-        return launcher.find() if this_try.may_follow_another else None
+        if not this_try.may_follow_another:
+            return None
+        return launcher.find() if memory.is_complete else launcher.find_patiently()
 
     def _body(self) -> tuple[dict[str, Any], Sequence[FormField]]:
         """Check everything that was written, before anything is launched."""

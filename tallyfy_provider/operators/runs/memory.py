@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Where the store holds up to which try all launches are recorded, whatever they are known by.
+_TRIES_KEY = "tallyfy_launch_tries"
+
 
 class LaunchMemory:
     """
@@ -25,12 +28,18 @@ class LaunchMemory:
     def __init__(self, context: Context, token: str) -> None:
         self._store: Any = context.get("task_state_store")
         self._key = f"tallyfy_launch_{''.join(filter(str.isalnum, token))}"
-        self._known = self._read()
+        self._try_number = int(context["ti"].try_number)
+        self._known = self._read(self._key)
+        self._recorded_tries = self._read(_TRIES_KEY).get("recorded_through", 0)
 
     @property
-    def is_kept(self) -> bool:
-        """Whether there is a store, and it answers: then what it does not know of did not happen."""
-        return self._store is not None
+    def is_complete(self) -> bool:
+        """
+        Whether every try before this one has recorded what it launched, or that it launched nothing.
+
+        A store that knows of no launch proves nothing by itself: it may have failed in the try that launched.
+        """
+        return self._store is not None and self._recorded_tries >= self._try_number - 1
 
     @property
     def run_id(self) -> str | None:
@@ -46,7 +55,9 @@ class LaunchMemory:
 
     def intend(self) -> None:
         """Remember that a launch is about to happen."""
-        self._write({**self._known, "intended_at": self.intended_at or time.time()})
+        self._known = {**self._known, "intended_at": self.intended_at or time.time()}
+        self._write(self._key, self._known)
+        self.record_try()
 
     def launched(self, run_id: str) -> None:
         """
@@ -54,24 +65,30 @@ class LaunchMemory:
 
         :param run_id: The run.
         """
-        self._write({**self._known, "run_id": run_id})
+        self._known = {**self._known, "run_id": run_id}
+        self._write(self._key, self._known)
+        self.record_try()
 
-    def _read(self) -> dict[str, Any]:
+    def record_try(self) -> None:
+        """Remember that this try has recorded its launch, or will not launch anything."""
+        if self.is_complete:
+            self._write(_TRIES_KEY, {"recorded_through": self._try_number})
+
+    def _read(self, key: str) -> dict[str, Any]:
         if self._store is None:
             return {}
         try:
-            known = self._store.get(self._key)
+            known = self._store.get(key)
         except Exception as error:
             self._do_without(error)
             return {}
         return known if isinstance(known, dict) else {}
 
-    def _write(self, known: dict[str, Any]) -> None:
-        self._known = known
+    def _write(self, key: str, known: dict[str, Any]) -> None:
         if self._store is None:
             return
         try:
-            self._store.set(self._key, known)
+            self._store.set(key, known)
         except Exception as error:
             self._do_without(error)
 

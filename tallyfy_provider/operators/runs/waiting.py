@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -147,18 +148,27 @@ class RunWait:
             raise TallyfyError(f"The trigger reported nothing that can be read: {dict(event)!r}.")
         return dict(seen[0])
 
-    def archive_when_killed(self) -> None:
-        """Archive the run when the task is ended; never fails, and asks Airflow for nothing."""
+    def archive_when_killed(self) -> bool:
+        """
+        Archive the run when the task is ended; never fails, and asks Airflow for nothing.
+
+        :return: Whether it was archived: not when nothing waits for it any more, nor when Tallyfy cannot be asked.
+        """
         if self._archiver is None or self._run_id is None:
-            return
+            return False
         try:
             self._archiver.archive_run(self._run_id)
-            self._operator.log.info("Archived run %s, since the task was ended.", self._run_id)
         except TallyfyError as error:
             self._operator.log.error("The task was ended, but its run could not be archived: %s", error)
+            return False
+        self._operator.log.info("Archived run %s, since the task was ended.", self._run_id)
+        return True
 
     def _is_over(self, run: Mapping[str, Any]) -> bool:
         verdict = verdict_on(self._operator.rule, [compact(run)])
+        if verdict.is_over or verdict.error is not None:
+            # What is over is never archived by a task that is ended afterwards.
+            self._archiver = None
         if verdict.error is not None:
             raise verdict.error
         self._operator.log.info("%s", verdict)
@@ -168,8 +178,12 @@ class RunWait:
         archived = ""
         if self._operator.archive_on_kill and self._run_id is not None:
             self._archiver = self._archiver or self._operator.hook.new_client()
-            self.archive_when_killed()
-            archived = " It was archived (archive_on_kill)."
+            archived = (
+                " It was archived (archive_on_kill)."
+                if self.archive_when_killed()
+                else " It could not be archived (archive_on_kill): the task's log says why."
+            )
+            self._archiver = None
         last_seen = states_of(seen) if seen else "nothing, Tallyfy could not be asked"
         return TallyfyWaitTimeoutError(
             f"The run was not over after {self._limit:g} s (wait_timeout or execution_timeout). "
@@ -191,9 +205,10 @@ def seconds_of(argument: str, duration: float | timedelta) -> float:
     :param argument: The argument's name, for messages.
     :param duration: Seconds or a timedelta.
     :return: Seconds.
-    :raises TallyfyInputError: It is neither, or negative.
+    :raises TallyfyInputError: It is neither, negative, or without end.
     """
     seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not is_number or not math.isfinite(seconds) or seconds < 0:
         raise TallyfyInputError(f"{argument} takes seconds or a timedelta, not {duration!r}.")
     return float(seconds)

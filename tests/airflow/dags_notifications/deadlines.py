@@ -1,0 +1,37 @@
+"""Dags that take longer than their deadlines, and tell people in Tallyfy."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+
+from airflow.providers.common.compat.sdk import dag, task
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+
+from tallyfy_provider.notifications.tallyfy import TallyfyNotifier
+
+if AIRFLOW_V_3_0_PLUS:
+    from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference, SyncCallback
+
+    ARGUMENTS = {
+        "checklist_id": "1" * 32,
+        "kickoff": {"What failed": "{{ dag_run.dag_id }}", "Details": "{{ run_id }}"},
+    }
+
+    def late(dag_id: str, callback: AsyncCallback | SyncCallback) -> None:
+        deadline = DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(seconds=1), callback=callback
+        )
+
+        @dag(dag_id=dag_id, schedule=None, start_date=datetime(2026, 1, 1), deadline=deadline)
+        def is_late():
+            @task
+            def take_time() -> None:
+                time.sleep(15)
+
+            take_time()
+
+        is_late()
+
+    late("late_async", AsyncCallback(TallyfyNotifier, ARGUMENTS))
+    late("late_sync", SyncCallback(TallyfyNotifier, ARGUMENTS))
