@@ -118,6 +118,10 @@ class _Pace:
         self._next_at = float("-inf")
         self._quiet_until = float("inf")
         self._patience = 0.0
+        self._window = 0.0
+        self._recent = 0
+        self._distance_before = 0.0
+        self._paused_until = float("-inf")
 
     def claim(self, now: float) -> float:
         """Take the next moment at which a request may be sent."""
@@ -131,17 +135,27 @@ class _Pace:
         return moment
 
     def note_accepted(self, now: float) -> None:
+        """Count a request; one whose answer comes during a pause was sent, and allowed, before it."""
         self._accepted.append(now)
+        if now < self._paused_until:
+            self._recent += 1
+            self._learn()
 
     def note_refused(self, now: float, pause: float, asked: float) -> None:
         """Learn from the first refusal of a pause what is allowed: Tallyfy asks to wait for the end of its window."""
-        window = next((length for length in _USUAL_WINDOWS if length >= asked), asked)
-        recent = sum(1 for moment in self._accepted if moment > now - window)
-        learnt = min(_LONGEST_DISTANCE, window / recent * _MARGIN) if recent >= _ENOUGH else 0.0
-        self._distance = max(self._distance * _SLOWER, learnt) if self._distance else learnt
-        self._next_at = now + pause
-        self._patience = _PATIENCE * max(pause, window)
+        self._window = next((length for length in _USUAL_WINDOWS if length >= asked), asked)
+        self._recent = sum(1 for moment in self._accepted if moment > now - self._window)
+        self._distance_before = self._distance
+        self._learn()
+        self._next_at = self._paused_until = now + pause
+        self._patience = _PATIENCE * max(pause, self._window)
         self._quiet_until = now + self._patience
+
+    def _learn(self) -> None:
+        enough = self._recent >= _ENOUGH
+        learnt = min(_LONGEST_DISTANCE, self._window / self._recent * _MARGIN) if enough else 0.0
+        before = self._distance_before
+        self._distance = max(before * _SLOWER, learnt) if before else learnt
 
 
 def _is_refusal(outcome: Outcome | None) -> bool:

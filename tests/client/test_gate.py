@@ -149,3 +149,18 @@ def test_a_wait_that_is_of_no_use_any_more_ends(clock):
     pass_through(gate, refused(3600), pause=3600.0)
     gate.enter(nap=0.5, is_useless=lambda: clock.now > 1010)
     assert clock.now < 1020
+
+
+def test_what_was_under_way_when_a_request_was_refused_counts_as_allowed(gate, clock):
+    for _ in range(7):
+        pass_through(gate)
+    for _ in range(4):
+        gate.enter()
+    gate.leave(refused(1), 1.0)
+    for _ in range(3):
+        gate.leave(Answer(200))
+    pass_through(gate)
+    before = clock.now
+    for _ in range(10):
+        pass_through(gate)
+    assert clock.now - before == pytest.approx(1.02)
