@@ -167,6 +167,7 @@ def _asked(outcome: Outcome | None) -> float | None:
 
 
 def _remaining(answer: Answer) -> int:
-    """Tell how many more requests are welcome, where Tallyfy says so; one is tried in any case."""
+    """Tell how many may be under way, where Tallyfy says how many are welcome; one is tried in any case."""
     text = answer.headers.get("x-ratelimit-remaining", "")
-    return max(1, int(text)) if text.isascii() and text.isdigit() else 1_000_000
+    # One less, since answers may overtake each other.
+    return max(1, int(text) - 1) if text.isascii() and text.isdigit() else 1_000_000

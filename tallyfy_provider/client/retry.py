@@ -18,6 +18,8 @@ from tallyfy_provider.client.exchange import Answer, Failure, Outcome
 #: Sending these again has the effect of sending them once.
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 TOO_MANY_REQUESTS = 429
+#: Seconds by which clients that wait for the same end of a pause are spread.
+_LONGEST_JITTER = 0.25
 #: Statuses that pass by themselves, as a rule.
 PASSING_STATUSES = frozenset({500, 502, 503, 504})
 
@@ -67,7 +69,9 @@ class RetryPolicy:
         if asked > self.longest_retry_after:
             return None
         # "At once" has been refused before: then it is our own backoff that keeps the attempts apart.
-        return max(asked + jitter(0.0, min(1.0, asked / 10)), jitter(0.0, backoff) if asked < backoff else 0.0)
+        return max(
+            asked + jitter(0.0, min(_LONGEST_JITTER, asked / 10)), jitter(0.0, backoff) if asked < backoff else 0.0
+        )
 
 
 def _may_repeat(outcome: Outcome, replayable: bool) -> bool:

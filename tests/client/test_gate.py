@@ -132,7 +132,7 @@ def test_after_a_long_quiet_time_something_faster_is_tried(gate, clock):
 
 
 def test_what_tallyfy_says_is_left_bounds_what_is_under_way(gate):
-    pass_through(gate, Answer(200, {"x-ratelimit-remaining": "2"}))
+    pass_through(gate, Answer(200, {"x-ratelimit-remaining": "3"}))
     gate.enter()
     gate.enter()
     third = threading.Thread(target=gate.enter)
