@@ -155,10 +155,7 @@ class OldestFirst(Walk):
             number = page.last
             page = yield from self._page(number)
         else:
-            raise TallyfyResponseError(
-                f"The list of {self._what} has no end: on page {number} Tallyfy still announces more, "
-                "far beyond what its first page announced. It cannot be told what is missing."
-            )
+            raise self._endless(number)
         if not page.rows:
             if page.more or (page.last or 0) >= number:
                 self._warn_of_emptiness(number)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 
-from tallyfy_provider.client.errors import TallyfyResponseError
 from tallyfy_provider.client.pages import Page
 from tallyfy_provider.client.places import Order, Place
 from tallyfy_provider.client.walks import LARGEST_WINDOW, Extent, Pages, Step, Steps, Walk, shows_no_movement
@@ -117,10 +116,7 @@ class NewestFirst(Walk):
             if not page.more or page.last is None or any(self._covered(page.rows)):
                 return stop, page
             stop = page.last
-        raise TallyfyResponseError(
-            f"The list of {self._what} has no end: on page {stop} Tallyfy still announces more, "
-            "far beyond what its first page announced. It cannot be told what is missing."
-        )
+        raise self._endless(stop)
 
     def _is_wanted(self, page: Page) -> bool:
         """Tell whether a page holds anything that is not too new, or handed on."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tallyfy_provider.client.errors import TallyfyResponseError
 from tallyfy_provider.client.forward import ForwardWalk
 from tallyfy_provider.client.moments import seconds_of
 from tallyfy_provider.client.pages import Page
@@ -139,11 +140,7 @@ class Walk(ABC):
         if self._handed_on:
             rows = []
         while True:
-            wanted = [row for row in rows if self._extent.holds(row)]
-            wanted = wanted if self._left == math.inf else wanted[: int(self._left)]
-            self._left -= len(wanted)
-            self._handed_on += len(wanted)
-            yield Step(rows=wanted)
+            yield Step(rows=self._wanted(rows))
             if walk.over or self._left <= 0:
                 break
             page = (yield Step(read=(walk.number,), newest_first=self._newest_first))[walk.number]
@@ -162,49 +159,55 @@ class Walk(ABC):
         :param end: The last of their pages; when all of it is beyond what is wanted, the walk is over.
         :return: The rows.
         """
-        rows = list({str(row["id"]): row for row in rows}.values())
-        in_order = self._order.holds_for(rows) or None in self._order.keys(rows)
+        keyed = self._keyed({str(row["id"]): row for row in rows}.values())
+        keys = [key for key, _ in keyed if key is not None]
+        in_order = len(keys) < len(keyed) or keys == sorted(keys)
         if in_order:
-            new = [row for row, is_covered in zip(rows, self._covered(rows), strict=True) if not is_covered]
+            new = [row for key, row in keyed if self._place is None or not self._place.covers(key, row)]
         else:
             # The order says nothing of what was handed on; what was handed on last does.
             self._warn_of_disorder()
-            new = [row for row in rows if str(row["id"]) not in self._recent]
-        wanted = [row for row in new if self._extent.holds(row)]
+            new = [row for _, row in keyed if str(row["id"]) not in self._recent]
+        taken = self._wanted(new)
+        self._move_on(keyed)
+        if not in_order:  # one row had run ahead of all others
+            self._place = Place(keys[-1], self._recent)
+        keys_of_end = [key for key in self._order.keys(end.rows) if key is not None]
+        self._passed_the_limit = bool(keys_of_end) and min(keys_of_end) > self._limit
+        return taken
+
+    def _wanted(self, rows: Iterable[Row]) -> list[Row]:
+        """Give those rows that are wanted, as many as are still left to be handed on, and count them."""
+        wanted = [row for row in rows if self._extent.holds(row)]
         taken = wanted if self._left == math.inf else wanted[: int(self._left)]
         self._left -= len(taken)
         self._handed_on += len(taken)
-        self._move_on(rows, in_order=in_order)
-        keys = [key for key in self._order.keys(end.rows) if key is not None]
-        self._passed_the_limit = bool(keys) and min(keys) > self._limit
         return taken
 
-    def _move_on(self, rows: list[Row], *, in_order: bool) -> None:
-        if not rows:
+    def _keyed(self, rows: Iterable[Row]) -> list[tuple[int | None, Row]]:
+        """Give rows with their places in the order, which take some time to find out."""
+        rows = list(rows)
+        return list(zip(self._order.keys(rows), rows, strict=True))
+
+    def _move_on(self, keyed: Sequence[tuple[int | None, Row]]) -> None:
+        if not keyed:
             return
-        self._recent = {str(row["id"]) for row in rows}
-        place = self._place
-        for key, row in zip(self._order.keys(rows), rows, strict=True):
-            if place is None:
-                place = Place(0 if key is None else key, ())
-            if not place.covers(key, row):
-                place.move_to(key, row)
-        last = next((key for key in reversed(self._order.keys(rows)) if key is not None), None)
-        if not in_order and last is not None:
-            place = Place(last, [str(row["id"]) for row in rows])  # one row had run ahead of all others
-        self._place = place
+        self._recent = {str(row["id"]) for _, row in keyed}
+        if self._place is None:
+            self._place = Place(keyed[0][0] or 0, ())
+        for key, row in keyed:
+            if not self._place.covers(key, row):
+                self._place.move_to(key, row)
 
     def _covered(self, rows: Sequence[Row]) -> list[bool]:
         """Tell of each row whether it was handed on, or lies before what is wanted."""
         if self._place is None:
             return [False] * len(rows)
-        return [self._place.covers(key, row) for key, row in zip(self._order.keys(rows), rows, strict=True)]
+        return [self._place.covers(key, row) for key, row in self._keyed(rows)]
 
     def _in_order(self, rows: Iterable[Row]) -> list[Row]:
-        rows = list(rows)
-        keys = self._order.keys(rows)
-        known = [key if key is not None else math.inf for key in keys]
-        return [row for _, row in sorted(zip(known, rows, strict=True), key=lambda pair: pair[0])]
+        keyed = [(math.inf if key is None else key, row) for key, row in self._keyed(rows)]
+        return [row for _, row in sorted(keyed, key=lambda pair: pair[0])]
 
     def _compare_with_total(self) -> None:
         if self._moved or self._is_over() or self._extent.is_bounded or self.total is None:
@@ -214,6 +217,12 @@ class Walk(ABC):
                 f"Tallyfy announced {self.total} {self._what} and gave {self._handed_on} different ones, although "
                 "nothing moved while the list was read."
             )
+
+    def _endless(self, number: int) -> TallyfyResponseError:
+        return TallyfyResponseError(
+            f"The list of {self._what} has no end: on page {number} Tallyfy still announces more, "
+            "far beyond what its first page announced. It cannot be told what is missing."
+        )
 
     def _warn_of_emptiness(self, number: int) -> None:
         self._warn(f"Page {number} of {self._what} is empty although Tallyfy announced more pages.")
