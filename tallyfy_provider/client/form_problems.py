@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tallyfy_provider.client import arguments
+
 
 class WrongValueError(Exception):
     """
@@ -22,9 +24,7 @@ def is_nothing(value: Any) -> bool:
     :param value: A value from a Dag, rendered.
     :return: True for None, what a template renders for None, blank text and empty lists and dicts.
     """
-    if isinstance(value, str):
-        return value.strip() in {"", "None"}
-    return value is None or (isinstance(value, (list, tuple, set, frozenset, Mapping)) and not value)
+    return arguments.is_nothing(value) or (isinstance(value, (list, tuple, set, frozenset, Mapping)) and not value)
 
 
 def kind_of(value: Any) -> str:

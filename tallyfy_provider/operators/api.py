@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
-
-from airflow.providers.common.compat.sdk import BaseOperator
 
 from tallyfy_provider.client.arguments import is_literal, is_nothing, whole_number
 from tallyfy_provider.client.errors import TallyfyInputError
 from tallyfy_provider.client.form_problems import parsed
 from tallyfy_provider.client.guest_links import without_guest_links
+from tallyfy_provider.operators.base import ConnectedOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-class TallyfyOperator(BaseOperator):
+class TallyfyOperator(ConnectedOperator):
     """
     Ask any endpoint, with the connection's credentials, and with the same retries, paging and errors as all others.
 
@@ -48,7 +45,6 @@ class TallyfyOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("path", "method", "query", "json", "max_rows", "tallyfy_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"query": "json", "json": "json"}
-    ui_color = "#dcefe3"
 
     def __init__(
         self,
@@ -59,7 +55,6 @@ class TallyfyOperator(BaseOperator):
         json: Any = None,
         paginate: bool = False,
         max_rows: int | str | None = None,
-        tallyfy_conn_id: str = "tallyfy_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,14 +66,6 @@ class TallyfyOperator(BaseOperator):
         self.json = json
         self.paginate = paginate
         self.max_rows = max_rows
-        self.tallyfy_conn_id = tallyfy_conn_id
-
-    @cached_property
-    def hook(self) -> TallyfyHook:
-        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
-        from tallyfy_provider.hooks.tallyfy import TallyfyHook
-
-        return TallyfyHook(self.tallyfy_conn_id)
 
     def execute(self, context: Context) -> Any:
         """

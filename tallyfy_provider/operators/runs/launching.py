@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import BaseOperator, conf
+from airflow.providers.common.compat.sdk import conf
 
 from tallyfy_provider.client.arguments import is_nothing
 from tallyfy_provider.client.errors import TallyfyInputError, TallyfyNotFoundError
@@ -19,6 +19,7 @@ from tallyfy_provider.client.kickoff import encode_form
 from tallyfy_provider.client.launch_body import launch_body
 from tallyfy_provider.client.outcomes import StatusRule
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
+from tallyfy_provider.operators.base import ConnectedOperator
 from tallyfy_provider.operators.runs.memory import LaunchMemory
 from tallyfy_provider.operators.runs.tries import REUSES, Reuse, Try, try_of
 from tallyfy_provider.operators.runs.waiting import RunWait, seconds_of
@@ -28,13 +29,12 @@ if TYPE_CHECKING:
 
     from tallyfy_provider.client.form_fields import FormField
     from tallyfy_provider.client.launching import Launched, Launcher
-    from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 #: Seconds for which a run that may have been launched is looked for.
 _PATIENCE = 30.0
 
 
-class LaunchRunOperator(BaseOperator):
+class LaunchRunOperator(ConnectedOperator):
     """
     Launch a run (a process of Tallyfy), once, whatever crashes or retries.
 
@@ -99,7 +99,6 @@ class LaunchRunOperator(BaseOperator):
         ("kickoff", "roles", "steps", "options"), "json"
     )
     operator_extra_links = (TallyfyRunLink(),)
-    ui_color = "#dcefe3"
 
     def __init__(
         self,
@@ -128,7 +127,6 @@ class LaunchRunOperator(BaseOperator):
         fault_tolerance: float | timedelta = DEFAULT_TOLERANCE,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         archive_on_kill: bool = False,
-        tallyfy_conn_id: str = "tallyfy_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -162,14 +160,6 @@ class LaunchRunOperator(BaseOperator):
         self.fault_tolerance = fault_tolerance
         self.deferrable = deferrable
         self.archive_on_kill = archive_on_kill
-        self.tallyfy_conn_id = tallyfy_conn_id
-
-    @cached_property
-    def hook(self) -> TallyfyHook:
-        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
-        from tallyfy_provider.hooks.tallyfy import TallyfyHook
-
-        return TallyfyHook(self.tallyfy_conn_id)
 
     @cached_property
     def _wait(self) -> RunWait:

@@ -6,22 +6,22 @@ import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
+from tallyfy_provider.client.arguments import whole_number
 from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyResponseError
 from tallyfy_provider.client.filters import check_literals, check_names, encode
 from tallyfy_provider.client.guest_links import rows_without_guest_links
 from tallyfy_provider.client.rows import RowCheck, select
+from tallyfy_provider.operators.base import ConnectedOperator
 from tallyfy_provider.operators.mapping import mappable_output
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from tallyfy_provider.client.filters import Query, RunFilters
-    from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 OnEmpty = Literal["pass", "skip", "fail"]
 _ON_EMPTY = ("pass", "skip", "fail")
@@ -30,7 +30,7 @@ _LARGE_XCOM = 1024 * 1024
 _SAMPLE = 20
 
 
-class ListRunsOperator(BaseOperator):
+class ListRunsOperator(ConnectedOperator):
     """
     List runs (processes) of Tallyfy and hand them on by XCom.
 
@@ -54,7 +54,6 @@ class ListRunsOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("filters", "fields", "max_runs", "tallyfy_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
-    ui_color = "#dcefe3"
 
     def __init__(
         self,
@@ -64,7 +63,6 @@ class ListRunsOperator(BaseOperator):
         max_runs: int | str | None = None,
         on_empty: OnEmpty = "pass",
         strict_filters: bool = False,
-        tallyfy_conn_id: str = "tallyfy_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -79,19 +77,11 @@ class ListRunsOperator(BaseOperator):
         self.max_runs = max_runs
         self.on_empty = on_empty
         self.strict_filters = strict_filters
-        self.tallyfy_conn_id = tallyfy_conn_id
 
     @property
     def output(self) -> XComArg:
         """The runs; ``output["run_ids"]`` are their ids. Both can be mapped over."""
         return mappable_output(self)
-
-    @cached_property
-    def hook(self) -> TallyfyHook:
-        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
-        from tallyfy_provider.hooks.tallyfy import TallyfyHook
-
-        return TallyfyHook(self.tallyfy_conn_id)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """
@@ -102,7 +92,7 @@ class ListRunsOperator(BaseOperator):
         """
         query = encode(self.filters)
         fields = _names(self.fields)
-        max_runs = _count(self.max_runs)
+        max_runs = whole_number("max_runs", self.max_runs)
         for note in query.notes:
             self.log.info(note)
         runs = self._list(query, max_runs)
@@ -172,15 +162,6 @@ def _names(fields: Iterable[str] | str | None) -> list[str] | None:
     if not stripped:
         raise TallyfyInputError(f"fields is {fields!r}, which names no field; leave it out to keep all.")
     return stripped
-
-
-def _count(max_runs: int | str | None) -> int | None:
-    if max_runs is None or str(max_runs).strip() in {"", "None"}:
-        return None
-    text = str(max_runs).strip()
-    if isinstance(max_runs, bool) or not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise TallyfyInputError(f"max_runs takes a whole number from 1, or None for all, not {max_runs!r}.")
-    return int(text)
 
 
 def _estimated_size(result: list[dict[str, Any]]) -> int:

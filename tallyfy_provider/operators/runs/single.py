@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
-
-from airflow.providers.common.compat.sdk import BaseOperator
 
 from tallyfy_provider.client.arguments import is_nothing, names
 from tallyfy_provider.client.errors import TallyfyInputError
 from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
+from tallyfy_provider.operators.base import ConnectedOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
-
-class RunOperator(BaseOperator):
+class RunOperator(ConnectedOperator):
     """
     What operators on one run have in common. Returns the run as Tallyfy gave it, without guest links.
 
@@ -32,19 +28,10 @@ class RunOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("run_id", "tallyfy_conn_id")
     operator_extra_links = (TallyfyRunLink(),)
-    ui_color = "#dcefe3"
 
-    def __init__(self, *, run_id: str | int, tallyfy_conn_id: str = "tallyfy_default", **kwargs: Any) -> None:
+    def __init__(self, *, run_id: str | int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.run_id = run_id
-        self.tallyfy_conn_id = tallyfy_conn_id
-
-    @cached_property
-    def hook(self) -> TallyfyHook:
-        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
-        from tallyfy_provider.hooks.tallyfy import TallyfyHook
-
-        return TallyfyHook(self.tallyfy_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-from airflow.providers.common.compat.sdk import BaseOperator
 
 from tallyfy_provider.client.arguments import is_nothing
 from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.client.task_names import run_name, task_name
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
+from tallyfy_provider.operators.base import ConnectedOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
-
-class TaskOperator(BaseOperator):
+class TaskOperator(ConnectedOperator):
     """
     What operators on one task have in common. Returns the task as Tallyfy gave it, without guest links.
 
@@ -34,7 +30,6 @@ class TaskOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("tallyfy_task", "run_id", "tallyfy_conn_id")
     operator_extra_links = (TallyfyRunLink(),)
-    ui_color = "#dcefe3"
     #: What comes along with the task (Tallyfy's ``with``).
     include: Sequence[str] = ()
 
@@ -43,20 +38,11 @@ class TaskOperator(BaseOperator):
         *,
         tallyfy_task: str,
         run_id: str | None = None,
-        tallyfy_conn_id: str = "tallyfy_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.tallyfy_task = tallyfy_task
         self.run_id = run_id
-        self.tallyfy_conn_id = tallyfy_conn_id
-
-    @cached_property
-    def hook(self) -> TallyfyHook:
-        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
-        from tallyfy_provider.hooks.tallyfy import TallyfyHook
-
-        return TallyfyHook(self.tallyfy_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
-
-from airflow.providers.common.compat.sdk import BaseOperator
 
 from tallyfy_provider.client.arguments import is_literal, is_nothing
 from tallyfy_provider.client.errors import TallyfyError, TallyfyIndeterminateError, TallyfyInputError
 from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.client.task_names import run_name, task_name
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
+from tallyfy_provider.operators.base import ConnectedOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 Kind = Literal["comment", "problem"]
 _KINDS = ("comment", "problem")
@@ -27,7 +24,7 @@ _STATES = ("open", "hide-for-guests", "collapsed")
 _CLOCKS_DIFFER = 120.0
 
 
-class CommentOperator(BaseOperator):
+class CommentOperator(ConnectedOperator):
     """
     Comment on a run or on a task, or report a problem there. Returns the comment as Tallyfy gave it.
 
@@ -49,7 +46,6 @@ class CommentOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("content", "run_id", "tallyfy_task", "state", "tallyfy_conn_id")
     operator_extra_links = (TallyfyRunLink(),)
-    ui_color = "#dcefe3"
 
     def __init__(
         self,
@@ -59,7 +55,6 @@ class CommentOperator(BaseOperator):
         tallyfy_task: str | None = None,
         kind: Kind = "comment",
         state: str = "open",
-        tallyfy_conn_id: str = "tallyfy_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -75,14 +70,6 @@ class CommentOperator(BaseOperator):
         self.tallyfy_task = tallyfy_task
         self.kind = kind
         self.state = state
-        self.tallyfy_conn_id = tallyfy_conn_id
-
-    @cached_property
-    def hook(self) -> TallyfyHook:
-        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
-        from tallyfy_provider.hooks.tallyfy import TallyfyHook
-
-        return TallyfyHook(self.tallyfy_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """

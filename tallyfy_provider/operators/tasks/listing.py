@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from tallyfy_provider.client.arguments import is_nothing, names
 from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError
@@ -15,18 +14,18 @@ from tallyfy_provider.client.rows import select
 from tallyfy_provider.client.task_filters import OF_A_RUN
 from tallyfy_provider.client.task_names import run_name
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
+from tallyfy_provider.operators.base import ConnectedOperator
 from tallyfy_provider.operators.mapping import mappable_output
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 OnEmpty = Literal["pass", "skip", "fail"]
 _ON_EMPTY = ("pass", "skip", "fail")
 
 
-class ListTasksOperator(BaseOperator):
+class ListTasksOperator(ConnectedOperator):
     """
     List the tasks (steps) of a run and hand them on by XCom, in the order of the process.
 
@@ -48,7 +47,6 @@ class ListTasksOperator(BaseOperator):
     template_fields: Sequence[str] = ("run_id", "filters", "include", "fields", "tallyfy_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
     operator_extra_links = (TallyfyRunLink(),)
-    ui_color = "#dcefe3"
 
     def __init__(
         self,
@@ -58,7 +56,6 @@ class ListTasksOperator(BaseOperator):
         include: Sequence[str] | str = (),
         fields: Sequence[str] | str | None = None,
         on_empty: OnEmpty = "pass",
-        tallyfy_conn_id: str = "tallyfy_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -71,19 +68,11 @@ class ListTasksOperator(BaseOperator):
         self.include = include
         self.fields = fields
         self.on_empty = on_empty
-        self.tallyfy_conn_id = tallyfy_conn_id
 
     @property
     def output(self) -> XComArg:
         """The tasks; ``output["task_ids"]`` are their ids. Both can be mapped over."""
         return mappable_output(self)
-
-    @cached_property
-    def hook(self) -> TallyfyHook:
-        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
-        from tallyfy_provider.hooks.tallyfy import TallyfyHook
-
-        return TallyfyHook(self.tallyfy_conn_id)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """
