@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tallyfy_provider.emulator import Emulator, Fault, Quirks, RequestRecord
-from tallyfy_provider.emulator.run import Shape
+from tallyfy_emulator import Emulator, Fault, Quirks, RequestRecord
+from tallyfy_emulator.run import Shape
 
 
 class Server:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import airflow_home
-from tallyfy_provider.emulator import Emulator
+from tallyfy_emulator import Emulator
 
 FAILED_STATES = frozenset({"failed", "upstream_failed"})
 #: Tag of a Dag whose failure is what it shows.

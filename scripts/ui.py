@@ -11,7 +11,7 @@ import airflow_home
 import processes
 from airflow_runner import PASSWORD, USERNAME, Standalone
 from console import step
-from tallyfy_provider.emulator import Emulator
+from tallyfy_emulator import Emulator
 
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION_ID = "tallyfy_default"

@@ -27,7 +27,7 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parent.parent / "example_dags")
 
-from tallyfy_provider.emulator import Emulator
+from tallyfy_emulator import Emulator
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 Connect = Callable[..., TallyfyHook]

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from airflow.models import Connection
 
-from tallyfy_provider.client.activities import Activity
-from tallyfy_provider.client.events import EVENTS, confirm
-from tallyfy_provider.client.filters import _READERS
-from tallyfy_provider.emulator import Quirks
-from tallyfy_provider.hooks.settings import EXTRAS, read_connection
+from tallyfy_emulator import Quirks
+from tallyfy_provider.client.runs.filters import _READERS
+from tallyfy_provider.hooks.connection import EXTRAS, read_connection
+from tallyfy_provider.triggers.activities import Activity
+from tallyfy_provider.triggers.run_events import EVENTS, confirm
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -60,7 +60,7 @@ def test_wheel_holds_every_file_of_the_package_and_nothing_else(wheel_names: set
     [
         "tallyfy_provider/py.typed",
         "tallyfy_provider/get_provider_info.py",
-        "tallyfy_provider/emulator/__main__.py",
+        "tallyfy_emulator/__main__.py",
     ],
 )
 def test_wheel_holds_what_is_found_by_name(wheel_names: set[str], name: str) -> None:

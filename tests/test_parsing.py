@@ -57,7 +57,7 @@ def test_there_are_examples():
 @pytest.mark.parametrize("name", [path.name for path in EXAMPLES])
 def test_parsing_loads_no_http_client_and_no_emulator(parsed, name):
     new = parsed[name]
-    unwanted = ("requests", "urllib3", "starlette", "uvicorn", "tallyfy_provider.emulator", "tallyfy_provider.hooks")
+    unwanted = ("requests", "urllib3", "starlette", "uvicorn", "tallyfy_emulator", "tallyfy_provider.hooks")
     assert [module for module in new if module.startswith(unwanted)] == []
     assert [module for module in new if module.startswith("tallyfy_provider.triggers.")] in (
         [],

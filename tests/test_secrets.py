@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException, TaskDeferred
 
-from tallyfy_provider.emulator import Fault
+from tallyfy_emulator import Fault
 from tallyfy_provider.operators.runs import ListRunsOperator
 from tallyfy_provider.sensors.runs import RunStatusSensor
 from tallyfy_provider.triggers.runs import RunStatusTrigger
@@ -141,7 +141,7 @@ def _press_test() -> list[str]:
 
 
 def test_what_holds_secrets_does_not_show_them(emulator, secrets):
-    from tallyfy_provider.hooks.settings import read_connection
+    from tallyfy_provider.hooks.connection import read_connection
     from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
     settings = read_connection(TallyfyHook.get_connection("tallyfy_default"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tallyfy_provider.client.filter_table import FilterTable
 from tallyfy_provider.client.filter_values import flag, ids, numbers, text, whole_number
-from tallyfy_provider.client.filters import LARGEST_PAGE
+from tallyfy_provider.client.filtering import FilterTable
+from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 
 #: The filters of ``GET /organizations/{org}/checklists``. What ``status``, ``type``, ``archived`` and ``sort_by`` take
 #: is not documented, so they are sent as they are.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tallyfy_provider.client.endpoints.account import AccountEndpoints
-from tallyfy_provider.client.endpoints.activities import ActivityEndpoints
-from tallyfy_provider.client.endpoints.checklists import ChecklistEndpoints
-from tallyfy_provider.client.endpoints.other import AnyEndpoint
-from tallyfy_provider.client.endpoints.run_changes import RunChangeEndpoints
-from tallyfy_provider.client.endpoints.threads import ThreadEndpoints
+from tallyfy_provider.client.activity_feed import ActivityEndpoints
+from tallyfy_provider.client.any_endpoint import AnyEndpoint
+from tallyfy_provider.client.checklists import ChecklistEndpoints
+from tallyfy_provider.client.organization import AccountEndpoints
+from tallyfy_provider.client.runs.changes import RunChangeEndpoints
+from tallyfy_provider.client.threads import ThreadEndpoints
 
 
 class TallyfyClient(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from tallyfy_provider.client.moments import seconds_of
+from tallyfy_provider.utils.timestamps import seconds_of
 
 _TAG = re.compile(r"<[^>]*>")
 

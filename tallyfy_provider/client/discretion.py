@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tallyfy_provider.client.errors import TallyfyError
+from tallyfy_provider.exceptions import TallyfyError
 
 _HIDDEN = "***"
 #: Where a text was cut.

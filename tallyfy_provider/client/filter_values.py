@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from tallyfy_provider.client.errors import TallyfyInputError
+from tallyfy_provider.exceptions import TallyfyInputError
 
 Reader = Callable[[str, Any], tuple[str, ...]]
 

@@ -7,20 +7,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tallyfy_provider.client.addresses import DEFAULT_BASE_URL
-from tallyfy_provider.client.auth import (
+from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.http.auth import (
     ActingAsUser,
     ClientCredentials,
     FixedToken,
     PasswordGrant,
     TokenSource,
 )
-from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.filters import LARGEST_PAGE
+from tallyfy_provider.client.http.retry import RetryPolicy
+from tallyfy_provider.client.http.session import TallyfySession
+from tallyfy_provider.client.http.transport import Transport
+from tallyfy_provider.client.http.urls import DEFAULT_BASE_URL
 from tallyfy_provider.client.redaction import Secrets
-from tallyfy_provider.client.retry import RetryPolicy
-from tallyfy_provider.client.session import TallyfySession
-from tallyfy_provider.client.transport import Transport
+from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, mask_secret
 
-from tallyfy_provider.client.errors import TallyfyAuthError, TallyfyError, TallyfyNotFoundError
-from tallyfy_provider.client.lookup import look_up_run
+from tallyfy_provider.client.runs.lookup import look_up_run
 from tallyfy_provider.client.settings import build_client
+from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyError, TallyfyNotFoundError
 from tallyfy_provider.get_provider_info import UI_FIELD_BEHAVIOUR
-from tallyfy_provider.hooks.settings import misspelt_extras, read_connection
+from tallyfy_provider.hooks.connection import misspelt_extras, read_connection
 from tallyfy_provider.hooks.steering import Steering
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from tallyfy_provider.client.client import TallyfyClient
-    from tallyfy_provider.client.filters import RunFilters
+    from tallyfy_provider.client.runs.filters import RunFilters
 
 
 class TallyfyHook(Steering, BaseHook):

@@ -11,29 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import mask_secret
 
-from tallyfy_provider.client.errors import (
+from tallyfy_provider.client.forms.compare import compare
+from tallyfy_provider.client.forms.encode import encode_form
+from tallyfy_provider.client.forms.fields import read_fields, rows_of
+from tallyfy_provider.client.runs.launch import Launcher
+from tallyfy_provider.client.runs.launch_marker import with_line
+from tallyfy_provider.client.runs.launch_request import launch_body
+from tallyfy_provider.client.settings import build_client
+from tallyfy_provider.client.tasks.lookup import look_up_task
+from tallyfy_provider.client.tasks.names import run_name, task_name
+from tallyfy_provider.exceptions import (
     TallyfyConnectionError,
     TallyfyError,
     TallyfyIndeterminateError,
     TallyfyResponseError,
 )
-from tallyfy_provider.client.form_compare import compare
-from tallyfy_provider.client.form_fields import read_fields, rows_of
-from tallyfy_provider.client.kickoff import encode_form
-from tallyfy_provider.client.launch_body import launch_body
-from tallyfy_provider.client.launching import Launcher
-from tallyfy_provider.client.reference import with_line
-from tallyfy_provider.client.settings import build_client
-from tallyfy_provider.client.task_lookup import look_up_task
-from tallyfy_provider.client.task_names import run_name, task_name
-from tallyfy_provider.hooks.settings import read_connection
+from tallyfy_provider.hooks.connection import read_connection
 from tallyfy_provider.links.tallyfy import run_url
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from tallyfy_provider.client.client import TallyfyClient
-    from tallyfy_provider.notifications.notice import Notice
+    from tallyfy_provider.notifications.message import Notice
 
 log = logging.getLogger(__name__)
 

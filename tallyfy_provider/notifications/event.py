@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tallyfy_provider.client.moments import seconds_of
+from tallyfy_provider.utils.timestamps import seconds_of
 
 #: What a Dag or a task can have done, as a sentence about it ends.
 FAILED = "failed"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseNotifier
 
-from tallyfy_provider.client.errors import TallyfyConfigurationError, TallyfyError, TallyfyInputError
+from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyError, TallyfyInputError
 from tallyfy_provider.notifications.event import event_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection, Context
 
     from tallyfy_provider.notifications.event import Event
-    from tallyfy_provider.notifications.notice import Notice
+    from tallyfy_provider.notifications.message import Notice
 
 Kind = Literal["comment", "problem"]
 
@@ -192,7 +192,7 @@ class TallyfyNotifier(BaseNotifier):
             self._report_failed(context, error)
 
     def _notice(self, context: Context) -> Notice:
-        from tallyfy_provider.notifications.notice import Notice, mark_of
+        from tallyfy_provider.notifications.message import Notice, mark_of
 
         written = {name: getattr(self, name) for name in (*self.template_fields, "kind")}
         event = event_of(context)

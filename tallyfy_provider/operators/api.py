@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tallyfy_provider.client.arguments import is_literal, is_nothing, whole_number
-from tallyfy_provider.client.errors import TallyfyInputError
-from tallyfy_provider.client.form_problems import parsed
+from tallyfy_provider.client.forms.problems import parsed
 from tallyfy_provider.client.guest_links import without_guest_links
+from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.operators.base import ConnectedOperator
+from tallyfy_provider.utils.arguments import is_literal, is_nothing, whole_number
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.errors import (
+from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyConfigurationError,
     TallyfyError,
@@ -49,11 +49,11 @@ class TallyfyRetryPolicy(RetryPolicy):
     the task failed with                                                then
     =================================================================== ==============================================
     one of :data:`LASTING` (credentials, permission, not found, …)      it fails, whatever retries are left
-    :class:`~tallyfy_provider.client.errors.TallyfyRateLimitError`      it is retried after ``retry_after`` seconds
+    :class:`~tallyfy_provider.exceptions.TallyfyRateLimitError`      it is retried after ``retry_after`` seconds
     any other error, Tallyfy's or not                                   ``retries``, ``retry_delay`` and backoff hold
     =================================================================== ==============================================
 
-    :class:`~tallyfy_provider.client.errors.TallyfyIndeterminateError` is among the last: operators look whether the
+    :class:`~tallyfy_provider.exceptions.TallyfyIndeterminateError` is among the last: operators look whether the
     write has happened before they write again. An error of Tallyfy's counts also where it is the cause of another one
     (``raise … from error``). The policy never gives more tries than ``retries``. It leaves what it does not know
     undecided, so it can stand in an Airflow ``ChainRetryPolicy`` with others.

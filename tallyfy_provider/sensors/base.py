@@ -20,8 +20,8 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyRateLimitError, error_from_dict
-from tallyfy_provider.client.faults import DEFAULT_TOLERANCE, FaultTolerance
+from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyRateLimitError, error_from_dict
+from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

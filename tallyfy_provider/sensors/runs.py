@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import PokeReturnValue
 
-from tallyfy_provider.client.counts import CountRule
-from tallyfy_provider.client.errors import TallyfyInputError, TallyfyRunFailedError
-from tallyfy_provider.client.filters import check_literals, check_names, encode
-from tallyfy_provider.client.outcomes import StatusRule, compact, unknown_statuses
-from tallyfy_provider.client.verdicts import states_of, verdict_on
+from tallyfy_provider.client.runs.filters import check_literals, check_names, encode
+from tallyfy_provider.client.runs.status import StatusRule, compact, unknown_statuses
+from tallyfy_provider.exceptions import TallyfyInputError, TallyfyRunFailedError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.sensors.base import TallyfySensor
+from tallyfy_provider.waiting.counts import CountRule
+from tallyfy_provider.waiting.verdicts import states_of, verdict_on
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.triggers.base import BaseTrigger
 
-    from tallyfy_provider.client.filters import RunFilters
+    from tallyfy_provider.client.runs.filters import RunFilters
 
 RunIds = str | int | Sequence[str | int]
 
@@ -30,9 +30,9 @@ class RunStatusSensor(TallyfySensor):
     Wait until a run (a process of Tallyfy) is complete, or several are.
 
     Poking, rescheduling and deferring give the same: the runs that were waited for, in a compact form
-    (:data:`~tallyfy_provider.client.outcomes.COMPACT_FIELDS`), or the same exception. A transient fault (Tallyfy out of
-    reach, an unreadable answer) does not end the wait unless it lasts longer than ``fault_tolerance``; then it is
-    raised as what it is. A run that does not exist ends the wait at once.
+    (:data:`~tallyfy_provider.client.runs.status.COMPACT_FIELDS`), or the same exception. A transient fault (Tallyfy
+    out of reach, an unreadable answer) does not end the wait unless it lasts longer than ``fault_tolerance``; then it
+    is raised as what it is. A run that does not exist ends the wait at once.
 
     :param run_id: The run's id or a list of ids; templated, or an XCom.
     :param allowed_statuses: Statuses that are a success; None means complete.

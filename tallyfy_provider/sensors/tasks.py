@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, PokeReturnValue
 
-from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyRunFailedError
-from tallyfy_provider.client.outcomes import Outcome, describe
-from tallyfy_provider.client.task_names import run_name, task_name
-from tallyfy_provider.client.task_outcomes import TaskRule, describe_task
+from tallyfy_provider.client.runs.status import Outcome, describe
+from tallyfy_provider.client.tasks.names import run_name, task_name
+from tallyfy_provider.client.tasks.status import TaskRule, describe_task
+from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyRunFailedError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.sensors.base import TallyfySensor
 
@@ -90,7 +90,7 @@ class TaskStatusSensor(TallyfySensor):
 
     def look(self) -> dict[str, Any]:
         """Look at the run, and at the step after it."""
-        from tallyfy_provider.client.task_looks import look_at_task
+        from tallyfy_provider.waiting.task_reader import look_at_task
 
         run_id, name = run_name(self.run_id), task_name(self.tallyfy_task)
         seen = look_at_task(self.hook.get_conn(), run_id, self._found or name)
@@ -116,7 +116,7 @@ class TaskStatusSensor(TallyfySensor):
 
     def _values(self, run_id: str, task_id: str) -> dict[str, Any]:
         """Read the form, and bear with a fault that may pass: the wait is over, and must not fail now."""
-        from tallyfy_provider.client.task_form import form_values_of
+        from tallyfy_provider.client.tasks.form import form_values_of
 
         while True:
             try:

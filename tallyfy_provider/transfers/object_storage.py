@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from tallyfy_provider.client.arguments import is_literal, moment, names, whole_number
-from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyResponseError
-from tallyfy_provider.client.filters import check_literals, check_names, encode
 from tallyfy_provider.client.guest_links import rows_without_guest_links
-from tallyfy_provider.client.rows import RowCheck
-from tallyfy_provider.transfers.formats import check_format, format_of
-from tallyfy_provider.transfers.window import Bounds, Selection, text_of
+from tallyfy_provider.client.runs.filter_check import RowCheck
+from tallyfy_provider.client.runs.filters import check_literals, check_names, encode
+from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.transfers.incremental import Bounds, Selection, text_of
+from tallyfy_provider.transfers.writers import check_format, format_of
+from tallyfy_provider.utils.arguments import is_literal, moment, names, whole_number
 
 if TYPE_CHECKING:
     from datetime import date
 
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from tallyfy_provider.client.filters import Query, RunFilters
+    from tallyfy_provider.client.runs.filters import Query, RunFilters
     from tallyfy_provider.hooks.tallyfy import TallyfyHook
-    from tallyfy_provider.transfers.destination import Attempt
-    from tallyfy_provider.transfers.formats import FileFormat, Writer
+    from tallyfy_provider.transfers.atomic_file import Attempt
+    from tallyfy_provider.transfers.writers import FileFormat, Writer
 
 OnEmpty = Literal["pass", "skip", "fail"]
 _ON_EMPTY = ("pass", "skip", "fail")
@@ -139,7 +139,7 @@ class ExportRunsOperator(BaseOperator):
         :param context: Airflow's task context.
         :return: What was written where, and where the next export has to begin.
         """
-        from tallyfy_provider.transfers.destination import replacing
+        from tallyfy_provider.transfers.atomic_file import replacing
 
         started = time.time()
         query = encode(self.filters)
@@ -186,7 +186,7 @@ class ExportRunsOperator(BaseOperator):
     def _object_storage_path(self) -> ObjectStoragePath:
         from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-        from tallyfy_provider.transfers.destination import explained
+        from tallyfy_provider.transfers.atomic_file import explained
 
         if isinstance(self.path, ObjectStoragePath):
             return self.path
@@ -278,7 +278,7 @@ def _uri(path: ObjectStoragePath) -> str:
 
 
 def _attempt(context: Context) -> Attempt:
-    from tallyfy_provider.transfers.destination import Attempt
+    from tallyfy_provider.transfers.atomic_file import Attempt
 
     task_instance = context["ti"]
     owner = (task_instance.dag_id, task_instance.run_id, task_instance.task_id, task_instance.map_index)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from tallyfy_provider.client.errors import TallyfyConfigurationError
-from tallyfy_provider.client.moments import seconds_of
+from tallyfy_provider.exceptions import TallyfyConfigurationError
 from tallyfy_provider.transfers.columns import Columns, Kind, json_text, kind_of, plain_text
+from tallyfy_provider.utils.timestamps import seconds_of
 
 #: Runs that are turned into columns at a time: so many are held as Python objects.
 _BATCH = 250

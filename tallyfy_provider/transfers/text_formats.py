@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 
-from tallyfy_provider.client.moments import seconds_of
 from tallyfy_provider.transfers.columns import Columns, json_text, kind_of, plain_text
-from tallyfy_provider.transfers.window import text_of
+from tallyfy_provider.transfers.incremental import text_of
+from tallyfy_provider.utils.timestamps import seconds_of
 
 #: Bytes that are gathered before they are compressed or handed on.
 _BUFFER = 128 * 1024

@@ -10,11 +10,11 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.counts import CountRule
-from tallyfy_provider.client.errors import TallyfyError
-from tallyfy_provider.client.faults import DEFAULT_TOLERANCE, FaultTolerance
-from tallyfy_provider.client.filters import encode
-from tallyfy_provider.triggers.threads import ConnectionThread, thread_of
+from tallyfy_provider.client.runs.filters import encode
+from tallyfy_provider.exceptions import TallyfyError
+from tallyfy_provider.triggers.executor import ConnectionThread, thread_of
+from tallyfy_provider.waiting.counts import CountRule
+from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance
 
 
 class RunCountTrigger(BaseTrigger):

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError
-from tallyfy_provider.client.events import check_events, event_of
+from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
+from tallyfy_provider.triggers.run_events import check_events, event_of
 
 # A Dag file with a watcher imports this module whenever it is parsed. What speaks HTTP is imported where it is needed,
 # which is in the triggerer only.
 if TYPE_CHECKING:
-    from tallyfy_provider.client.activities import Activity, Cursor
-    from tallyfy_provider.triggers.feed import Batch
+    from tallyfy_provider.triggers.activities import Activity, Cursor
+    from tallyfy_provider.triggers.activity_feed import Batch
 
 #: How the name begins under which the cursor stands in the asset's state store.
 CURSOR_KEY = "tallyfy_run_events"
@@ -100,10 +100,10 @@ class RunEventTrigger(BaseEventTrigger):
         Read the feed for all who share it.
 
         :param kwargs: The arguments of one of them.
-        :return: A :class:`~tallyfy_provider.triggers.feed.Batch` for each reading.
+        :return: A :class:`~tallyfy_provider.triggers.activity_feed.Batch` for each reading.
         """
-        from tallyfy_provider.triggers.feed import read_batches
-        from tallyfy_provider.triggers.threads import thread_of
+        from tallyfy_provider.triggers.activity_feed import read_batches
+        from tallyfy_provider.triggers.executor import thread_of
 
         async with thread_of(kwargs["tallyfy_conn_id"]) as thread:
             async for batch in read_batches(thread, kwargs["poke_interval"]):
@@ -116,7 +116,7 @@ class RunEventTrigger(BaseEventTrigger):
         :param shared_stream: The batches.
         :return: Events.
         """
-        from tallyfy_provider.triggers.feed import orientation
+        from tallyfy_provider.triggers.activity_feed import orientation
 
         self._cursor = await self._stored_cursor()
         is_saved = True
@@ -149,7 +149,7 @@ class RunEventTrigger(BaseEventTrigger):
 
     async def _with_what_was_missed(self, batch: Batch, cursor: Cursor) -> Batch:
         """Read the feed back to the cursor where the shared reading does not reach so far: after a restart."""
-        from tallyfy_provider.client.activities import read_feed
+        from tallyfy_provider.triggers.activities import read_feed
 
         oldest = min((activity.at for activity in batch.activities if activity.at), default=0.0)
         if self._has_caught_up or (oldest and oldest < cursor.since):
@@ -208,7 +208,7 @@ class RunEventTrigger(BaseEventTrigger):
         return [one for one in stores if hasattr(one, "aget")]
 
     async def _stored_cursor(self) -> Cursor | None:
-        from tallyfy_provider.client.activities import Cursor
+        from tallyfy_provider.triggers.activities import Cursor
 
         for store in self._stores():
             if cursor := Cursor.from_dict(await store.aget(self._cursor_key)):

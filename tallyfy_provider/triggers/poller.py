@@ -1,8 +1,9 @@
 """
 One poller for all waits that share a connection in a triggerer.
 
-Its cost follows how many runs are unfinished in Tallyfy, not how many wait (:mod:`tallyfy_provider.client.looks`). It
-is there from the first wait to the last, decides nothing about a run, and holds nothing that must outlive the
+Its cost follows how many runs are unfinished in Tallyfy, not how many wait
+(:mod:`tallyfy_provider.waiting.run_reader`).
+It is there from the first wait to the last, decides nothing about a run, and holds nothing that must outlive the
 triggerer: a wait that starts anew in another one is asked for there.
 """
 
@@ -19,10 +20,10 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.errors import TallyfyError
-from tallyfy_provider.client.looks import GoesOn, Look, Looker, Report
-from tallyfy_provider.client.outcomes import Outcome, StatusRule
-from tallyfy_provider.triggers.threads import ConnectionThread, thread_of
+from tallyfy_provider.client.runs.status import Outcome, StatusRule
+from tallyfy_provider.exceptions import TallyfyError
+from tallyfy_provider.triggers.executor import ConnectionThread, thread_of
+from tallyfy_provider.waiting.run_reader import GoesOn, Look, Looker, Report
 
 log = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.errors import TallyfyError
-from tallyfy_provider.client.faults import DEFAULT_TOLERANCE, FaultTolerance
-from tallyfy_provider.client.outcomes import Outcome, StatusRule
-from tallyfy_provider.client.verdicts import states_of
+from tallyfy_provider.client.runs.status import Outcome, StatusRule
+from tallyfy_provider.exceptions import TallyfyError
+from tallyfy_provider.triggers.executor import thread_of
 from tallyfy_provider.triggers.poller import Wait, waiting
-from tallyfy_provider.triggers.threads import thread_of
+from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance
+from tallyfy_provider.waiting.verdicts import states_of
 
 #: Seconds that the last look before a timeout may take, with what is under way before it; less than the sensor's grace.
 _LAST_LOOK = 240.0

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from tallyfy_provider.client.looks import Look, Report
-from tallyfy_provider.client.task_looks import UNCHANGED, TaskLooker
 from tallyfy_provider.triggers.poller import Looks, RunPoller, Wait
+from tallyfy_provider.waiting.run_reader import Look, Report
+from tallyfy_provider.waiting.task_reader import UNCHANGED, TaskLooker
 
 
 class TaskWait(Wait):

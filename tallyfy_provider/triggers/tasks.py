@@ -9,15 +9,15 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError
-from tallyfy_provider.client.faults import DEFAULT_TOLERANCE, FaultTolerance
-from tallyfy_provider.client.outcomes import Outcome, StatusRule
-from tallyfy_provider.client.task_looks import confirm, look_at_task
-from tallyfy_provider.client.task_names import find_task
-from tallyfy_provider.client.task_outcomes import TaskRule
+from tallyfy_provider.client.runs.status import Outcome, StatusRule
+from tallyfy_provider.client.tasks.names import find_task
+from tallyfy_provider.client.tasks.status import TaskRule
+from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
+from tallyfy_provider.triggers.executor import ConnectionThread, thread_of
 from tallyfy_provider.triggers.poller import Wait, waiting
 from tallyfy_provider.triggers.task_poller import TaskPoller, TaskWait
-from tallyfy_provider.triggers.threads import ConnectionThread, thread_of
+from tallyfy_provider.waiting.task_reader import confirm, look_at_task
+from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance
 
 #: Seconds that the last look before a timeout may take, with what is under way before it; less than the sensor's grace.
 _LAST_LOOK = 240.0

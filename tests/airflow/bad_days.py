@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tallyfy_provider.emulator import Emulator, Fault, Quirks
+from tallyfy_emulator import Emulator, Fault, Quirks
 
 #: Seconds that a launch is under way, so that there is time to be killed in.
 UNDER_WAY = 0.1

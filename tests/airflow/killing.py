@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import psutil
 
-from tallyfy_provider.emulator import RequestRecord
+from tallyfy_emulator import RequestRecord
 from tests.airflow.bad_days import Tallyfy
 
 #: When a process is killed: whenever; until the request that launches is over; around that request; just when Tallyfy

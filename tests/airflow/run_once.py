@@ -16,7 +16,7 @@ from airflow.utils.session import create_session
 
 import airflow_home
 from run_example_dags import load
-from tallyfy_provider.emulator import Emulator, Fault
+from tallyfy_emulator import Emulator, Fault
 
 
 class NothingToDo(Exception):

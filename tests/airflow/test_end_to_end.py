@@ -8,7 +8,7 @@ import pytest
 
 from airflow_rest import wait_until
 from airflow_runner import Standalone
-from tallyfy_provider.emulator import Emulator
+from tallyfy_emulator import Emulator
 
 pytestmark = pytest.mark.end_to_end
 

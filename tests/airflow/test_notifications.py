@@ -12,7 +12,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_rest import wait_until
 from airflow_runner import Standalone
-from tallyfy_provider.emulator import Emulator
+from tallyfy_emulator import Emulator
 
 pytestmark = pytest.mark.end_to_end
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.client.errors import TallyfyInputError, TallyfyNotFoundError, TallyfyResponseError
-from tallyfy_provider.emulator import Fault, Quirks
+from tallyfy_emulator import Fault, Quirks
+from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError, TallyfyResponseError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tallyfy_provider.emulator import Emulator, ManualClock
+from tallyfy_emulator import Emulator, ManualClock
 
 NOON = 1_793_620_800.0  # 2026-11-02 12:00:00 UTC
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tallyfy_provider.emulator import Emulator, ManualClock, Quirks
+from tallyfy_emulator import Emulator, ManualClock, Quirks
 
 RUN, TASK, THREAD = "App\\Models\\Run", "App\\Models\\Task", "App\\Models\\Thread"
 CHECKLIST = "App\\Models\\Checklist"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tallyfy_provider.emulator import Emulator, ManualClock
+from tallyfy_emulator import Emulator, ManualClock
 
 
 def ask_token(emulator: Emulator, base: str = "", **form: Any) -> requests.Response:

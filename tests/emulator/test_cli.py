@@ -1,4 +1,4 @@
-"""``python -m tallyfy_provider.emulator``, as a person starts it."""
+"""``python -m tallyfy_emulator``, as a person starts it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-COMMAND = [sys.executable, "-m", "tallyfy_provider.emulator"]
+COMMAND = [sys.executable, "-m", "tallyfy_emulator"]
 
 
 def environment() -> dict[str, str]:
@@ -119,7 +119,7 @@ def test_a_wrong_option_is_explained(arguments, message):
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
 def test_without_its_extra_it_says_what_to_install(missing):
-    code = f"import sys; sys.modules[{missing!r}] = None; import tallyfy_provider.emulator"
+    code = f"import sys; sys.modules[{missing!r}] = None; import tallyfy_emulator"
 
     result = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=20, check=False
@@ -131,9 +131,9 @@ def test_without_its_extra_it_says_what_to_install(missing):
 
 def test_it_needs_neither_airflow_nor_the_rest_of_the_provider():
     code = (
-        "import sys; import tallyfy_provider.emulator; "
+        "import sys; import tallyfy_emulator; "
         "print([n for n in sys.modules if n == 'airflow' or n.startswith(('airflow.', 'requests'))"
-        " or n.startswith('tallyfy_provider.') and not n.startswith('tallyfy_provider.emulator')])"
+        " or n.startswith('tallyfy_provider.') and not n.startswith('tallyfy_emulator')])"
     )
 
     result = subprocess.run(

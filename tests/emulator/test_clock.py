@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tallyfy_provider.emulator import Emulator, ManualClock, SystemClock
+from tallyfy_emulator import Emulator, ManualClock, SystemClock
 
 
 def status(caller, run_id):

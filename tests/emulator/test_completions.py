@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.emulator import Quirks
+from tallyfy_emulator import Quirks
 
 
 def complete(caller, task, **more):

@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from tallyfy_provider.emulator import Emulator, Fault
+from tallyfy_emulator import Emulator, Fault
 
 
 def reset_error(error: BaseException | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.emulator import Quirks
+from tallyfy_emulator import Quirks
 
 OFFICE = {"id": 2, "text": "London"}
 BAG, MOUSE = {"id": 1, "text": "Bag", "selected": True}, {"id": 3, "text": "Mouse", "selected": True}

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tallyfy_provider.emulator import Quirks
+from tallyfy_emulator import Quirks
 
 DAY = 86400.0
 NOON = 1_793_620_800.0  # 2026-11-02 12:00:00 UTC

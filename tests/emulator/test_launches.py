@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from tallyfy_provider.emulator import Fault, Quirks
+from tallyfy_emulator import Fault, Quirks
 
 
 def body(checklist, **more):

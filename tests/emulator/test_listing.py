@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tallyfy_provider.emulator import Emulator, ManualClock, Quirks
+from tallyfy_emulator import Emulator, ManualClock, Quirks
 
 DAY = 86400.0
 NOON = 1_793_620_800.0  # 2026-11-02 12:00:00 UTC

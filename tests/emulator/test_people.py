@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.emulator import Emulator, Quirks
+from tallyfy_emulator import Emulator, Quirks
 
 
 def launch(caller, checklist, **more):

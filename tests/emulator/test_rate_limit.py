@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.emulator import Emulator, RateLimit
+from tallyfy_emulator import Emulator, RateLimit
 
 
 def test_requests_beyond_the_limit_wait_for_the_next_window(emulator, clock, caller):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from tallyfy_provider.emulator import Quirks
+from tallyfy_emulator import Quirks
 
 
 def test_a_run_as_the_api_gives_it(emulator, caller):

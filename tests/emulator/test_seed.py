@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tallyfy_provider.emulator import Emulator, ManualClock
+from tallyfy_emulator import Emulator, ManualClock
 
 MOVING_CONTRACTS = [
     "Contract review \u2013 Globex master services agreement",

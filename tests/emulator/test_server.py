@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import requests
 
-from tallyfy_provider.emulator import Emulator, Fault
+from tallyfy_emulator import Emulator, Fault
 
 
 def test_it_answers_between_start_and_stop(caller_with):

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tallyfy_provider.client.errors import TallyfyConfigurationError
-from tallyfy_provider.hooks.settings import misspelt_extras, read_connection
+from tallyfy_provider.exceptions import TallyfyConfigurationError
+from tallyfy_provider.hooks.connection import misspelt_extras, read_connection
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 ORG = "0" * 32

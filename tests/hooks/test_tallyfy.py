@@ -13,11 +13,11 @@ import pytest
 from airflow.providers.common.compat.sdk import Connection
 from airflow.providers_manager import ProvidersManager
 
+from tallyfy_emulator import Fault, Quirks
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.errors import TallyfyNotFoundError, TallyfyServerError
-from tallyfy_provider.emulator import Fault, Quirks
+from tallyfy_provider.exceptions import TallyfyNotFoundError, TallyfyServerError
 from tallyfy_provider.get_provider_info import CONNECTION_FIELDS, get_provider_info
-from tallyfy_provider.hooks.settings import EXTRAS
+from tallyfy_provider.hooks.connection import EXTRAS
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 

@@ -9,12 +9,12 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
-from tallyfy_provider.client.errors import TallyfyConnectionError, TallyfyInputError
-from tallyfy_provider.emulator import Fault
+from tallyfy_emulator import Fault
+from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyInputError
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 from tallyfy_provider.notifications.delivery import deliver
 from tallyfy_provider.notifications.event import event_of
-from tallyfy_provider.notifications.notice import Notice
+from tallyfy_provider.notifications.message import Notice
 from tallyfy_provider.notifications.tallyfy import TallyfyNotifier
 
 KICKOFF = [

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.client.errors import TallyfyIndeterminateError, TallyfyInputError, TallyfyNotFoundError
-from tallyfy_provider.emulator import Fault
+from tallyfy_emulator import Fault
+from tallyfy_provider.exceptions import TallyfyIndeterminateError, TallyfyInputError, TallyfyNotFoundError
 from tallyfy_provider.operators.api import TallyfyOperator
 
 

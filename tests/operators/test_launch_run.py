@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
 
-from tallyfy_provider.client.errors import (
+from tallyfy_emulator import Fault, Quirks
+from tallyfy_provider.exceptions import (
     TallyfyIndeterminateError,
     TallyfyInputError,
     TallyfyRunFailedError,
     TallyfyWaitTimeoutError,
 )
-from tallyfy_provider.emulator import Fault, Quirks
 from tallyfy_provider.operators.runs import LaunchRunOperator
 
 FAILED = {"allowed_statuses": ["archived"], "failed_statuses": ["complete"]}

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from tallyfy_provider.client.errors import TallyfyError, TallyfyInputError, TallyfyResponseError
-from tallyfy_provider.emulator import Fault
+from tallyfy_emulator import Fault
+from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyResponseError
 from tallyfy_provider.operators.runs import ListRunsOperator
 
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tallyfy_provider.client.errors import TallyfyInputError, TallyfyNotFoundError
-from tallyfy_provider.client.reference import Reference
-from tallyfy_provider.emulator import Quirks
+from tallyfy_emulator import Quirks
+from tallyfy_provider.client.runs.launch_marker import Reference
+from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError
 from tallyfy_provider.operators.runs import (
     ActivateRunOperator,
     ArchiveRunOperator,

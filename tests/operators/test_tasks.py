@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from tallyfy_provider.client.errors import (
+from tallyfy_emulator import Quirks
+from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyInputError,
     TallyfyNotFoundError,
     TallyfyValidationError,
 )
-from tallyfy_provider.emulator import Quirks
 from tallyfy_provider.operators.tasks import ListTasksOperator, ReopenTaskOperator, UpdateTaskOperator
 
 from .conftest import context_of
@@ -165,9 +165,9 @@ def test_a_completed_task_is_not_changed_and_the_message_says_how(emulator, cont
 
 def test_values_are_not_logged_and_a_loss_is_told_by_the_fields_name(emulator, contract, operate, said, mocker):
     said()
-    mocker.patch("tallyfy_provider.client.task_update.shows_values", return_value=True)
+    mocker.patch("tallyfy_provider.client.tasks.update.shows_values", return_value=True)
     mocker.patch(
-        "tallyfy_provider.client.endpoints.tasks.TaskEndpoints.update_task",
+        "tallyfy_provider.client.tasks.api.TaskEndpoints.update_task",
         return_value={"title": "Fill in", "taskdata": {}},
     )
     operate(UpdateTaskOperator, "fill", values={"price": "a secret price"})

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tallyfy_provider.client import claims
-from tallyfy_provider.emulator import Fault, Quirks
+from tallyfy_emulator import Fault, Quirks
+from tallyfy_provider.client.tasks import locks as claims
 from tallyfy_provider.operators.tasks import CompleteTaskOperator
 
 from .conftest import context_of
@@ -72,7 +72,7 @@ def complete_in_threads(task_id: str, count: int = 2, **arguments: Any) -> list[
 
 def test_without_what_keeps_them_apart_a_step_is_fired_twice(steps, emulator, completions, monkeypatch):
     """That the tests below can fail."""
-    monkeypatch.setattr("tallyfy_provider.client.task_completion.host_lock", lambda *names: nullcontext())
+    monkeypatch.setattr("tallyfy_provider.client.tasks.complete.host_lock", lambda *names: nullcontext())
     for task_id in steps[:5]:
         complete_in_threads(task_id, count=4)
     fired = sum(completions(task_id) for task_id in steps[:5])
@@ -149,7 +149,7 @@ def test_two_processes_on_two_machines_that_claim(steps, emulator, completions, 
 @pytest.fixture
 def two_machines(monkeypatch):
     """No lock file keeps the threads apart, as on different machines, and claims settle at once."""
-    monkeypatch.setattr("tallyfy_provider.client.task_completion.host_lock", lambda *names: nullcontext())
+    monkeypatch.setattr("tallyfy_provider.client.tasks.complete.host_lock", lambda *names: nullcontext())
     monkeypatch.setattr(claims, "SETTLING", 0.0)
     monkeypatch.setattr(claims, "PAUSE", 0.02)
 

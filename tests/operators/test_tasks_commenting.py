@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.client.errors import TallyfyIndeterminateError, TallyfyInputError
-from tallyfy_provider.emulator import Fault
+from tallyfy_emulator import Fault
+from tallyfy_provider.exceptions import TallyfyIndeterminateError, TallyfyInputError
 from tallyfy_provider.operators.tasks import CommentOperator
 
 from .conftest import context_of
@@ -111,7 +111,7 @@ def test_a_retry_says_what_was_not_said(operate, threads):
 
 def test_a_retry_says_what_another_dag_run_said_long_ago(emulator, operate, threads, mocker):
     operate(CommentOperator, "fill", content="Late")
-    mocker.patch("tallyfy_provider.operators.tasks.commenting._CLOCKS_DIFFER", -3600.0)
+    mocker.patch("tallyfy_provider.operators.tasks.comment._CLOCKS_DIFFER", -3600.0)
     operate(CommentOperator, "fill", content="Late", context=context_of(try_number=2))
     assert len(threads()) == 2
 

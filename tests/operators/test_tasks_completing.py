@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from tallyfy_provider.client import task_completion
-from tallyfy_provider.client.errors import (
+from tallyfy_emulator import Fault, Quirks
+from tallyfy_provider.client.tasks import complete as task_completion
+from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyIndeterminateError,
     TallyfyInputError,
     TallyfyValidationError,
 )
-from tallyfy_provider.emulator import Fault, Quirks
 from tallyfy_provider.operators.tasks import CompleteTaskOperator
 
 from .conftest import context_of

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
 
-from tallyfy_provider.client import errors
-from tallyfy_provider.client.errors import TallyfyError
+from tallyfy_provider import exceptions as errors
+from tallyfy_provider.exceptions import TallyfyError
 
 try:
     from airflow.providers.common.compat.sdk import RetryAction, RetryDecision, RetryPolicy

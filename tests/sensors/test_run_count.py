@@ -7,13 +7,13 @@ from functools import partial
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException
 
-from tallyfy_provider.client.errors import (
+from tallyfy_emulator import Fault, Quirks
+from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyInputError,
     TallyfyResponseError,
     TallyfyServerError,
 )
-from tallyfy_provider.emulator import Fault, Quirks
 from tallyfy_provider.sensors.runs import RunCountSensor
 
 

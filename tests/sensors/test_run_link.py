@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.client.errors import TallyfyInputError
+from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.links.tallyfy import run_url
 
 TRACKER = "_link_TallyfyRunLink"

@@ -16,7 +16,9 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
-from tallyfy_provider.client.errors import (
+from tallyfy_emulator import Fault, Quirks
+from tallyfy_provider.client.runs.status import COMPACT_FIELDS
+from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyConnectionError,
     TallyfyInputError,
@@ -26,8 +28,6 @@ from tallyfy_provider.client.errors import (
     TallyfyRunFailedError,
     TallyfyServerError,
 )
-from tallyfy_provider.client.outcomes import COMPACT_FIELDS
-from tallyfy_provider.emulator import Fault, Quirks
 from tallyfy_provider.sensors.runs import RunStatusSensor
 
 from .conftest import MODES, fire, know_the_first_start, run_in_mode

@@ -7,14 +7,14 @@ import json
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
 
-from tallyfy_provider.client.errors import (
+from tallyfy_emulator import Fault, Quirks
+from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyInputError,
     TallyfyNotFoundError,
     TallyfyRunFailedError,
     TallyfyServerError,
 )
-from tallyfy_provider.emulator import Fault, Quirks
 from tallyfy_provider.sensors.tasks import TaskStatusSensor
 from tests.sensors.conftest import fire
 

@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 import airflow_home
-from tallyfy_provider.client.moments import seconds_of
+from tallyfy_provider.utils.timestamps import seconds_of
 
 pytestmark = pytest.mark.airflow
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, ObjectStoragePath
 
-from tallyfy_provider.client.errors import (
+from tallyfy_emulator import Fault
+from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyExportError,
     TallyfyInputError,
     TallyfyResponseError,
     TallyfyServerError,
 )
-from tallyfy_provider.emulator import Fault
 from tallyfy_provider.transfers.object_storage import ExportRunsOperator
 
 

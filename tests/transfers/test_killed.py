@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from tallyfy_provider.emulator import Fault
+from tallyfy_emulator import Fault
 
 PROGRAM = """
 import sys

@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import pytest
 
-from tallyfy_provider.client.errors import TallyfyInputError
-from tallyfy_provider.emulator import Fault, Quirks
+from tallyfy_emulator import Fault, Quirks
+from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.triggers.events import RunEventTrigger
 
 

@@ -13,10 +13,11 @@ from itertools import pairwise
 
 import pytest
 
-from tallyfy_provider.client.faults import FaultTolerance
-from tallyfy_provider.emulator import Fault, Quirks
-from tallyfy_provider.triggers import poller, threads
+from tallyfy_emulator import Fault, Quirks
+from tallyfy_provider.triggers import executor as threads
+from tallyfy_provider.triggers import poller
 from tallyfy_provider.triggers.runs import RunStatusTrigger
+from tallyfy_provider.waiting.tolerance import FaultTolerance
 
 
 def trigger(*run_ids, interval=0.2, timeout=60.0, **changes):

@@ -8,12 +8,13 @@ import time
 
 import pytest
 
-from tallyfy_provider.client.looks import Look
-from tallyfy_provider.client.task_looks import FEW, MOST_ROUNDS_UNASKED, UNCHANGED, TaskLooker
-from tallyfy_provider.emulator import Fault, Quirks
-from tallyfy_provider.triggers import poller, threads
+from tallyfy_emulator import Fault, Quirks
+from tallyfy_provider.triggers import executor as threads
+from tallyfy_provider.triggers import poller
 from tallyfy_provider.triggers.runs import RunStatusTrigger
 from tallyfy_provider.triggers.tasks import TaskStatusTrigger
+from tallyfy_provider.waiting.run_reader import Look
+from tallyfy_provider.waiting.task_reader import FEW, MOST_ROUNDS_UNASKED, UNCHANGED, TaskLooker
 
 
 def trigger(run_id, task="step-1", *, interval=0.2, timeout=60.0, **changes):

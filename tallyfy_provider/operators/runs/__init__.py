@@ -1,7 +1,7 @@
 """Operators on runs, the processes of Tallyfy."""
 
-from tallyfy_provider.operators.runs.launching import LaunchRunOperator
-from tallyfy_provider.operators.runs.listing import ListRunsOperator
+from tallyfy_provider.operators.runs.launch import LaunchRunOperator
+from tallyfy_provider.operators.runs.list import ListRunsOperator
 from tallyfy_provider.operators.runs.single import (
     ActivateRunOperator,
     ArchiveRunOperator,

@@ -6,11 +6,11 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tallyfy_provider.client.arguments import is_nothing, names
-from tallyfy_provider.client.errors import TallyfyInputError
 from tallyfy_provider.client.guest_links import without_guest_links
+from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import ConnectedOperator
+from tallyfy_provider.utils.arguments import is_nothing, names
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -131,7 +131,7 @@ class UpdateRunOperator(RunOperator):
         self.is_public = is_public
 
     def _act(self, run_id: str) -> dict[str, Any]:
-        from tallyfy_provider.client.run_update import RunUpdate
+        from tallyfy_provider.client.runs.update import RunUpdate
 
         update = RunUpdate.build(
             values={name: getattr(self, name) for name in ("name", "owner_id", "starred", "is_public")},

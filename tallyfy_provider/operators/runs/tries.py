@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from tallyfy_provider.client.reference import Reference
+from tallyfy_provider.client.runs.launch_marker import Reference
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context

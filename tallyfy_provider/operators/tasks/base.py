@@ -6,11 +6,11 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.arguments import is_nothing
 from tallyfy_provider.client.guest_links import without_guest_links
-from tallyfy_provider.client.task_names import run_name, task_name
+from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import ConnectedOperator
+from tallyfy_provider.utils.arguments import is_nothing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -56,7 +56,7 @@ class TaskOperator(ConnectedOperator):
         return done
 
     def _find(self, context: Context) -> dict[str, Any]:
-        from tallyfy_provider.client.task_lookup import look_up_task, run_of
+        from tallyfy_provider.client.tasks.lookup import look_up_task, run_of
 
         name = task_name(self.tallyfy_task)
         run_id = None if is_nothing(self.run_id) else run_name(self.run_id)

@@ -1,0 +1,35 @@
+"""
+A Tallyfy to try things against, with no account.
+
+Run ``python -m tallyfy_emulator``, or use :class:`Emulator` in tests. It needs Starlette and
+uvicorn, which the extra ``emulator`` brings: ``airflow-provider-tallyfy[emulator]``.
+"""
+
+from __future__ import annotations
+
+try:
+    import starlette  # noqa: F401
+    import uvicorn  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "The Tallyfy emulator needs Starlette and uvicorn. Install them with: "
+        "pip install 'airflow-provider-tallyfy[emulator]', or from the source tree with: pip install '.[emulator]'"
+    ) from error
+
+from .clock import Clock, ManualClock, SystemClock
+from .faults import Fault
+from .quirks import Quirks
+from .rate_limit import RateLimit
+from .recorder import RequestRecord
+from .server import Emulator
+
+__all__ = [
+    "Clock",
+    "Emulator",
+    "Fault",
+    "ManualClock",
+    "Quirks",
+    "RateLimit",
+    "RequestRecord",
+    "SystemClock",
+]

@@ -1,0 +1,122 @@
+"""``python -m tallyfy_emulator``: serves until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from .rate_limit import RateLimit
+from .recorder import RequestRecord
+from .server import Emulator
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the emulator until SIGINT or SIGTERM.
+
+    :param arguments: the command line without the program's name; the process's own when None.
+    :return: the exit code: 0 after a proper stop, 1 if it could not start.
+    """
+    options = _parser().parse_args(arguments)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        emulator = Emulator(
+            port=options.port,
+            seed=not options.no_seed,
+            rate_limit=options.rate_limit,
+            host=options.host,
+            allow_remote=options.allow_remote,
+        )
+        if options.generate:
+            emulator.add_generated_runs(options.generate)
+        emulator.start()
+    except (OSError, ValueError) as error:
+        print(f"The Tallyfy emulator can't start: {error}", file=sys.stderr)
+        return 1
+    try:
+        if options.verbose:
+            emulator.listen(_print_request)  # before anybody is told where to ask
+        print(_welcome(emulator), flush=True)
+        stopping.wait()
+    finally:
+        emulator.stop()
+    print("The Tallyfy emulator has stopped.", flush=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tallyfy_emulator",
+        description="A Tallyfy on this machine, in memory, to try Dags against without an account.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=0, help="TCP port; 0 takes a free one (default: %(default)s)")
+    parser.add_argument(
+        "--rate-limit",
+        type=_rate_limit,
+        metavar="N/SECONDS",
+        help="answer 429 beyond N requests in so many seconds, such as 100/60 (default: no limit)",
+    )
+    parser.add_argument("--no-seed", action="store_true", help="begin without runs")
+    parser.add_argument(
+        "--generate",
+        type=int,
+        metavar="N",
+        help="add N active runs that exist only as a formula, a million if you like",
+    )
+    parser.add_argument("--verbose", action="store_true", help="print a line for each request")
+    parser.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="permit a --host that other machines can reach; nothing is protected then",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to 65535")
+    return int(text)
+
+
+def _rate_limit(text: str) -> RateLimit:
+    try:
+        return RateLimit.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _welcome(emulator: Emulator) -> str:
+    rows = {
+        "Address": f"{emulator.base_url}   (also with /api behind it)",
+        "Organization id": emulator.organization_id,
+        "Access token": emulator.token,
+        "Client id": emulator.client_id,
+        "Client secret": emulator.client_secret,
+        "User name": emulator.username,
+        "Password": emulator.user_password,
+        "Controls": f"{emulator.base_url}/_emulator",
+    }
+    table = "\n".join(f"  {name:<16} {value}" for name, value in rows.items())
+    export = f"export AIRFLOW_CONN_TALLYFY_DEFAULT={shlex.quote(emulator.connection_json())}"
+    return (
+        f"The Tallyfy emulator is running.\n\n{table}\n\n"
+        f"For Airflow:\n\n{export}\n\n"
+        "Nothing is kept: what you change is gone when it stops. Stop it with Ctrl+C."
+    )
+
+
+def _print_request(record: RequestRecord) -> None:
+    status = "no answer" if record.status is None else record.status
+    query = "&".join(f"{name}={value}" for name, value in record.query.items())
+    print(f"{record.method} {record.path}{'?' if query else ''}{query} -> {status}", flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,1 +1,0 @@
-"""Tallyfy's endpoints, a module for each subject; :mod:`tallyfy_provider.client.client` puts them together."""

@@ -1,0 +1,1 @@
+"""Form fields: encode values for Tallyfy, decode, compare and merge them."""

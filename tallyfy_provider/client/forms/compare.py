@@ -1,0 +1,188 @@
+"""
+Holds what Tallyfy stored of a form against what was sent. Pure.
+
+Tallyfy drops what it does not know without a word, and writes what it keeps in its own way (docs/tallyfy-api.md, "Form
+values"): dates in another form, text as HTML, options with those that were not chosen. Only a loss is a difference. A
+difference names the field and never a value, which may be personal.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tallyfy_provider.client.forms.decode import is_empty, selected, stored_values
+from tallyfy_provider.client.forms.fields import FormField
+from tallyfy_provider.client.forms.problems import parsed
+
+#: No clock on earth is further from UTC, so a date without a time zone can move by this much.
+_FURTHEST_FROM_UTC = timedelta(hours=14)
+#: Tallyfy may cut seconds off.
+_SAME_MOMENT = timedelta(minutes=1)
+_TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """
+    A value that Tallyfy did not store as it was sent.
+
+    :param field_id: The field's id.
+    :param name: The field, for people.
+    :param dropped: True where nothing is stored, false where something else is.
+    """
+
+    field_id: str
+    name: str
+    dropped: bool
+
+    def __str__(self) -> str:
+        """Say it without the value."""
+        return f"{self.name} {'was not stored' if self.dropped else 'was stored differently than it was sent'}"
+
+
+def compare(sent: Mapping[str, Any], stored: Any, fields: Sequence[FormField]) -> list[Difference]:
+    """
+    Tell which values Tallyfy did not store as they were sent.
+
+    :param sent: Values by field id, as :func:`~tallyfy_provider.client.forms.encode.encode_form` gave them.
+    :param stored: ``prerun`` of the run or ``taskdata`` of the task, or a list of fields with their values.
+    :param fields: The form's fields.
+    :return: The differences, in the order of what was sent; what is stored beyond it is none.
+    """
+    values = stored_values(stored)
+    by_id = {field.id: field for field in fields}
+    differences = []
+    for field_id, value in sent.items():
+        field = by_id.get(field_id, FormField(field_id, field_type=""))
+        if is_empty(value):
+            continue
+        if field_id not in values:
+            differences.append(Difference(field_id, field.name, dropped=True))
+        elif not _same(field, value, values[field_id]):
+            differences.append(Difference(field_id, field.name, dropped=False))
+    return differences
+
+
+def _same(field: FormField, sent: Any, stored: Any) -> bool:
+    return _COMPARISONS.get(field.field_type, _structure)(sent, stored)
+
+
+def _structure(sent: Any, stored: Any) -> bool:
+    return _alike(parsed(sent), parsed(stored))
+
+
+def _alike(sent: Any, stored: Any) -> bool:
+    """Compare values of any kind; Tallyfy may add to an object."""
+    if isinstance(sent, Mapping) and isinstance(stored, Mapping):
+        return all(_alike(value, stored.get(key)) for key, value in sent.items())
+    if isinstance(sent, list) and isinstance(stored, list):
+        return len(sent) == len(stored) and all(map(_alike, sent, stored))
+    if isinstance(sent, (Mapping, list)) or isinstance(stored, (Mapping, list)):
+        return is_empty(sent) and is_empty(stored)
+    if is_empty(sent) or is_empty(stored):
+        return is_empty(sent) and is_empty(stored)
+    return bool(_readings(str(sent)) & _readings(str(stored)))
+
+
+def _readings(text: str) -> set[str]:
+    """Give what a text says as it is, and as HTML; white space, which HTML changes, is left out."""
+    readings = (text, html.unescape(text), html.unescape(_TAG.sub("", text)))
+    return {"".join(reading.replace("\ufeff", "").split()) for reading in readings} - {""} or {""}
+
+
+def _date(sent: Any, stored: Any) -> bool:
+    one, other = _moment(sent), _moment(stored)
+    if one is None or other is None:
+        return not is_empty(stored)  # Written in a form of the organization's, which cannot be read for sure.
+    earlier = one.replace(tzinfo=one.tzinfo or UTC) - other.replace(tzinfo=other.tzinfo or UTC)
+    if one.tzinfo is not None and other.tzinfo is not None:
+        return abs(earlier) < _SAME_MOMENT
+    day = timedelta(days=1) if _is_day(stored) and not _is_day(sent) else timedelta()
+    return -_FURTHEST_FROM_UTC <= earlier <= _FURTHEST_FROM_UTC + day
+
+
+def _is_day(value: Any) -> bool:
+    return ":" not in str(value)
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(value).strip())
+    except ValueError:
+        return None
+
+
+def _choice(sent: Any, stored: Any) -> bool:
+    stored = parsed(stored)
+    if isinstance(stored, list):
+        chosen = selected(stored)
+        return len(chosen) == 1 and _choice(sent, chosen[0])
+    one, other = _option(sent), _option(stored)
+    if one.get("id") is not None and other.get("id") is not None:
+        return str(one["id"]) == str(other["id"])
+    if _alike(one.get("text"), other.get("text")):
+        return True
+    return one.get("id") is not None and str(one["id"]) == str(other.get("text"))
+
+
+def _option(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {"text": value}
+
+
+def _choices(sent: Any, stored: Any) -> bool:
+    stored = parsed(stored)
+    if not isinstance(sent, list) or not isinstance(stored, list):
+        return _alike(sent, stored)
+    chosen = selected(stored)
+    return len(sent) == len(chosen) and all(any(_choice(each, other) for other in chosen) for each in sent)
+
+
+def _assignees(sent: Any, stored: Any) -> bool:
+    """Compare people; Tallyfy may know a guest's address as a member's and store the user instead."""
+    stored = parsed(stored)
+    if not isinstance(sent, Mapping) or not isinstance(stored, Mapping):
+        return _alike(sent, stored)
+    users, guests, groups = (_people(sent.get(bucket)) for bucket in ("users", "guests", "groups"))
+    their_users, their_guests, their_groups = (_people(stored.get(each)) for each in ("users", "guests", "groups"))
+    if groups != their_groups or not users <= their_users or not their_guests <= guests:
+        return False
+    return len(their_users) + len(their_guests) == len(users) + len(guests)
+
+
+def _people(listed: Any) -> set[str]:
+    people = listed if isinstance(listed, list) else []
+    named = (person.get("id", person.get("email")) if isinstance(person, Mapping) else person for person in people)
+    return {str(person).strip().casefold() for person in named}
+
+
+def _files(sent: Any, stored: Any) -> bool:
+    """Compare files by id, address or name; Tallyfy adds to them and may rewrite addresses."""
+    stored = parsed(stored)
+    if not isinstance(sent, list) or not isinstance(stored, list):
+        return _alike(sent, stored)
+    return len(sent) == len(stored) and all(any(_same_file(file, other) for other in stored) for file in sent)
+
+
+def _same_file(file: Any, other: Any) -> bool:
+    if not isinstance(file, Mapping) or not isinstance(other, Mapping):
+        return _alike(file, other)
+    keys = ("id", "url", "full_url", "filename")
+    return any(file.get(key) is not None and str(file[key]) == str(other.get(key)) for key in keys)
+
+
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "text": _alike,
+    "textarea": _alike,
+    "email": _alike,
+    "date": _date,
+    "radio": _choice,
+    "dropdown": _choice,
+    "multiselect": _choices,
+    "assignees_form": _assignees,
+    "file": _files,
+}

@@ -1,0 +1,259 @@
+"""
+One value of a form, put into the shape that Tallyfy wants for its field's type. Pure.
+
+The shapes are Tallyfy's (docs/tallyfy-api.md, "Form values"). Text works everywhere, since templates render to text;
+no message repeats a value, which may be personal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from tallyfy_provider.client.forms.fields import LARGEST, FormField, whole_number
+from tallyfy_provider.client.forms.options import encode_dropdown, encode_multiselect, encode_radio
+from tallyfy_provider.client.forms.problems import WrongValueError, is_nothing, kind_of, parsed
+
+_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
+_BUCKETS = ("users", "guests", "groups")
+_TO_JSON = "a list or dict in a template is written with '| tojson'"
+
+
+def encode_value(field: FormField, value: Any) -> Any:
+    """
+    Put one value into Tallyfy's form.
+
+    :param field: The field.
+    :param value: The value, rendered; not one that stands for nothing.
+    :return: What is sent; empty where nothing is left to send, as for a list of nobody. A field of an unknown type gets
+        the value as it is.
+    :raises WrongValueError: The field does not take this.
+    """
+    return _ENCODERS.get(field.field_type, _as_it_is)(field, value)
+
+
+def is_known(field: FormField) -> bool:
+    """
+    Tell whether this version knows the type of a field.
+
+    :param field: The field.
+    :return: False where a value would be sent as it is.
+    """
+    return field.field_type in _ENCODERS
+
+
+def _text(field: FormField, value: Any) -> str:
+    if isinstance(value, date):
+        text = value.isoformat()
+    elif isinstance(value, (str, int, float, Decimal)):
+        text = str(value)
+    else:
+        raise WrongValueError(f"is {kind_of(value)}")
+    size, largest = len(text.encode("utf-8", "replace")), LARGEST[field.field_type]
+    if size > largest:
+        raise WrongValueError(f"is {kind_of(text)}, {size:,} bytes in UTF-8, which is {size - largest:,} too many")
+    return text
+
+
+def _date(field: FormField, value: Any) -> str:
+    if isinstance(value, datetime):
+        return _moment(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        raise WrongValueError("is a number; seconds since 1970 are no date to Tallyfy")
+    if not isinstance(value, str):
+        raise WrongValueError(f"is {kind_of(value)}")
+    text = value.strip()
+    if text.isdigit():
+        raise WrongValueError("is a number; seconds since 1970 are no date to Tallyfy")
+    if not _is_date(text):
+        raise WrongValueError(f"is {kind_of(value)}, which is no date")
+    return text
+
+
+def _moment(value: datetime) -> str:
+    if value.tzinfo is None:
+        return value.isoformat(timespec="seconds")
+    try:
+        utc = value.astimezone(UTC)
+    except OverflowError:
+        utc = None
+    if utc is None:
+        raise WrongValueError("is a datetime outside of the calendar")
+    return f"{utc.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _email(field: FormField, value: Any) -> str:
+    if not isinstance(value, str) or not _EMAIL.fullmatch(value.strip()):
+        raise WrongValueError(f"is {kind_of(value)}, which is no email address")
+    return value.strip()
+
+
+def _table(field: FormField, value: Any) -> list[Any]:
+    value = parsed(value)
+    if isinstance(value, Mapping):
+        entries = _by_column(field, value)
+    elif isinstance(value, (list, tuple)):
+        entries = list(value)
+    else:
+        raise WrongValueError(f"is {kind_of(value)}; {_TO_JSON}")
+    if field.columns and len(entries) != len(field.columns):
+        raise WrongValueError(f"is a list of {len(entries)} for {len(field.columns)} columns")
+    if any(_names_columns(field, entry) > 1 for entry in entries):
+        raise WrongValueError("is a list of rows; Tallyfy takes an entry for each column")
+    return list(_as_json(entries))
+
+
+def _by_column(field: FormField, value: Mapping[Any, Any]) -> list[Any]:
+    if not field.columns:
+        raise WrongValueError(f"is {kind_of(value)}; as Tallyfy lists no columns for it, it takes a list")
+    given = {str(key).strip().casefold(): entry for key, entry in value.items()}
+    names = [_first_given(given, (column.label, column.id)) for column in field.columns]
+    missing = [column.label or column.id for column, name in zip(field.columns, names, strict=True) if name is None]
+    if missing:
+        raise WrongValueError(f"lacks the column {', '.join(map(repr, missing))}")
+    if len(value) != len(set(names)) or len(set(names)) != len(field.columns):
+        raise WrongValueError(f"is {kind_of(value)} for {len(field.columns)} columns")
+    return [given[name] for name in names if name is not None]
+
+
+def _first_given(given: Mapping[str, Any], names: Iterable[str]) -> str | None:
+    return next((key for key in (name.strip().casefold() for name in names) if key and key in given), None)
+
+
+def _names_columns(field: FormField, entry: Any) -> int:
+    if not isinstance(entry, Mapping):
+        return 0
+    labels = {column.label.strip().casefold() for column in field.columns}
+    return sum(str(key).strip().casefold() in labels for key in entry)
+
+
+def _assignees(field: FormField, value: Any) -> dict[str, list[Any]]:
+    value = parsed(value)
+    if isinstance(value, Mapping):
+        return _buckets(value)
+    people = [person for person in _listed(value) if not is_nothing(person)]
+    users = [person for person in map(_user, people) if person is not None]
+    guests = [person for person in map(_guest, people) if person is not None]
+    if len(users) + len(guests) != len(people):
+        wrong = len(people) - len(users) - len(guests)
+        raise WrongValueError(
+            f"is {kind_of(value)}, of which {wrong} {'is' if wrong == 1 else 'are'} neither a user id nor an email "
+            "address; groups go into {'groups': […]}"
+        )
+    return _unless_nobody({"users": _each_once(users), "guests": _each_once(guests), "groups": []})
+
+
+def _buckets(value: Mapping[Any, Any]) -> dict[str, list[Any]]:
+    others = [key for key in value if key not in _BUCKETS]
+    if others:
+        raise WrongValueError(f"is {kind_of(value)}, of which {len(others)} is not users, guests or groups")
+    readers: dict[str, Callable[[Any], Any]] = {"users": _user, "guests": _guest, "groups": _group}
+    encoded = {}
+    for bucket, read in readers.items():
+        given = [each for each in _listed(parsed(value.get(bucket))) if not is_nothing(each)]
+        found = [each for each in map(read, given) if each is not None]
+        if len(found) != len(given):
+            wanted = {"users": "user ids", "guests": "email addresses", "groups": "group ids"}[bucket]
+            raise WrongValueError(f"has something other than {wanted} in {bucket!r}")
+        encoded[bucket] = _each_once(found)
+    return _unless_nobody(encoded)
+
+
+def _unless_nobody(people: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    return people if any(people.values()) else {}
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        return value.split(",")
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
+        return list(value)
+    return [value]
+
+
+def _user(value: Any) -> int | None:
+    number = whole_number(value.get("id") if isinstance(value, Mapping) else value)
+    return number if isinstance(number, int) and not isinstance(number, bool) and number > 0 else None
+
+
+def _guest(value: Any) -> str | None:
+    address = value.get("email") if isinstance(value, Mapping) else value
+    if isinstance(address, str) and _EMAIL.fullmatch(address.strip()):
+        return address.strip()
+    return None
+
+
+def _group(value: Any) -> str | None:
+    group = value.get("id") if isinstance(value, Mapping) else value
+    is_id = isinstance(group, (str, int)) and not isinstance(group, bool) and str(group).strip()
+    return str(group).strip() if is_id else None
+
+
+def _each_once(values: list[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))
+
+
+def _files(field: FormField, value: Any) -> list[Any]:
+    value = parsed(value)
+    if isinstance(value, str):
+        raise WrongValueError(
+            f"is {kind_of(value)}; upload the file to Tallyfy first and give what it answered, or {{'url': …}}"
+        )
+    files = [value] if isinstance(value, Mapping) else list(value) if isinstance(value, (list, tuple)) else None
+    if files is None or not all(isinstance(file, Mapping) for file in files):
+        raise WrongValueError(f"is {kind_of(value)}, not of files")
+    if not all(any(not is_nothing(file.get(key)) for key in ("id", "url", "full_url")) for file in files):
+        raise WrongValueError("has a file without id and without url")
+    return [_file(file) for file in _as_json(files)]
+
+
+def _file(file: dict[str, Any]) -> dict[str, Any]:
+    """Complete a file that is only named by its address, as Tallyfy's own clients do."""
+    if "id" in file or is_nothing(file.get("url")):
+        return file
+    url = str(file["url"])
+    return {"filename": urlsplit(url).path.rstrip("/").rpartition("/")[2] or url, "source": "url", **file}
+
+
+def _as_it_is(field: FormField, value: Any) -> Any:
+    return _as_json(value)
+
+
+def _as_json(value: Any) -> Any:
+    """Give the value as JSON has it, so that nothing fails later, while it is sent."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        text = None
+    if text is None:
+        raise WrongValueError(f"is {kind_of(value)} with something in it that JSON has no form for")
+    return json.loads(text)
+
+
+_ENCODERS: Mapping[str, Callable[[FormField, Any], Any]] = {
+    "text": _text,
+    "textarea": _text,
+    "date": _date,
+    "email": _email,
+    "radio": encode_radio,
+    "dropdown": encode_dropdown,
+    "multiselect": encode_multiselect,
+    "table": _table,
+    "assignees_form": _assignees,
+    "file": _files,
+}

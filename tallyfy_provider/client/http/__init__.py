@@ -1,0 +1,1 @@
+"""HTTP to Tallyfy: transport, retries, rate limits, authentication and errors."""

@@ -1,0 +1,1 @@
+"""Paginators that read lists page by page."""

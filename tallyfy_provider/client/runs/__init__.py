@@ -1,0 +1,1 @@
+"""Runs: list, launch, update and archive them."""

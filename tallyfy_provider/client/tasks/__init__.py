@@ -1,0 +1,1 @@
+"""Tasks of runs: list, update and complete them."""

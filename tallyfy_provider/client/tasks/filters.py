@@ -1,0 +1,158 @@
+"""The filters of lists of tasks (docs/tallyfy-api.md, "Filters of other lists"). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from tallyfy_provider.client.filter_values import (
+    Reader,
+    flag,
+    ids,
+    numbers,
+    one_of,
+    shown,
+    some_of,
+    text,
+    whole_number,
+)
+from tallyfy_provider.client.filtering import FilterTable
+from tallyfy_provider.client.runs.filters import LARGEST_PAGE
+from tallyfy_provider.exceptions import TallyfyInputError
+
+#: What ``status`` takes, as the documentation spells it.
+TASK_STATUS_FILTERS = (
+    "all",
+    "complete",
+    "active",
+    "active_visible",
+    "inprogress",
+    "not-started",
+    "hasproblem",
+    "overdue",
+    "due_soon",
+)
+#: Other spellings of these, and the statuses that tasks themselves have.
+_OTHER_SPELLINGS = {
+    "completed": "complete",
+    "incomplete": "active",
+    "in-progress": "inprogress",
+    "has-problem": "hasproblem",
+    "active-visible": "active_visible",
+    "due-soon": "due_soon",
+    "not_started": "not-started",
+}
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _status(name: str, value: Any) -> tuple[str, ...]:
+    statuses = tuple(dict.fromkeys(_OTHER_SPELLINGS.get(each, each) for each in ids(name, value)))
+    if "auto-skipped" in statuses:
+        raise TallyfyInputError(
+            f"filters[{name!r}] cannot be 'auto-skipped': Tallyfy would return every task but those. Leave the filter "
+            "out and look at each task's status."
+        )
+    if "all" in statuses and len(statuses) > 1:
+        raise TallyfyInputError(f"filters[{name!r}] cannot mix 'all' with other statuses: Tallyfy would drop it.")
+    return some_of(TASK_STATUS_FILTERS)(name, statuses)
+
+
+def _day(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, date):
+        return ((value.date() if isinstance(value, datetime) else value).isoformat(),)
+    found = text(name, value)
+    if found and not _is_day(found[0].strip()):
+        raise TallyfyInputError(f"filters[{name!r}] takes a day such as '2026-10-31', not {shown(value)}.")
+    return tuple(each.strip() for each in found)
+
+
+def _days(name: str, value: Any) -> tuple[str, ...]:
+    if isinstance(value, date):
+        return _day(name, value)
+    found = text(name, value)
+    days = [day.strip() for each in found for day in each.split(":")]
+    if len(days) > 2 or not all(_is_day(day) for day in days):
+        raise TallyfyInputError(
+            f"filters[{name!r}] takes a day such as '2026-10-31', or two with a colon between them, not {shown(value)}."
+        )
+    return (":".join(days),) if days else ()
+
+
+def _is_day(written: str) -> bool:
+    if not _DAY.fullmatch(written):
+        return False
+    try:
+        date.fromisoformat(written)
+    except ValueError:
+        return False
+    return True
+
+
+def _sorts(*names: str) -> Reader:
+    allowed = tuple(sign + name for name in names for sign in ("", "-"))
+
+    def read(name: str, value: Any) -> tuple[str, ...]:
+        return one_of(allowed)(name, value.strip().removeprefix("+") if isinstance(value, str) else value)
+
+    return read
+
+
+_EVERY_LIST: Mapping[str, Reader] = {
+    "status": _status,
+    "owners": numbers,
+    "guests": ids,
+    "groups": ids,
+    "unassigned": flag,
+    "deadline_start_range": _day,
+    "deadline_end_range": _day,
+    "with": ids,
+    "page": whole_number(None),
+    "per_page": whole_number(LARGEST_PAGE),
+    "without_pagination": flag,
+}
+_OTHER_NAMES = {
+    "limit": "per_page",
+    "page_size": "per_page",
+    "state": "status",
+    "task_status": "status",
+    "assignee": "owners",
+    "users": "owners",
+    "include": "with",
+    "order_by": "sort",
+    "sort_by": "sort",
+    "order": "sort",
+    "search": "q",
+    "name": "q",
+    "title": "q",
+}
+#: The filters of ``GET /organizations/{org}/runs/{id}/tasks``.
+OF_A_RUN = FilterTable(
+    {
+        **_EVERY_LIST,
+        "deadline_on": _day,
+        "deadline_before": _day,
+        "deadline_after": _day,
+        "sort": _sorts("position", "deadline"),
+    },
+    {name: right for name, right in _OTHER_NAMES.items() if right != "q"},
+)
+#: The filters of ``GET /organizations/{org}/tasks``.
+OF_THE_ORGANIZATION = FilterTable(
+    {
+        "q": text,
+        **_EVERY_LIST,
+        "roles": ids,
+        "tag": ids,
+        "folder": ids,
+        "created": _days,
+        "deadline": _days,
+        "is_oneoff": flag,
+        "archived": flag,
+        "custom_field_key": text,
+        "custom_field_value": text,
+        "sort": _sorts("deadline", "newest", "problems", "completed_newest"),
+    },
+    _OTHER_NAMES,
+)

@@ -1,0 +1,182 @@
+"""Reads an Airflow Connection. Pure: it asks nothing and changes nothing."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tallyfy_provider.client.http.urls import base_url
+from tallyfy_provider.client.runs.filters import LARGEST_PAGE
+from tallyfy_provider.client.settings import ClientSettings
+from tallyfy_provider.exceptions import TallyfyConfigurationError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+#: The extras of a connection of type ``tallyfy``.
+EXTRAS = (
+    "client_id",
+    "token_url",
+    "username",
+    "user_password",
+    "act_as_user",
+    "timeout",
+    "max_attempts",
+    "concurrency",
+    "page_size",
+    "allow_http",
+)
+
+
+def read_connection(connection: Connection) -> ClientSettings:
+    """
+    Read what a client needs to know out of a connection.
+
+    :param connection: A connection of type ``tallyfy``: see ``docs/connection.md``.
+    :return: The settings.
+    :raises TallyfyConfigurationError: Something is missing or cannot be used; it says which field to fill.
+    """
+    where = f"connection {connection.conn_id!r}"
+    extra = _Extra(_extra(connection, where), where)
+    allow_http = extra.flag("allow_http")
+    token_url = extra.text("token_url")
+    settings = ClientSettings(
+        base_url=base_url(_address(connection), allow_http=allow_http, what=f"host of {where}"),
+        organization_id=_organization(connection, where),
+        secret=_secret(connection, where),
+        client_id=extra.text("client_id"),
+        token_url=token_url and base_url(token_url, allow_http=allow_http, what=f"extra 'token_url' of {where}"),
+        username=extra.text("username"),
+        user_password=extra.text("user_password"),
+        act_as_user=extra.text("act_as_user"),
+        timeout=extra.number("timeout", 60.0, least=0.001, most=3600),
+        max_attempts=int(extra.number("max_attempts", 5, least=1, most=100, whole=True)),
+        concurrency=int(extra.number("concurrency", 4, least=1, most=32, whole=True)),
+        page_size=int(extra.number("page_size", LARGEST_PAGE, least=1, most=LARGEST_PAGE, whole=True)),
+        where=where,
+    )
+    _check_grant(settings)
+    return settings
+
+
+def misspelt_extras(connection: Connection) -> list[str]:
+    """
+    Find extras that look like a misspelling of one that would be used.
+
+    :param connection: A connection of type ``tallyfy``.
+    :return: A sentence for each.
+    """
+    where = f"connection {connection.conn_id!r}"
+    return [
+        f"The extra {name!r} of {where} is not used; did you mean {nearest[0]!r}?"
+        for name in _extra(connection, where)
+        if name not in EXTRAS and (nearest := difflib.get_close_matches(name, EXTRAS, n=1, cutoff=0.75))
+    ]
+
+
+def _extra(connection: Connection, where: str) -> Mapping[str, Any]:
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError:
+        raise TallyfyConfigurationError(f"The extra of {where} is no JSON.") from None
+    if not isinstance(extra, dict):
+        raise TallyfyConfigurationError(f"The extra of {where} must be a JSON object.")
+    return extra
+
+
+def _address(connection: Connection) -> str:
+    """Put together what a URI spreads over host, port and schema (its path)."""
+    host = (connection.host or "").strip()
+    schema = (connection.schema or "").strip().strip("/")
+    if schema in {"http", "https"} and "://" not in host:
+        host, schema = f"{schema}://{host}", ""
+    if not host:
+        return ""
+    scheme, separator, rest = host.rpartition("://")
+    name, slash, path = rest.partition("/")
+    name = f"[{name}]" if name.count(":") > 1 and not name.startswith("[") else name  # Airflow unwraps IPv6 in URIs
+    port = f":{connection.port}" if connection.port and not _has_port(name) else ""
+    return f"{scheme}{separator}{name}{port}{slash}{path}" + (f"/{schema}" if schema else "")
+
+
+def _has_port(name: str) -> bool:
+    return ":" in name.rpartition("]")[2]
+
+
+def _organization(connection: Connection, where: str) -> str:
+    organization = (connection.login or "").strip()
+    if not organization:
+        raise TallyfyConfigurationError(
+            f"The {where} names no organization: put the organization's id into its login ('Organization id' in the "
+            "form). Tallyfy shows the id under Settings > Integrations > REST API."
+        )
+    return organization
+
+
+def _secret(connection: Connection, where: str) -> str:
+    secret = (connection.password or "").strip()
+    if not secret:
+        raise TallyfyConfigurationError(
+            f"The {where} has no access token: put one into its password ('Access token' in the form; from Settings > "
+            "Integrations > REST API in Tallyfy), or the client secret together with the extra 'client_id'."
+        )
+    if secret.lower().startswith("bearer "):
+        raise TallyfyConfigurationError(f"The password of {where} begins with 'Bearer': leave that word out.")
+    if not (secret.isascii() and secret.isprintable() and " " not in secret):
+        raise TallyfyConfigurationError(
+            f"The password of {where} holds blanks, line breaks or characters that no token has: copy it anew."
+        )
+    return secret
+
+
+def _check_grant(settings: ClientSettings) -> None:
+    if settings.username and not settings.client_id:
+        raise TallyfyConfigurationError(
+            f"The {settings.where} has a username but no client_id: the password grant needs the extras client_id, "
+            "username and user_password, and the client secret in the password."
+        )
+    if bool(settings.username) != bool(settings.user_password):
+        present, absent = ("username", "user_password") if settings.username else ("user_password", "username")
+        raise TallyfyConfigurationError(f"The {settings.where} has the extra {present!r} but not {absent!r}.")
+
+
+class _Extra:
+    """The extras of a connection, which arrive as text from a URI and as anything from JSON."""
+
+    def __init__(self, values: Mapping[str, Any], where: str) -> None:
+        self._values = values
+        self._where = where
+
+    def text(self, name: str) -> str | None:
+        value = self._values.get(name)
+        if value is None or isinstance(value, (dict, list, bool)):
+            if value is None:
+                return None
+            raise self._wrong(name, "text")
+        return str(value).strip() or None
+
+    def flag(self, name: str) -> bool:
+        value = self._values.get(name)
+        text = str(value).strip().lower() if value is not None else ""
+        if text not in {"", "true", "false", "1", "0"}:
+            raise self._wrong(name, "true or false")
+        return text in {"true", "1"}
+
+    def number(self, name: str, default: float, *, least: float, most: float, whole: bool = False) -> float:
+        value = self._values.get(name)
+        if value is None or value == "":
+            return default
+        kind = f"{'a whole number' if whole else 'a number'} from {least:g} to {most:g}"
+        try:
+            number = float(value) if not isinstance(value, bool) else float("nan")
+        except (TypeError, ValueError):
+            raise self._wrong(name, kind) from None
+        if not least <= number <= most or (whole and number != int(number)):
+            raise self._wrong(name, kind)
+        return number
+
+    def _wrong(self, name: str, kind: str) -> TallyfyConfigurationError:
+        value = "***" if name == "user_password" else repr(self._values.get(name))
+        return TallyfyConfigurationError(f"The extra {name!r} of {self._where} takes {kind}, not {value}.")

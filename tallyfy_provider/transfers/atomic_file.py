@@ -1,0 +1,326 @@
+"""
+Puts a whole file in the place of another, or nothing.
+
+A reader never sees half a file, a file that is there already stays until a whole one takes its place, and what is left
+of an attempt that was killed is removed by the next one. How depends on the store:
+
+- **Local files** are written beside, flushed to the disk, and renamed, which replaces the old file at once. The new
+  one has the mode of the old one, and a symbolic link stays: the file that it leads to is replaced.
+- **S3, Google Cloud Storage and Azure Blob Storage** show an object when its upload is completed, and not before. So
+  the upload goes to its place directly, and a failure cancels it: nothing has to be copied, and an attempt that was
+  killed leaves nothing to be seen. (Its parts are kept, unseen, until a lifecycle rule of the bucket removes them.)
+  Closing the file would complete the upload, with half of the runs: a file that failed is therefore never closed.
+- **Other stores** (SFTP, HDFS and whatever fsspec knows) may show a file while it grows: it is written beside, and
+  copied or renamed into place as the store can.
+
+The file system is used itself, not through :meth:`ObjectStoragePath.open` and its like: they would report the part
+file to Airflow's lineage, and cannot discard what was written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import logging
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tallyfy_provider.exceptions import TallyfyExportError
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+log = logging.getLogger(__name__)
+
+#: Protocols of stores that show an object only when its upload is completed.
+_SHOWN_WHEN_COMPLETE = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "wasb", "wasbs"})
+#: Bytes that are gathered before they are uploaded: so much is held in memory. S3 takes 10,000 parts, so 80 GB a file.
+_UPLOAD_BYTES = 8 * 1024 * 1024
+#: Letters of the file's own name that its part's name begins with: names may not get longer than 255 bytes.
+_NAME_LETTERS = 40
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """
+    Who writes: so that the parts of two writers never meet, and one that was killed is found by the next attempt.
+
+    :param owner: Names the task instance, whichever attempt it is.
+    :param number: Which attempt, from 1.
+    """
+
+    owner: str
+    number: int = 1
+
+    def part_of(self, name: str, number: int | None = None) -> str:
+        """
+        Name the part file: hidden, and with an ending that no reader of the file's kind looks for.
+
+        :param name: Name of the file that it becomes.
+        :param number: Which attempt's; None for this one's.
+        :return: Its name, in the same folder.
+        """
+        token = hashlib.sha256(self.owner.encode()).hexdigest()[:16]
+        return f".{name[:_NAME_LETTERS]}.{token}-{number or self.number}.part"
+
+    def earlier_parts_of(self, name: str) -> list[str]:
+        """
+        Name the part files that earlier attempts may have left.
+
+        :param name: Name of the file that they would have become.
+        :return: Their names.
+        """
+        return [self.part_of(name, number) for number in range(1, self.number)]
+
+
+class Sink(io.RawIOBase):
+    """
+    Takes the bytes of a file.
+
+    :param file: The open file.
+    :param path: What it is, for messages.
+    """
+
+    def __init__(self, file: Any, path: str) -> None:
+        #: Bytes that were taken.
+        self.count = 0
+        #: Whether what comes now goes nowhere: buffers that are thrown away try once more to write what they hold.
+        self.discarding = False
+        self._file = file
+        self._path = path
+
+    def writable(self) -> bool:
+        """
+        Tell that this can be written to.
+
+        :return: True.
+        """
+        return True
+
+    def write(self, data: Any) -> int:
+        """
+        Take bytes.
+
+        :param data: The bytes.
+        :return: How many were taken: all of them.
+        :raises TallyfyExportError: They could not be written.
+        """
+        chunk = bytes(data)
+        if not self.discarding:
+            with explained(self._path):
+                self._file.write(chunk)
+            self.count += len(chunk)
+        return len(chunk)
+
+
+@contextlib.contextmanager
+def replacing(path: ObjectStoragePath, attempt: Attempt) -> Iterator[Sink]:
+    """
+    Write a file that appears whole when the block ends well, and not at all otherwise.
+
+    :param path: Where it goes. What is there already is replaced; folders are made where the store has folders, buckets
+        and containers never are.
+    :param attempt: Who writes.
+    :return: What takes the bytes.
+    :raises TallyfyExportError: It could not be written; what was there before is as it was.
+    """
+    with explained(str(path)):
+        place = _place(path, attempt)
+        place.clear()
+        file = place.open()
+    sink = Sink(file, str(path))
+    try:
+        yield sink
+        with explained(str(path)):
+            place.put(file)
+    except BaseException:
+        sink.discarding = True
+        place.discard(file)
+        raise
+
+
+@contextlib.contextmanager
+def explained(path: str) -> Iterator[None]:
+    """
+    Turn what a file system raises into an error that says what to do.
+
+    :param path: What is being written.
+    :return: Nothing.
+    :raises TallyfyExportError: For whatever was raised.
+    """
+    try:
+        yield
+    except TallyfyExportError:
+        raise
+    except Exception as error:
+        # Libraries of stores raise whatever they like; none of it may pass for a fault of Tallyfy's.
+        raise TallyfyExportError(
+            f"{path} cannot be written: {type(error).__name__}: {error}. {_way_out(error)} What was there before is as "
+            "it was."
+        ) from error
+
+
+def _way_out(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    if number in {errno.ENOSPC, errno.EDQUOT}:
+        return "There is no space left there: make room, export less, or write elsewhere."
+    if isinstance(error, FileNotFoundError):
+        return "Such a bucket, container or folder is not there: check the name, or make it first."
+    if isinstance(error, PermissionError):
+        return "These credentials may not write there: check the connection named before the '@', and its rights."
+    if isinstance(error, IsADirectoryError):
+        return "That is a folder: give the name of a file in it."
+    if isinstance(error, (ImportError, ValueError)) and "filesystem" in str(error).lower():
+        return (
+            "Airflow knows a store by its provider: install apache-airflow-providers-amazon[s3fs], "
+            "apache-airflow-providers-google or apache-airflow-providers-microsoft-azure, or correct the path."
+        )
+    return "See what the store says, and the path and connection."
+
+
+class _Place(Protocol):
+    """Where a file goes, and how it gets there."""
+
+    def clear(self) -> None:
+        """Look whether one can write there, and remove what earlier attempts left."""
+
+    def open(self) -> Any:
+        """Open the file that takes the bytes."""
+
+    def put(self, file: Any) -> None:
+        """Let the whole file appear."""
+
+    def discard(self, file: Any) -> None:
+        """Leave no trace of it; raises nothing."""
+
+
+def _place(path: ObjectStoragePath, attempt: Attempt) -> _Place:
+    from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+    file_system = path.fs
+    if isinstance(file_system, LocalFileSystem):
+        return _LocalFile(os.path.realpath(path.path), attempt)
+    if path.protocol in _SHOWN_WHEN_COMPLETE:
+        return _Upload(file_system, path.path)
+    return _OtherFile(file_system, path.path, attempt)
+
+
+class _LocalFile:
+    def __init__(self, path: str, attempt: Attempt) -> None:
+        self._path = path
+        self._folder, self._name = os.path.split(path)
+        self._attempt = attempt
+        self._part = os.path.join(self._folder, attempt.part_of(self._name))
+
+    def clear(self) -> None:
+        if os.path.isdir(self._path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self._path)
+        os.makedirs(self._folder, exist_ok=True)
+        for name in self._attempt.earlier_parts_of(self._name):
+            _remove(os.path.join(self._folder, name))
+
+    def open(self) -> Any:
+        return open(self._part, "wb", opener=self._with_the_mode_of_the_old_one)
+
+    def _with_the_mode_of_the_old_one(self, part: str, flags: int) -> int:
+        """Open the part; what only few may read is not open to more while it is written."""
+        file = os.open(part, flags, 0o666)
+        try:
+            os.fchmod(file, stat.S_IMODE(os.stat(self._path).st_mode))
+        except FileNotFoundError:
+            log.debug("%s replaces no file.", self._path)
+        except OSError as error:
+            log.warning("%s cannot be given the mode of the file that it replaces: %s", self._path, error)
+        return file
+
+    def put(self, file: Any) -> None:
+        file.flush()
+        os.fsync(file.fileno())  # without it a machine that loses its power may keep the name and lose the runs
+        file.close()
+        os.replace(self._part, self._path)
+
+    def discard(self, file: Any) -> None:
+        with contextlib.suppress(Exception):
+            file.close()  # writes what it still holds, which fails again on a full disk
+        _remove(self._part)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.remove(path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        log.warning("%s was left by an export that did not end well and cannot be removed: %s", path, error)
+
+
+class _Upload:
+    def __init__(self, file_system: Any, path: str) -> None:
+        self._file_system = file_system
+        self._path = path
+
+    def clear(self) -> None:
+        """Find a bucket that is not there before all runs are read; whatever else is wrong shows when it is written."""
+        try:
+            self._file_system.info(self._path.partition("/")[0])
+        except FileNotFoundError:
+            raise
+        except Exception as error:
+            log.debug("The bucket of %s cannot be looked at, which says nothing about writing: %s", self._path, error)
+
+    def open(self) -> Any:
+        return self._file_system.open(self._path, "wb", block_size=_UPLOAD_BYTES)
+
+    def put(self, file: Any) -> None:
+        file.close()
+
+    def discard(self, file: Any) -> None:
+        with contextlib.suppress(Exception):
+            file.discard()
+        with contextlib.suppress(Exception):
+            # fsspec completes the upload of any file that it finds open, if only when the object is collected.
+            file.closed = True
+
+
+class _OtherFile:
+    def __init__(self, file_system: Any, path: str, attempt: Attempt) -> None:
+        self._file_system = file_system
+        self._path = path
+        self._folder, _, self._name = path.rpartition("/")
+        self._attempt = attempt
+        self._part = f"{self._folder}/{attempt.part_of(self._name)}"
+
+    def clear(self) -> None:
+        self._file_system.makedirs(self._folder, exist_ok=True)
+        for name in self._attempt.earlier_parts_of(self._name):
+            self._remove(f"{self._folder}/{name}")
+
+    def open(self) -> Any:
+        return self._file_system.open(self._part, "wb")
+
+    def put(self, file: Any) -> None:
+        file.close()
+        try:
+            self._file_system.cp_file(self._part, self._path)
+        except NotImplementedError:
+            # A store that cannot copy can rename, but may refuse to rename onto a file.
+            self._file_system.mv(self._part, self._path)
+            return
+        self._remove(self._part)
+
+    def discard(self, file: Any) -> None:
+        with contextlib.suppress(Exception):
+            file.close()
+        self._remove(self._part)
+
+    def _remove(self, path: str) -> None:
+        try:
+            if self._file_system.exists(path):
+                self._file_system.rm_file(path)
+        except Exception as error:
+            log.warning("%s was left by an export that did not end well and cannot be removed: %s", path, error)

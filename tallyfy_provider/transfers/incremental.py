@@ -1,0 +1,154 @@
+"""Which of the listed runs belong to an export, and where the next one has to begin. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.utils.timestamps import seconds_of
+
+#: Seconds before the beginning of an export within which a change may not have been seen by it: a change that is made
+#: while pages are read, a list that lags behind, and clocks that differ.
+SETTLING = 600
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """
+    The bounds of an export, each None for no bound.
+
+    :param created_after: Runs created then or later.
+    :param created_before: Runs created earlier than that.
+    :param updated_after: Runs changed then or later.
+    """
+
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    updated_after: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a window that nothing can be in: it would look like a day without runs."""
+        if self.created_after is None or self.created_before is None or self.created_after < self.created_before:
+            return
+        raise TallyfyInputError(
+            f"No run can be created from {text_of(self.created_after)} on (created_after) and before "
+            f"{text_of(self.created_before)} (created_before). Where both come from the data interval: with Airflow 3 "
+            "a cron schedule has an empty one unless its timetable is CronDataIntervalTimetable."
+        )
+
+    @property
+    def of_creation(self) -> dict[str, datetime]:
+        """The bounds that Tallyfy's list can be read by, under the names that the client takes them by."""
+        bounds = {"created_after": self.created_after, "created_before": self.created_before}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """The bounds that are set, for people."""
+        bounds = {**self.of_creation, "updated_after": self.updated_after}
+        return {name: text_of(bound) for name, bound in bounds.items() if bound is not None}
+
+
+@dataclass
+class Selection:
+    """
+    Takes the runs that lie within bounds, and remembers what a user should know about them.
+
+    A run whose date is missing or cannot be read is taken: it is better written twice than lost.
+
+    :param bounds: The bounds.
+    :param max_runs: Take no more than so many; None takes all.
+    """
+
+    bounds: Bounds
+    max_runs: int | None = None
+    #: Runs that were taken.
+    taken: int = 0
+    #: Runs that were left out because they had not changed since ``updated_after``.
+    unchanged: int = 0
+    #: The newest ``last_updated`` of those taken, in seconds since the epoch.
+    newest: float | None = None
+    #: Whether ``max_runs`` ended it, so that there may be more.
+    cut_short: bool = False
+    _edges: tuple[float, float, float] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Turn the bounds into seconds once."""
+        self._edges = (
+            _seconds(self.bounds.created_after, -math.inf),
+            _seconds(self.bounds.created_before, math.inf),
+            _seconds(self.bounds.updated_after, -math.inf),
+        )
+
+    def of(self, runs: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """
+        Take runs.
+
+        :param runs: Runs as the API gave them.
+        :return: Those within the bounds.
+        """
+        for run in runs:
+            if not self._admits(run):
+                continue
+            self.taken += 1
+            yield run
+            if self.taken == self.max_runs:
+                self.cut_short = True
+                return
+
+    def _admits(self, run: Mapping[str, Any]) -> bool:
+        created_after, created_before, updated_after = self._edges
+        created = seconds_of(run.get("created_at"))
+        if created is not None and not created_after <= created < created_before:
+            return False
+        updated = seconds_of(run.get("last_updated"))
+        if updated is None:
+            return True
+        if updated < updated_after:
+            self.unchanged += 1
+            return False
+        if self.newest is None or updated > self.newest:
+            self.newest = updated
+        return True
+
+    @property
+    def last_updated(self) -> str | None:
+        """The newest ``last_updated`` of the runs taken, in ISO 8601 and UTC."""
+        return None if self.newest is None else text_of(datetime.fromtimestamp(self.newest, UTC))
+
+    def next_updated_after(self, started: float) -> str | None:
+        """
+        Tell from when on the next export has to look for changes, so that none is lost between the two.
+
+        That is the newest change seen, but no later than the settling time before this export began, since a run that
+        changed after its page was read has an older ``last_updated`` than one that was read later. An export that may
+        not have seen all, or that saw none, leaves the bound where it was, unless that lies in the future: then it is
+        when this export began.
+
+        :param started: When the first page was asked for, in seconds since the epoch.
+        :return: An ``updated_after`` in ISO 8601 and UTC; None where there was no bound and nothing was seen.
+        """
+        before = self.bounds.updated_after
+        beginning = datetime.fromtimestamp(math.floor(started), UTC)
+        if self.newest is None or self.cut_short:
+            return None if before is None else text_of(min(before, beginning))
+        seen = datetime.fromtimestamp(math.floor(min(self.newest, started - SETTLING)), UTC)
+        return text_of(seen if before is None else min(max(before, seen), beginning))
+
+
+def text_of(moment: datetime) -> str:
+    """
+    Write a moment.
+
+    :param moment: The moment, with a time zone.
+    :return: ISO 8601 in UTC, such as ``2026-10-31T09:00:00Z``.
+    """
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _seconds(moment: datetime | None, otherwise: float) -> float:
+    return otherwise if moment is None else moment.timestamp()

@@ -1,0 +1,1 @@
+"""Helpers without I/O that every layer uses."""

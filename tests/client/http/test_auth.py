@@ -1,0 +1,181 @@
+"""Where tokens come from, and when another one is got."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tallyfy_emulator import Emulator, Fault, ManualClock
+from tallyfy_provider.client.settings import ClientSettings, build_client
+from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyConnectionError
+
+
+class Clock:
+    """A monotonic clock that a test moves together with the emulator's."""
+
+    def __init__(self, emulator_clock: ManualClock) -> None:
+        self._emulator_clock = emulator_clock
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+        self._emulator_clock.advance(seconds)
+
+
+@pytest.fixture
+def world():
+    clock = ManualClock()
+    with Emulator(seed=False, clock=clock) as emulator:
+        yield emulator, Clock(clock)
+
+
+def client(emulator, clock, **changes):
+    settings = {
+        "organization_id": emulator.organization_id,
+        "secret": emulator.client_secret,
+        "client_id": emulator.client_id,
+        "base_url": emulator.base_url,
+        "max_attempts": 3,
+        "where": "connection 'x'",
+        **changes,
+    }
+    return build_client(ClientSettings(**settings), clock=clock, sleep=lambda _: None)
+
+
+def paths(emulator):
+    return [request.path.replace(emulator.organization_id, "ORG") for request in emulator.requests]
+
+
+def grants(emulator):
+    return [
+        request.body.decode().split("&")[0].removeprefix("grant_type=")
+        for request in emulator.requests
+        if request.path == "/oauth/token"
+    ]
+
+
+def test_client_credentials_are_sent_form_encoded_and_only_once(world):
+    emulator, clock = world
+    app = client(emulator, clock)
+    assert list(app.list_runs()) == []
+    assert list(app.list_runs()) == []
+    assert paths(emulator) == ["/oauth/token", "/organizations/ORG/runs", "/organizations/ORG/runs"]
+    assert emulator.requests[0].headers["content-type"] == "application/x-www-form-urlencoded"
+    assert "authorization" not in emulator.requests[0].headers
+
+
+def test_a_token_is_renewed_before_it_ends(world):
+    emulator, clock = world
+    app = client(emulator, clock)
+    list(app.list_runs())
+    clock.advance(604_800 - 61)
+    list(app.list_runs())
+    assert grants(emulator) == ["client_credentials"]
+    clock.advance(2)
+    list(app.list_runs())
+    assert grants(emulator) == ["client_credentials", "client_credentials"]
+    assert all(request.status == 200 for request in emulator.requests)
+
+
+def test_a_token_that_is_refused_is_renewed_once(world):
+    emulator, clock = world
+    app = client(emulator, clock)
+    list(app.list_runs())
+    emulator.order(Fault(kind="expired_token", path="/runs", times=1))
+    assert list(app.list_runs()) == []
+    assert [request.status for request in emulator.requests][-3:] == [401, 200, 200]
+
+
+def test_a_401_that_stays_is_an_error_after_one_renewal(world):
+    emulator, clock = world
+    app = client(emulator, clock)
+    emulator.order(Fault(kind="status", status=401, path="/runs"))
+    with pytest.raises(TallyfyAuthError):
+        list(app.list_runs())
+    assert paths(emulator).count("/oauth/token") == 2
+    assert paths(emulator).count("/organizations/ORG/runs") == 2
+
+
+def test_many_threads_share_one_token_and_one_renewal(world):
+    emulator, clock = world
+    app = client(emulator, clock)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: list(app.list_runs()), range(16)))
+    assert grants(emulator) == ["client_credentials"]
+
+
+def test_the_password_grant_is_kept_alive_by_its_refresh_token(world):
+    emulator, clock = world
+    emulator.token_lifetime = 3600
+    person = client(emulator, clock, username=emulator.username, user_password=emulator.user_password)
+    for _ in range(3):
+        assert person.get_me()["email"] == emulator.username
+        clock.advance(3600)
+    assert grants(emulator) == ["password", "refresh_token", "refresh_token"]
+
+
+def test_a_refresh_token_that_is_used_up_falls_back_to_the_password(world):
+    emulator, clock = world
+    emulator.token_lifetime = 3600
+    person = client(emulator, clock, username=emulator.username, user_password=emulator.user_password)
+    person.get_me()
+    clock.advance(3600)
+    emulator.order(Fault(kind="reset", when="after", path="/oauth/token", times=1))
+    assert person.get_me()["email"] == emulator.username
+    assert grants(emulator) == ["password", "refresh_token", "refresh_token", "password"]
+
+
+def test_acting_as_a_user_exchanges_the_applications_token(world):
+    emulator, clock = world
+    person = client(emulator, clock, act_as_user=emulator.username)
+    assert person.get_me()["email"] == emulator.username
+    assert paths(emulator) == [
+        "/oauth/token",
+        f"/applications/ORG/users/{emulator.username}/token",
+        "/me",
+    ]
+
+
+def test_acting_as_a_user_gets_over_an_application_token_that_ended(world):
+    emulator, clock = world
+    emulator.order(Fault(kind="expired_token", path="/applications/", times=1))
+    person = client(emulator, clock, act_as_user=emulator.username)
+    assert person.get_me()["email"] == emulator.username
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"secret": "not-the-secret"}, "No token for connection 'x'"),
+        ({"client_id": "abc"}, "client_id (a number)"),
+        ({"username": "jo@example.com", "user_password": "wrong-word"}, "username and user_password"),
+        ({"act_as_user": "nobody@example.com"}, "cannot act as 'nobody@example.com'"),
+    ],
+)
+def test_credentials_that_are_not_accepted_say_what_to_check(world, changes, words):
+    emulator, clock = world
+    with pytest.raises(TallyfyAuthError) as raised:
+        client(emulator, clock, **changes).get_organization()
+    assert words in str(raised.value)
+    for secret in ("not-the-secret", "wrong-word", emulator.client_secret):
+        assert secret not in str(raised.value)
+
+
+def test_a_token_endpoint_out_of_reach_is_a_connection_error_not_a_refusal(world):
+    emulator, clock = world
+    emulator.order(Fault(kind="reset", path="/oauth/token"))
+    with pytest.raises(TallyfyConnectionError):
+        client(emulator, clock).get_organization()
+
+
+def test_a_personal_token_that_ended_cannot_be_renewed(world):
+    emulator, clock = world
+    person = client(emulator, clock, client_id=None, secret=emulator.token)
+    emulator.revoke(emulator.token)
+    with pytest.raises(TallyfyAuthError, match="its user logs out of Tallyfy"):
+        person.get_me()
+    assert paths(emulator) == ["/me"]

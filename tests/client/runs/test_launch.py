@@ -1,0 +1,106 @@
+"""A launched run carries its reference, and is known by it however little a list tells of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tallyfy_emulator import Quirks
+from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.runs.launch import Launcher
+from tallyfy_provider.client.runs.launch_marker import Reference, line_in, with_line
+
+REFERENCE = Reference.build("Launched by Airflow: dag 'x', task 'y', run 'z'", "x", "y", "z")
+LINE = REFERENCE.line
+
+
+@pytest.fixture
+def checklist(emulator):
+    return emulator.add_checklist("Onboarding")
+
+
+@pytest.fixture
+def launcher(client, checklist):
+    return Launcher(client, checklist["id"], REFERENCE, since=None, patience=0.0)
+
+
+@pytest.fixture
+def launch(launcher, checklist):
+    return lambda **more: launcher.launch({"checklist_id": checklist["id"], "name": "Acme", **more}).run
+
+
+@pytest.fixture(params=["missing", "empty"])
+def lists_without_summaries(request, monkeypatch):
+    """A Tallyfy whose lists leave the summary out, or empty."""
+    whole = TallyfyClient.list_runs
+
+    def list_runs(client, *arguments, **options):
+        for run in whole(client, *arguments, **options):
+            rest = {name: value for name, value in run.items() if name != "summary"}
+            yield rest if request.param == "missing" else {**rest, "summary": None}
+
+    monkeypatch.setattr(TallyfyClient, "list_runs", list_runs)
+
+
+@pytest.mark.usefixtures("lists_without_summaries")
+@pytest.mark.parametrize("is_archived", [False, True])
+def test_a_run_that_is_listed_without_its_summary_is_asked_for_by_itself(emulator, launcher, launch, is_archived):
+    run = launch()
+    if is_archived:
+        emulator.archive_run(run["id"])
+    found = launcher.find()
+    assert found is not None
+    assert found["id"] == run["id"]
+
+
+@pytest.mark.usefixtures("lists_without_summaries")
+def test_an_archived_run_that_is_not_given_by_itself_is_passed_over(emulator, launcher, launch):
+    run = launch()
+    emulator.archive_run(run["id"])
+    emulator.quirks = Quirks(archived_run_status=404)
+    assert launcher.find() is None
+
+
+@pytest.mark.usefixtures("lists_without_summaries")
+def test_another_run_is_asked_for_by_itself_only_once(emulator, launcher, checklist):
+    emulator.add_run(checklist_id=checklist["id"])
+    launcher.find()
+    emulator.clear_requests()
+    launcher.find()
+    assert [request.path for request in emulator.requests if not request.path.endswith("/runs")] == []
+
+
+@pytest.mark.parametrize("cut", [len(LINE), len(LINE) + 9])
+@pytest.mark.parametrize("summary", [None, "Soon " * 60])
+def test_a_summary_that_tallyfy_cuts_keeps_the_reference(monkeypatch, caplog, launcher, launch, summary, cut):
+    cut_off(monkeypatch, cut)
+    run = launch(summary=summary)
+    assert launcher.find()["id"] == run["id"]
+    assert "did not keep" not in caplog.text
+
+
+def test_a_reference_that_tallyfy_does_not_keep_is_warned_of(monkeypatch, caplog, launch):
+    cut_off(monkeypatch, len(LINE) - 9)
+    run = launch()
+    assert f"in the summary of run {run['id']}: a retry cannot find this run" in caplog.text
+
+
+def cut_off(monkeypatch, length):
+    whole = TallyfyClient.launch_run
+    monkeypatch.setattr(
+        TallyfyClient, "launch_run", lambda client, body: whole(client, {**body, "summary": body["summary"][:length]})
+    )
+
+
+@pytest.mark.parametrize(
+    ("summary", "written"),
+    [
+        (None, LINE),
+        ("  ", LINE),
+        ("Soon\n", f"{LINE}\n\nSoon"),
+        ("<p>Soon</p>", f"<p>{LINE}</p><p>Soon</p>"),
+    ],
+)
+def test_the_line_stands_above_the_summary_and_is_found_in_it(summary, written):
+    assert with_line(summary, LINE) == written
+    assert line_in(written) == LINE
+    assert REFERENCE.is_in({"summary": written})

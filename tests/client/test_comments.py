@@ -1,0 +1,114 @@
+"""Comments and problems: said once, with a state, and resolved by their id."""
+
+from __future__ import annotations
+
+import pytest
+
+from tallyfy_emulator import Fault
+from tallyfy_provider.exceptions import TallyfyIndeterminateError, TallyfyInputError, TallyfyResponseError
+
+
+@pytest.fixture
+def run(emulator):
+    return emulator.add_run(name="Contract review")
+
+
+@pytest.fixture
+def task(emulator, run):
+    return emulator.tasks(run["id"])[0]
+
+
+@pytest.fixture
+def places(run, task):
+    return {"run": run["id"], "task": task["id"]}
+
+
+def at(client, verb, place, places):
+    """Give the client's method for a run or a task, and the id to call it with."""
+    return getattr(client, f"{verb}_on_{place}"), places[place]
+
+
+@pytest.mark.parametrize("place", ["run", "task"])
+def test_a_comment_always_has_a_state(client, asked, sent, places, place):
+    comment, its_id = at(client, "comment", place, places)
+    thread = comment(its_id, "All is well")
+    assert thread["id"]
+    assert sent() == {"content": "All is well", "state": "open"}
+    assert asked("POST") == [f"POST /{place}s/{its_id}/comment"]
+
+
+@pytest.mark.parametrize("place", ["run", "task"])
+def test_a_comment_can_be_hidden_and_labelled(client, sent, places, place):
+    comment, its_id = at(client, "comment", place, places)
+    comment(its_id, "Better so", state="hide-for-guests", label="improvement")
+    assert sent() == {"content": "Better so", "state": "hide-for-guests", "label": "improvement"}
+
+
+def test_comments_on_a_task_are_listed(client, task):
+    client.comment_on_task(task["id"], "First")
+    client.report_problem_on_task(task["id"], "Second")
+    threads = client.list_task_threads(task["id"], task["run_id"])
+    assert [(thread["label"], thread["content"]) for thread in threads] == [("comment", "First"), ("problem", "Second")]
+
+
+def test_a_list_of_threads_that_is_not_there_is_an_error(emulator, client, task):
+    emulator.order(Fault(kind="status", status=200, body={"data": {"id": task["id"]}}))
+    with pytest.raises(TallyfyResponseError, match="holds no 'threads'"):
+        client.list_task_threads(task["id"])
+
+
+@pytest.mark.parametrize(("place", "status"), [("run", "issue"), ("task", "problem")])
+def test_a_problem_is_reported_and_resolved(emulator, client, run, places, place, status):
+    report, its_id = at(client, "report_problem", place, places)
+    resolve, _ = at(client, "resolve_problem", place, places)
+    thread = report(its_id, "The form cannot be read")
+    assert emulator.run(run["id"])["status"] == status
+    resolve(its_id, thread["id"], "Scanned again")
+    assert emulator.run(run["id"])["status"] == "active"
+
+
+WAYS = [("comment", ()), ("report_problem", ()), ("resolve_problem", (7,))]
+
+
+@pytest.mark.parametrize("place", ["run", "task"])
+@pytest.mark.parametrize(("verb", "more"), WAYS)
+def test_what_may_have_been_said_is_not_said_again(emulator, client, asked, places, place, verb, more):
+    say, its_id = at(client, verb, place, places)
+    emulator.order(Fault(kind="reset"))
+    with pytest.raises(TallyfyIndeterminateError):
+        say(its_id, *more, "Said once")
+    assert len(asked("POST")) == 1
+
+
+@pytest.mark.parametrize("place", ["run", "task"])
+@pytest.mark.parametrize(("verb", "more"), WAYS)
+def test_an_answer_without_words_is_none(emulator, client, places, place, verb, more):
+    say, its_id = at(client, verb, place, places)
+    emulator.order(Fault(kind="status", status=204, body=""))
+    assert say(its_id, *more, "Said once") == {}
+
+
+@pytest.mark.parametrize("place", ["run", "task"])
+@pytest.mark.parametrize(("verb", "more"), WAYS)
+@pytest.mark.parametrize("content", ["", "  ", None])
+def test_nothing_is_not_said(emulator, client, places, place, verb, more, content):
+    say, its_id = at(client, verb, place, places)
+    with pytest.raises(TallyfyInputError, match="content is empty"):
+        say(its_id, *more, content)
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"), [({"state": "secret"}, "state cannot be 'secret'"), ({"label": "x"}, "label")]
+)
+def test_other_states_and_labels_are_refused(emulator, client, run, mark, words):
+    with pytest.raises(TallyfyInputError, match=f"{words}.*allowed: "):
+        client.comment_on_run(run["id"], "Hello", **mark)
+    assert emulator.requests == []
+
+
+def test_what_was_said_is_not_in_the_error(emulator, client, run):
+    emulator.order(Fault(kind="status", status=422, body={"message": "Jane is ill: too private"}))
+    with pytest.raises(Exception, match="too private") as raised:
+        client.comment_on_run(run["id"], "Jane is ill")
+    assert "Jane" not in str(raised.value)

@@ -1,0 +1,141 @@
+"""What the state of a run means to a wait."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tallyfy_provider.client.runs.status import Outcome, StatusRule, compact, unknown_statuses
+from tallyfy_provider.exceptions import TallyfyInputError
+
+WAITING, SUCCEEDED, FAILED, SKIPPED = Outcome.WAITING, Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SKIPPED
+
+DAY = "2026-11-24T12:00:00Z"
+BY_DEFAULT = [
+    ({"status": "active"}, WAITING),
+    ({"status": "delayed"}, WAITING),
+    ({"status": "problem"}, WAITING),
+    ({"status": "issue"}, WAITING),
+    ({"status": "in-progress"}, WAITING),
+    ({"status": "something new"}, WAITING),
+    ({"status": None}, WAITING),
+    ({}, WAITING),
+    ({"status": "complete"}, SUCCEEDED),
+    ({"status": "completed"}, SUCCEEDED),
+    ({"status": "Complete"}, SUCCEEDED),
+    ({"status": "active", "completed_at": DAY}, SUCCEEDED),
+    ({"status": "archived"}, FAILED),
+    ({"status": "active", "archived_at": DAY}, FAILED),
+    ({"status": "problem", "archived_at": DAY}, FAILED),
+    ({"status": "archived", "archived_at": DAY}, FAILED),
+    ({"status": "archived", "archived_at": DAY, "completed_at": DAY}, SUCCEEDED),
+    ({"status": "complete", "archived_at": DAY}, SUCCEEDED),
+]
+
+
+@pytest.mark.parametrize(("run", "outcome"), BY_DEFAULT)
+def test_the_meaning_of_a_run_by_default(run, outcome):
+    assert StatusRule.build().judge(run) is outcome
+
+
+@pytest.mark.parametrize(
+    ("rule", "run", "outcome"),
+    [
+        ({"failed": ["problem"]}, {"status": "problem"}, FAILED),
+        ({"failed": ["problem"]}, {"status": "delayed", "has_open_issue": True}, FAILED),
+        ({"failed": ["issue"]}, {"status": "active", "has_open_issue": True}, FAILED),
+        ({"failed": ["problem"]}, {"status": "archived"}, WAITING),
+        ({"failed": ["problem"]}, {"status": "complete", "has_open_issue": True}, SUCCEEDED),
+        ({"skipped": ["archived"]}, {"status": "archived"}, SKIPPED),
+        ({"skipped": ["delayed"]}, {"status": "delayed"}, SKIPPED),
+        ({"allowed": ["complete", "archived"]}, {"status": "archived"}, SUCCEEDED),
+        ({"allowed": ["archived"]}, {"status": "complete"}, WAITING),
+        ({"allowed": ["archived"]}, {"status": "complete", "archived_at": DAY}, SUCCEEDED),
+        ({"allowed": "active"}, {"status": "active"}, SUCCEEDED),
+        ({"allowed": ["something new"]}, {"status": "something new"}, SUCCEEDED),
+        ({"failed": []}, {"status": "archived"}, WAITING),
+    ],
+)
+def test_the_meaning_of_a_run_by_a_rule_of_ones_own(rule, run, outcome):
+    assert StatusRule.build(**rule).judge(run) is outcome
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ({"allowed": ["completed"]}, "allowed_statuses: 'completed' is no status of a run; did you mean 'complete'?"),
+        ({"failed": ["archive"]}, "did you mean 'archived'?"),
+        ({"skipped": [""]}, "Tallyfy's are active"),
+        ({"allowed": []}, "could never succeed"),
+        ({"allowed": 5}, "takes a list of statuses"),
+        ({"allowed": ["complete"], "failed": ["complete"]}, "'complete' stands in two of"),
+        ({"wait_for": "some"}, "it takes 'all' or 'any'"),
+    ],
+)
+def test_a_rule_that_cannot_be_meant_is_refused(rule, words):
+    with pytest.raises(TallyfyInputError) as refused:
+        StatusRule.build(**rule)
+    assert words in str(refused.value)
+
+
+def test_a_status_that_is_unlike_any_other_is_taken_and_told():
+    assert unknown_statuses(StatusRule.build(allowed=["on hold"])) == ["on hold"]
+    assert unknown_statuses(StatusRule.build()) == []
+
+
+RUNS = {
+    WAITING: {"status": "active"},
+    SUCCEEDED: {"status": "complete"},
+    FAILED: {"status": "archived"},
+    SKIPPED: {"status": "issue"},
+}
+
+
+@pytest.mark.parametrize(
+    ("wait_for", "outcomes", "together"),
+    [
+        ("all", [SUCCEEDED, SUCCEEDED], SUCCEEDED),
+        ("all", [SUCCEEDED, WAITING], WAITING),
+        ("all", [WAITING, FAILED], FAILED),
+        ("all", [SKIPPED, FAILED], FAILED),
+        ("all", [WAITING, SKIPPED], SKIPPED),
+        ("any", [WAITING, SUCCEEDED, FAILED], SUCCEEDED),
+        ("any", [WAITING, FAILED], WAITING),
+        ("any", [SKIPPED, FAILED], FAILED),
+        ("any", [SKIPPED, SKIPPED], SKIPPED),
+    ],
+)
+def test_several_runs_together(wait_for, outcomes, together):
+    rule = StatusRule.build(skipped=["issue"], wait_for=wait_for)
+    assert rule.judge_all([RUNS[outcome] for outcome in outcomes]) is together
+
+
+@given(
+    st.lists(st.sampled_from(list(RUNS)), min_size=1, max_size=6),
+    st.sampled_from(["all", "any"]),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_runs_means_nothing_and_a_single_run_means_itself(outcomes, wait_for, random):
+    rule = StatusRule.build(skipped=["issue"], wait_for=wait_for)
+    together = rule.judge_all([RUNS[outcome] for outcome in outcomes])
+    shuffled = random.sample(outcomes, len(outcomes))
+    assert rule.judge_all([RUNS[outcome] for outcome in shuffled]) is together
+    assert rule.judge_all([RUNS[outcomes[0]]]) is outcomes[0]
+
+
+run_objects = st.fixed_dictionaries(
+    {},
+    optional={
+        "status": st.sampled_from(["active", "delayed", "problem", "issue", "complete", "archived", "new", None]),
+        "completed_at": st.sampled_from([None, DAY]),
+        "archived_at": st.sampled_from([None, DAY]),
+        "has_open_issue": st.sampled_from([None, True, False]),
+    },
+)
+
+
+@given(run_objects)
+def test_a_compact_run_means_what_the_whole_run_means(run):
+    rule = StatusRule.build(failed=["problem"], skipped=["archived"])
+    assert rule.judge(compact(run)) is rule.judge(run)

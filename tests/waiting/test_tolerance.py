@@ -1,0 +1,58 @@
+"""How long a wait bears with faults."""
+
+from __future__ import annotations
+
+import pytest
+
+from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyRateLimitError, TallyfyServerError
+from tallyfy_provider.waiting.tolerance import FaultTolerance
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_transient_fault_is_borne_until_it_lasts():
+    clock = Clock()
+    tolerance = FaultTolerance(60, clock=clock)
+    fault = TallyfyServerError("down")
+    assert tolerance.bear(fault) == 0
+    clock.now = 59
+    assert tolerance.bear(fault) == 59
+    clock.now = 60
+    with pytest.raises(TallyfyServerError):
+        tolerance.bear(fault)
+
+
+def test_a_good_answer_begins_the_count_anew():
+    clock = Clock()
+    tolerance = FaultTolerance(60, clock=clock)
+    tolerance.bear(TallyfyServerError("down"))
+    clock.now = 50
+    tolerance.clear()
+    clock.now = 100
+    assert tolerance.bear(TallyfyServerError("down")) == 0
+
+
+def test_what_does_not_pass_by_itself_is_not_borne():
+    with pytest.raises(TallyfyAuthError):
+        FaultTolerance(60, clock=Clock()).bear(TallyfyAuthError("refused"))
+
+
+def test_a_rate_limit_is_borne_however_long_it_lasts():
+    clock = Clock()
+    tolerance = FaultTolerance(60, clock=clock)
+    tolerance.bear(TallyfyRateLimitError("slower"))
+    clock.now = 1e6
+    assert tolerance.bear(TallyfyRateLimitError("slower")) == 1e6
+
+
+def test_with_silent_fail_everything_is_borne_forever():
+    clock = Clock()
+    tolerance = FaultTolerance(60, everything=True, clock=clock)
+    tolerance.bear(TallyfyAuthError("refused"))
+    clock.now = 1e9
+    tolerance.bear(TallyfyAuthError("refused"))
