@@ -43,7 +43,7 @@ def tallyfy_approve_before_payment() -> None:
     decision = TaskStatusSensor(
         task_id="wait_for_approval",
         run_id=ask.output,
-        tallyfy_task="approve",  # the step's alias; its title or id will do as well
+        step="approve",  # the step's alias; its title or id will do as well
         deferrable=True,
         poke_interval=3,  # seconds; short for trying it out, minutes will do for people
         timeout=timedelta(days=14).total_seconds(),

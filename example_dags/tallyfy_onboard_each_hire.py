@@ -38,7 +38,7 @@ def tallyfy_onboard_each_hire() -> None:
         wait_for_completion=True,
         deferrable=True,
         poke_interval=3,  # seconds; short for trying it out, minutes will do for people
-        wait_timeout=timedelta(days=30),
+        timeout=timedelta(days=30),
         retries=3,
     ).expand_kwargs(read_new_hires())
 

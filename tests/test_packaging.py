@@ -46,9 +46,11 @@ def test_wheel_is_for_any_python_3_and_has_the_version_in_its_name(built: Path) 
 
 
 def test_wheel_holds_every_file_of_the_package_and_nothing_else(wheel_names: set[str]) -> None:
-    package = ROOT / "tallyfy_provider"
     expected = {
-        str(path.relative_to(ROOT)) for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+        str(path.relative_to(ROOT))
+        for package in ("tallyfy_provider", "tallyfy_emulator")
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     }
     information = f"airflow_provider_tallyfy-{tallyfy_provider.__version__}.dist-info/"
     assert {name for name in wheel_names if not name.startswith(information)} == expected

@@ -146,7 +146,7 @@ def test_what_holds_secrets_does_not_show_them(emulator, secrets):
 
     settings = read_connection(TallyfyHook.get_connection("tallyfy_default"))
     client = TallyfyHook().get_conn()
-    list(client.list_runs())
+    list(client.runs.list())
     tokens = client.session.tokens
     shown = repr(settings) + repr(client) + repr(tokens) + repr(getattr(tokens, "_grant", None))
     for secret in {*secrets, *_issued_tokens(emulator)}:

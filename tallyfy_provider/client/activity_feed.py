@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import date
 
 from tallyfy_provider.client.paging.page import Page, read_page
-from tallyfy_provider.client.resource import Endpoints
+from tallyfy_provider.client.resource import Resource
 from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 
 
-class ActivityEndpoints(Endpoints):
+class ActivityFeedResource(Resource):
     """What happened, as Tallyfy tells it."""
 
-    def get_page_of_activities(self, number: int, *, created_after: date | None = None) -> Page:
+    def get_page(self, number: int, *, created_after: date | None = None) -> Page:
         """
         Get one page of the activity feed, newest first (``GET /organizations/{org}/activity-feeds``).
 

@@ -7,14 +7,16 @@ from typing import Any
 
 from tallyfy_provider.client import checklist_filters
 from tallyfy_provider.client.forms.fields import rows_of
-from tallyfy_provider.client.resource import Endpoints, included, item_of
+from tallyfy_provider.client.resource import Resource, included, item_of
 from tallyfy_provider.exceptions import TallyfyResponseError
 
+Rows = list[dict[str, Any]]
 
-class ChecklistEndpoints(Endpoints):
+
+class ChecklistsResource(Resource):
     """Checklists: get them, list them, and what their kick-off forms ask."""
 
-    def get_checklist(self, checklist_id: str | int, include: Iterable[str] = ()) -> dict[str, Any]:
+    def get(self, checklist_id: str | int, include: Iterable[str] = ()) -> dict[str, Any]:
         """
         Get a checklist (``GET /organizations/{org}/checklists/{id}``).
 
@@ -27,7 +29,7 @@ class ChecklistEndpoints(Endpoints):
         payload = self._send("GET", self._path("checklists", checklist_id), params=included(include) or None)
         return item_of(payload, f"checklist {checklist_id}")
 
-    def list_checklists(self, filters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    def list(self, filters: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """
         List checklists, each once (``GET /organizations/{org}/checklists``).
 
@@ -53,7 +55,7 @@ class ChecklistEndpoints(Endpoints):
         """
         return self._walk(self._path("checklists", checklist_id, "steps"), {}, f"steps of checklist {checklist_id}")
 
-    def get_kickoff_fields(self, checklist_id: str | int) -> list[dict[str, Any]]:
+    def get_kickoff_fields(self, checklist_id: str | int) -> Rows:
         """
         Get the fields of a checklist's kick-off form (``prerun`` of the checklist).
 
@@ -64,7 +66,7 @@ class ChecklistEndpoints(Endpoints):
         :raises TallyfyResponseError: Tallyfy gave something that is no list of fields.
         :raises TallyfyError: Of the kind that fits.
         """
-        checklist = self.get_checklist(checklist_id)
+        checklist = self.get(checklist_id)
         if "prerun" not in checklist:
             raise TallyfyResponseError(f"Tallyfy's answer for checklist {checklist_id} holds no 'prerun'.")
         return [dict(field) for field in rows_of(checklist["prerun"])]

@@ -1,27 +1,114 @@
-"""TallyfyClient: a method for each endpoint of Tallyfy that is used, nothing else."""
+"""TallyfyClient: Tallyfy's API for one organization, a resource for each subject."""
 
 from __future__ import annotations
 
-from tallyfy_provider.client.activity_feed import ActivityEndpoints
-from tallyfy_provider.client.any_endpoint import AnyEndpoint
-from tallyfy_provider.client.checklists import ChecklistEndpoints
-from tallyfy_provider.client.organization import AccountEndpoints
-from tallyfy_provider.client.runs.changes import RunChangeEndpoints
-from tallyfy_provider.client.threads import ThreadEndpoints
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+from typing import Any
+
+from tallyfy_provider.client.activity_feed import ActivityFeedResource
+from tallyfy_provider.client.checklists import ChecklistsResource
+from tallyfy_provider.client.http.session import TallyfySession
+from tallyfy_provider.client.organization import OrganizationResource
+from tallyfy_provider.client.payload import query_of, segments_of
+from tallyfy_provider.client.resource import DEFAULT_CONCURRENCY, Resource
+from tallyfy_provider.client.runs.api import RunsResource
+from tallyfy_provider.client.runs.filters import LARGEST_PAGE
+from tallyfy_provider.client.tasks.api import TasksResource
+from tallyfy_provider.client.threads import CommentsResource
+from tallyfy_provider.exceptions import TallyfyInputError
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-class TallyfyClient(
-    AccountEndpoints, ActivityEndpoints, ChecklistEndpoints, RunChangeEndpoints, ThreadEndpoints, AnyEndpoint
-):
+class TallyfyClient(Resource):
     """
-    Tallyfy's API for one organization; a module in :mod:`tallyfy_provider.client.endpoints` for each subject.
+    Tallyfy's API for one organization.
 
-    :param session: The authenticated conversation with Tallyfy.
+    ``runs``, ``tasks``, ``comments``, ``checklists``, ``organization`` and ``activity_feed`` have a method for each
+    endpoint; :meth:`request` and :meth:`paginate` reach every other one with the same credentials, retries, paging and
+    errors.
+
+    :param session: The authenticated session.
     :param organization_id: The organization.
     :param page_size: Rows to ask for on each page of a list, at most 100.
     :param concurrency: Requests that may be under way at the same time, at least 1.
     """
 
+    def __init__(
+        self,
+        session: TallyfySession,
+        organization_id: str,
+        *,
+        page_size: int = LARGEST_PAGE,
+        concurrency: int = DEFAULT_CONCURRENCY,
+    ) -> None:
+        super().__init__(session, organization_id, page_size=page_size, concurrency=concurrency)
+        options = {"page_size": page_size, "concurrency": concurrency}
+        self.activity_feed = ActivityFeedResource(session, organization_id, **options)
+        self.checklists = ChecklistsResource(session, organization_id, **options)
+        self.comments = CommentsResource(session, organization_id, **options)
+        self.organization = OrganizationResource(session, organization_id, **options)
+        self.runs = RunsResource(session, organization_id, **options)
+        self.tasks = TasksResource(session, organization_id, **options)
+
+    def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
+        """
+        Ask any endpoint.
+
+        A GET, PUT or DELETE whose answer is lost is sent again, a POST or PATCH is not.
+
+        :param method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
+        :param path: Relative to the organization (``runs/ID/export``), or from the API's root with a slash before it
+            (``/me``). Its parts are percent-encoded here.
+        :param params: The query: text, numbers, dates, booleans, or lists, which become comma-separated. None is not
+            sent.
+        :param json: A body to be sent as JSON.
+        :return: What the answer's JSON says, mostly with the thing itself under ``data``; None for an empty answer.
+        :raises TallyfyInputError: The method, the path, a parameter or the body cannot be used; nothing was sent.
+        :raises TallyfyIndeterminateError: A change may or may not have happened: its answer was lost.
+        :raises TallyfyResponseError: The answer is no JSON.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        verb = method.strip().upper() if isinstance(method, str) else method
+        if verb not in _METHODS:
+            raise TallyfyInputError(f"method cannot be {method!r}; allowed: {', '.join(_METHODS)}.")
+        return self._send(verb, self._place(path), params=query_of(params) or None, json=json)
+
+    def paginate(
+        self, path: str, params: Mapping[str, Any] | None = None, *, max_rows: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """
+        List the rows of any endpoint that gives pages, each once, as they arrive (``GET``).
+
+        All pages are read, unless ``params`` names a ``page``. Each row must have an ``id``. A row that leaves the list
+        while it is read can let another slip past between two pages; that is warned of. ``list_runs`` loses none.
+
+        :param path: As for :meth:`request`.
+        :param params: As for :meth:`request`; 100 rows to a page are asked for, unless it names ``per_page``.
+        :param max_rows: Stop after so many rows.
+        :return: Rows exactly as the API gave them.
+        :raises TallyfyInputError: The path or a parameter cannot be used; raised before anything is asked.
+        :raises TallyfyResponseError: A page cannot be read, or the list has no end.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        query = query_of(params)
+        for name in ("page", "per_page"):
+            if name in query and not (query[name].isascii() and query[name].isdigit() and int(query[name]) > 0):
+                raise TallyfyInputError(f"params[{name!r}] takes a whole number from 1, not {query[name]!r}.")
+        return self._rows(self._place(path), query, f"rows of {path}", max_rows)
+
+    def _rows(
+        self, path: tuple[object, ...], query: Mapping[str, str], what: str, max_rows: int | None
+    ) -> Iterator[dict[str, Any]]:
+        with closing(self._walk(path, query, what)) as rows:
+            yield from islice(rows, max_rows)
+
+    def _place(self, path: str) -> tuple[object, ...]:
+        segments = segments_of(path)
+        return segments if path.startswith("/") else self._path(*segments)
+
     def close(self) -> None:
-        """Close every open connection for good; a closed client asks nothing any more."""
+        """Close every open connection for good; a closed client sends nothing any more."""
         self.session.close()

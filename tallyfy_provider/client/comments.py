@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 _TAG = re.compile(r"<[^>]*>")
 
@@ -37,7 +37,7 @@ def find_comment(
     for thread in reversed(threads):
         if str(thread.get("id")) in known or (label is not None and thread.get("label") != label):
             continue
-        if since is not None and (seconds_of(thread.get("created_at")) or 0.0) < since:
+        if since is not None and (parse_timestamp(thread.get("created_at")) or 0.0) < since:
             continue
         if _words(thread.get("content")) & _words(content):
             return dict(thread)

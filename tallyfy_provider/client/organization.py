@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tallyfy_provider.client.paging.page import read_page
-from tallyfy_provider.client.resource import Endpoints, item_of
+from tallyfy_provider.client.resource import Resource, item_of
 from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 
 
-class AccountEndpoints(Endpoints):
+class OrganizationResource(Resource):
     """The user and the organization."""
 
     def get_me(self) -> dict[str, Any]:
@@ -22,7 +22,7 @@ class AccountEndpoints(Endpoints):
         """
         return item_of(self.session.request("GET", ("me",)), "the user")
 
-    def list_my_organizations(self) -> list[dict[str, Any]]:
+    def list_mine(self) -> list[dict[str, Any]]:
         """
         List the organizations of the token's user (``GET /me/organizations``), the first 100.
 
@@ -33,7 +33,7 @@ class AccountEndpoints(Endpoints):
         payload = self.session.request("GET", ("me", "organizations"), params=params)
         return read_page(payload, number=1, what="organizations").rows
 
-    def get_organization(self) -> dict[str, Any]:
+    def get(self) -> dict[str, Any]:
         """
         Get the organization (``GET /organizations/{org}``).
 

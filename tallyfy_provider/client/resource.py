@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 DEFAULT_CONCURRENCY = 4
 
 
-class Endpoints:
+class Resource:
     """
-    Endpoints of Tallyfy's API for one organization.
+    Resource of Tallyfy's API for one organization.
 
     :param session: The authenticated conversation with Tallyfy.
     :param organization_id: The organization.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tallyfy_provider.client.forms.fields import rows_of
-from tallyfy_provider.client.tasks.api import TaskEndpoints
+from tallyfy_provider.client.resource import Resource, included, item_of
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
 
 #: Who sees a comment: everybody, members only, or everybody after a click.
@@ -14,7 +14,7 @@ STATES = ("open", "hide-for-guests", "collapsed")
 LABELS = ("comment", "problem", "resolve", "improvement", "advice")
 
 
-class ThreadEndpoints(TaskEndpoints):
+class CommentsResource(Resource):
     """
     Comments and problems on runs and tasks.
 
@@ -23,7 +23,7 @@ class ThreadEndpoints(TaskEndpoints):
     ``@[ID]`` with the member's user id.
     """
 
-    def comment_on_run(
+    def add_to_run(
         self, run_id: str | int, content: str, state: str = "open", label: str | None = None
     ) -> dict[str, Any]:
         """
@@ -42,18 +42,18 @@ class ThreadEndpoints(TaskEndpoints):
         """
         return self._comment(("runs", run_id), content, state, label)
 
-    def comment_on_task(
+    def add_to_task(
         self, task_id: str | int, content: str, state: str = "open", label: str | None = None
     ) -> dict[str, Any]:
         """
         Comment on a task (``POST /organizations/{org}/tasks/{id}/comment``).
 
         :param task_id: The task's id.
-        :param content: As for :meth:`comment_on_run`.
-        :param state: As for :meth:`comment_on_run`.
-        :param label: As for :meth:`comment_on_run`.
+        :param content: As for :meth:`add_to_run`.
+        :param state: As for :meth:`add_to_run`.
+        :param label: As for :meth:`add_to_run`.
         :return: The thread as the API gave it; empty where its answer is.
-        :raises TallyfyError: As :meth:`comment_on_run`.
+        :raises TallyfyError: As :meth:`add_to_run`.
         """
         return self._comment(("tasks", task_id), content, state, label)
 
@@ -109,7 +109,7 @@ class ThreadEndpoints(TaskEndpoints):
         """
         return self._thread(("tasks", task_id, "resolved-threads"), {"thread_id": thread_id, "content": content})
 
-    def list_task_threads(self, task_id: str | int, run_id: str | int | None = None) -> list[dict[str, Any]]:
+    def list_of_task(self, task_id: str | int, run_id: str | int | None = None) -> list[dict[str, Any]]:
         """
         List the comments and problems on a task (``threads`` of the task, which come all at once).
 
@@ -122,7 +122,9 @@ class ThreadEndpoints(TaskEndpoints):
         :raises TallyfyResponseError: Tallyfy gave none, although it was asked for them.
         :raises TallyfyError: Of the kind that fits.
         """
-        task = self.get_task(task_id, run_id, include=("threads",))
+        of_run = () if run_id is None else ("runs", run_id)
+        path = self._path(*of_run, "tasks", task_id)
+        task = item_of(self._send("GET", path, params=included(("threads",))), f"task {task_id}")
         if "threads" not in task:
             raise TallyfyResponseError(f"Tallyfy's answer for task {task_id} holds no 'threads', which were asked for.")
         return [dict(thread) for thread in rows_of(task["threads"])]

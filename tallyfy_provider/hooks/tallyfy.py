@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, BaseHook, mask_secret
 
-from tallyfy_provider.client.runs.lookup import look_up_run
 from tallyfy_provider.client.settings import build_client
 from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyError, TallyfyNotFoundError
 from tallyfy_provider.get_provider_info import UI_FIELD_BEHAVIOUR
 from tallyfy_provider.hooks.connection import misspelt_extras, read_connection
-from tallyfy_provider.hooks.steering import Steering
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from tallyfy_provider.client.runs.filters import RunFilters
 
 
-class TallyfyHook(Steering, BaseHook):
+class TallyfyHook(BaseHook):
     """
     Talks to Tallyfy with the credentials of an Airflow Connection.
 
@@ -54,7 +52,8 @@ class TallyfyHook(Steering, BaseHook):
         return self.get_connection(self.tallyfy_conn_id)
 
     @cached_property
-    def _client(self) -> TallyfyClient:
+    def client(self) -> TallyfyClient:
+        """The client of the connection's organization, made on first use."""
         return self.client_from(self._connection)
 
     def client_from(self, connection: Connection) -> TallyfyClient:
@@ -76,7 +75,7 @@ class TallyfyHook(Steering, BaseHook):
         :return: The client for the connection's organization.
         :raises TallyfyConfigurationError: Something in the connection is missing or cannot be used.
         """
-        return self._client
+        return self.client
 
     def new_client(self) -> TallyfyClient:
         """
@@ -108,7 +107,7 @@ class TallyfyHook(Steering, BaseHook):
         :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
         :raises TallyfyError: Of the kind that fits.
         """
-        return self.get_conn().list_runs(
+        return self.client.runs.list(
             filters, max_runs=max_runs, created_after=created_after, created_before=created_before
         )
 
@@ -122,7 +121,7 @@ class TallyfyHook(Steering, BaseHook):
         :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived.
         :raises TallyfyError: Of the kind that fits.
         """
-        return self.get_conn().get_run(run_id, include)
+        return self.client.runs.get(run_id, include)
 
     def find_run(self, run_id: str | int) -> dict[str, Any]:
         """
@@ -133,7 +132,51 @@ class TallyfyHook(Steering, BaseHook):
         :raises TallyfyNotFoundError: It is neither among the live runs nor among the archived ones.
         :raises TallyfyError: Of the kind that fits.
         """
-        return look_up_run(self.get_conn(), str(run_id))
+        return self.client.runs.find(str(run_id))
+
+    def launch_run(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Launch a run; sent once, and never again unless nothing can have happened.
+
+        A retry of the task launches another one: ``LaunchRunOperator`` looks for the first one before.
+
+        :param body: The API's own names to values: ``checklist_id``, ``name``, ``prerun`` and more.
+        :return: The run exactly as the API gave it.
+        :raises TallyfyIndeterminateError: The answer was lost: the run may be there. Look before launching it again.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return self.client.runs.launch(body)
+
+    def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
+        """
+        Ask any endpoint, with the same credentials, retries and errors as all other methods.
+
+        :param method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
+        :param path: Relative to the organization (``runs/ID/export``), or from the API's root with a slash before it
+            (``/me``).
+        :param params: The query; booleans and lists are put into Tallyfy's form, None is not sent.
+        :param json: A body to be sent as JSON.
+        :return: What the answer's JSON says, mostly with the thing itself under ``data``; None for an empty answer.
+        :raises TallyfyInputError: The path or a parameter cannot be used; nothing was sent.
+        :raises TallyfyIndeterminateError: A change may or may not have happened: its answer was lost.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return self.client.request(method, path, params=params, json=json)
+
+    def paginate(
+        self, path: str, params: Mapping[str, Any] | None = None, *, max_rows: int | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """
+        List the rows of any endpoint that gives pages, each once, page by page as they are asked for.
+
+        :param path: As for :meth:`request`.
+        :param params: As for :meth:`request`.
+        :param max_rows: Stop after so many rows.
+        :return: Rows exactly as the API gave them.
+        :raises TallyfyInputError: The path or a parameter cannot be used; raised before anything is asked.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return self.client.paginate(path, params, max_rows=max_rows)
 
     def test_connection(self) -> tuple[bool, str]:
         """
@@ -147,11 +190,11 @@ class TallyfyHook(Steering, BaseHook):
             return False, str(error)
 
     def _introduce(self) -> str:
-        client = self.get_conn()
+        client = self.client
         if not client.session.tokens.acts_as_person:
             return self._introduce_application(client)
         try:
-            me = client.get_me()
+            me = client.organization.get_me()
         except TallyfyAuthError:
             # A pasted application token is good, but nobody's: it may still reach the organization.
             try:
@@ -162,19 +205,19 @@ class TallyfyHook(Steering, BaseHook):
         return f"Connected to {self._organization(client)} as {_person(me)}."
 
     def _introduce_application(self, client: TallyfyClient) -> str:
-        next(client.list_runs({"page": 1, "per_page": 1}), None)
+        next(client.runs.list({"page": 1, "per_page": 1}), None)
         return f"Connected to organization {client.organization_id} as an application."
 
     def _organization(self, client: TallyfyClient) -> str:
         try:
-            return f"organization {client.get_organization().get('name')!r} ({client.organization_id})"
+            return f"organization {client.organization.get().get('name')!r} ({client.organization_id})"
         except TallyfyNotFoundError as error:
             error.message += self._organizations_hint(client)
             raise
 
     def _organizations_hint(self, client: TallyfyClient) -> str:
         try:
-            organizations = client.list_my_organizations()
+            organizations = client.organization.list_mine()
         except TallyfyError:
             return ""
         names = ", ".join(f"{organization['id']} ({organization.get('name')})" for organization in organizations)

@@ -16,7 +16,7 @@ from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import read_fields, rows_of
 from tallyfy_provider.client.runs.launch import Launcher
 from tallyfy_provider.client.runs.launch_marker import with_line
-from tallyfy_provider.client.runs.launch_request import launch_body
+from tallyfy_provider.client.runs.launch_request import build_launch_request
 from tallyfy_provider.client.settings import build_client
 from tallyfy_provider.client.tasks.lookup import look_up_task
 from tallyfy_provider.client.tasks.names import run_name, task_name
@@ -100,12 +100,12 @@ def _launch(client: TallyfyClient, notice: Notice) -> str:
     if (run := launcher.find()) is not None:
         return f"Run {run['id']} has been launched for it before: {run_url(run['id'])}".rstrip(": ")
     steps = notice.arguments.get("steps")
-    checklist = client.get_checklist(checklist_id, include=("steps",) if steps else ())
+    checklist = client.checklists.get(checklist_id, include=("steps",) if steps else ())
     fields = read_fields(checklist.get("prerun"))
     encoded = encode_form(fields, notice.arguments.get("kickoff"))
     for note in encoded.notes:
         log.info(note)
-    body = launch_body(
+    body = build_launch_request(
         checklist,
         name=notice.name,
         prerun=encoded.values,
@@ -137,18 +137,20 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _comment(client: TallyfyClient, notice: Notice) -> str:
     content = with_line(notice.body("comment"), notice.reference.line)
-    run_id, name = _read(notice, "run_id", run_name), _read(notice, "tallyfy_task", task_name)
+    run_id, name = _read(notice, "run_id", run_name), _read(notice, "step", task_name)
     is_problem = notice.arguments.get("kind") == "problem"
     if name is None:
         # Tallyfy has no list of a run's own comments (docs/tallyfy-api.md, "Endpoints"), so none can be looked for.
         run = run_id or ""
-        client.report_problem_on_run(run, content) if is_problem else client.comment_on_run(run, content)
+        client.comments.report_problem_on_run(run, content) if is_problem else client.comments.add_to_run(run, content)
         return f"Commented on run {run}: {run_url(run)}".rstrip(": ")
-    task = look_up_task(client, run_id, name, include=("threads",))
+    task = look_up_task(client.tasks, run_id, name, include=("threads",))
     if _is_said(notice, task):
         return f"Task {task['id']} has been commented on for it before."
     task_id = str(task["id"])
-    client.report_problem_on_task(task_id, content) if is_problem else client.comment_on_task(task_id, content)
+    client.comments.report_problem_on_task(task_id, content) if is_problem else client.comments.add_to_task(
+        task_id, content
+    )
     return f"Commented on task {task_id}."
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: What a Dag or a task can have done, as a sentence about it ends.
 FAILED = "failed"
@@ -194,7 +194,7 @@ def _text(moment: Any) -> str:
 def _first_known(*moments: Any) -> float | None:
     """Give the first moment that is known."""
     for moment in moments:
-        if (seconds := seconds_of(_text(moment))) is not None:
+        if (seconds := parse_timestamp(_text(moment))) is not None:
             return seconds
     return None
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tallyfy_provider.client.runs.launch_marker import Reference
+from tallyfy_provider.client.runs.launch_marker import LaunchMarker
 from tallyfy_provider.client.runs.launch_request import LONGEST_NAME
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.notifications.event import Event
@@ -48,20 +48,20 @@ class Notice:
         :raises TallyfyInputError: The arguments have rendered to both or to neither.
         """
         launches = self.text("checklist_id") is not None
-        comments = self.text("run_id") is not None or self.text("tallyfy_task") is not None
+        comments = self.text("run_id") is not None or self.text("step") is not None
         if launches == comments:
             raise TallyfyInputError(
                 "checklist_id and run_id are both given; the notifier does one of the two."
                 if launches
-                else "checklist_id, run_id and tallyfy_task have all rendered to nothing: one has to say what to "
+                else "checklist_id, run_id and step have all rendered to nothing: one has to say what to "
                 "launch or where to comment."
             )
         return launches
 
     @property
-    def reference(self) -> Reference:
+    def reference(self) -> LaunchMarker:
         """What this notice is found by again."""
-        return Reference.build(f"From Airflow: {self.event.sentence}", "notice", *self.event.identity, self.mark)
+        return LaunchMarker.build(f"From Airflow: {self.event.sentence}", "notice", *self.event.identity, self.mark)
 
     @property
     def name(self) -> str:

@@ -48,7 +48,7 @@ class TallyfyNotifier(BaseNotifier):
     where Airflow calls back twice. Nothing that goes wrong here is raised; it is logged. What a callback's context has,
     and the limits, are in ``docs/notifications.md``.
 
-    Either ``checklist_id`` is given, or ``run_id``, ``tallyfy_task`` or both.
+    Either ``checklist_id`` is given, or ``run_id``, ``step`` or both.
 
     :param checklist_id: The checklist (template) to launch; templated.
     :param name: The run's name; templated. None, or a template that cannot be rendered, means what happened to what.
@@ -65,7 +65,7 @@ class TallyfyNotifier(BaseNotifier):
     :param parent_id: The run that the new one belongs to; templated.
     :param options: As for ``LaunchRunOperator``; templated.
     :param run_id: The run to comment on; templated.
-    :param tallyfy_task: The task to comment on: its id, or its alias or title within ``run_id``; templated.
+    :param step: The task to comment on: its id, or its alias or title within ``run_id``; templated.
     :param comment: What to say there, text or HTML; templated. As ``summary`` where it is None.
     :param kind: ``comment``, or ``problem``, which keeps people from going on until somebody resolves it.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
@@ -77,7 +77,7 @@ class TallyfyNotifier(BaseNotifier):
         "checklist_id",
         *_FOR_LAUNCHES,
         "run_id",
-        "tallyfy_task",
+        "step",
         "comment",
         "tallyfy_conn_id",
     )
@@ -99,7 +99,7 @@ class TallyfyNotifier(BaseNotifier):
         parent_id: str | None = None,
         options: Mapping[str, Any] | None = None,
         run_id: str | int | None = None,
-        tallyfy_task: str | int | None = None,
+        step: str | int | None = None,
         comment: str | None = None,
         kind: Kind = "comment",
         tallyfy_conn_id: str = "tallyfy_default",
@@ -120,7 +120,7 @@ class TallyfyNotifier(BaseNotifier):
         self.parent_id = parent_id
         self.options = options
         self.run_id = run_id
-        self.tallyfy_task = tallyfy_task
+        self.step = step
         self.comment = comment
         self.kind = kind
         self.tallyfy_conn_id = tallyfy_conn_id
@@ -129,7 +129,7 @@ class TallyfyNotifier(BaseNotifier):
 
     def _check_what_is_given(self) -> None:
         """Refuse, while the Dag is parsed, what no template can put right."""
-        for_comments = [name for name in ("run_id", "tallyfy_task", "comment") if getattr(self, name) is not None]
+        for_comments = [name for name in ("run_id", "step", "comment") if getattr(self, name) is not None]
         for_launches = [name for name in _FOR_LAUNCHES if getattr(self, name) is not None]
         if self.kind not in get_args(Kind):
             raise TallyfyInputError(f"kind is {self.kind!r}; it takes 'comment' or 'problem'.")
@@ -140,10 +140,8 @@ class TallyfyNotifier(BaseNotifier):
             )
         if self.checklist_id is not None:
             return
-        if self.run_id is None and self.tallyfy_task is None:
-            raise TallyfyInputError(
-                "Say what to launch (checklist_id), or where to comment (run_id, tallyfy_task or both)."
-            )
+        if self.run_id is None and self.step is None:
+            raise TallyfyInputError("Say what to launch (checklist_id), or where to comment (run_id, step or both).")
         if for_launches:
             raise TallyfyInputError(f"{for_launches[0]} is for a run that is launched; run_id is one to comment on.")
 

@@ -1,4 +1,4 @@
-"""TallyfyOperator: asks any endpoint of Tallyfy's."""
+"""TallyfyAPIOperator: asks any endpoint of Tallyfy's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tallyfy_provider.client.forms.problems import parsed
 from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.operators.base import ConnectedOperator
+from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.utils.arguments import is_literal, is_nothing, whole_number
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-class TallyfyOperator(ConnectedOperator):
+class TallyfyAPIOperator(TallyfyBaseOperator):
     """
     Ask any endpoint, with the connection's credentials, and with the same retries, paging and errors as all others.
 

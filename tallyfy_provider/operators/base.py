@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 
-class ConnectedOperator(BaseOperator):
+class TallyfyBaseOperator(BaseOperator):
     """
     An operator with a connection to Tallyfy.
 

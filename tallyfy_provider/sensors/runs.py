@@ -174,7 +174,7 @@ class RunCountSensor(TallyfySensor):
         query = encode(self.filters)
         for note in query.notes:
             self.log.info(note)
-        return self.hook.get_conn().count_runs(query, strict=self.strict_filters)
+        return self.hook.client.runs.count(query, strict=self.strict_filters)
 
     def conclude(self, seen: int) -> PokeReturnValue:
         """Say what the number means."""

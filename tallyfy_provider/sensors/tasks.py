@@ -39,7 +39,7 @@ class TaskStatusSensor(TallyfySensor):
     rule hid until the run was complete skips it.
 
     :param run_id: The run's id; templated, or an XCom.
-    :param tallyfy_task: The step: its alias, title or id; templated.
+    :param step: The step: its alias, title or id; templated.
     :param on_rejection: When an approval was rejected: ``pass`` it on in ``verdict``, ``fail`` the task (without
         retries), or ``skip`` it.
     :param on_auto_skipped: While a rule hides the step: ``wait``, since another rule may show it; or ``pass``, ``fail``
@@ -55,7 +55,7 @@ class TaskStatusSensor(TallyfySensor):
     :raises TallyfyError: Of the kind that fits what Tallyfy answered.
     """
 
-    template_fields: Sequence[str] = ("run_id", "tallyfy_task", "tallyfy_conn_id")
+    template_fields: Sequence[str] = ("run_id", "step", "tallyfy_conn_id")
     operator_extra_links = (TallyfyRunLink(),)
     ui_color = "#dbe9f6"
 
@@ -63,7 +63,7 @@ class TaskStatusSensor(TallyfySensor):
         self,
         *,
         run_id: str,
-        tallyfy_task: str,
+        step: str,
         on_rejection: Literal["pass", "fail", "skip"] = "pass",
         on_auto_skipped: Literal["wait", "pass", "fail", "skip"] = "wait",
         on_problem: Literal["wait", "fail", "skip"] = "wait",
@@ -71,7 +71,7 @@ class TaskStatusSensor(TallyfySensor):
     ) -> None:
         super().__init__(**kwargs)
         self.run_id = run_id
-        self.tallyfy_task = tallyfy_task
+        self.step = step
         self.rule = TaskRule.build(on_rejection=on_rejection, on_auto_skipped=on_auto_skipped, on_problem=on_problem)
         #: The task's id, once it is known: people may change a title while it is waited for.
         self._found: str | None = None
@@ -92,7 +92,7 @@ class TaskStatusSensor(TallyfySensor):
         """Look at the run, and at the step after it."""
         from tallyfy_provider.waiting.task_reader import look_at_task
 
-        run_id, name = run_name(self.run_id), task_name(self.tallyfy_task)
+        run_id, name = run_name(self.run_id), task_name(self.step)
         seen = look_at_task(self.hook.get_conn(), run_id, self._found or name)
         self._found = str(seen["task"]["id"]) if seen["task"] else None
         return seen
@@ -120,7 +120,7 @@ class TaskStatusSensor(TallyfySensor):
 
         while True:
             try:
-                return form_values_of(self.hook.get_task(task_id, run_id, include=("form_fields",)))
+                return form_values_of(self.hook.client.tasks.get(task_id, run_id, include=("form_fields",)))
             except TallyfyError as fault:
                 lasted = self._tolerance.bear(fault)
                 self.log.warning("The step is done; its form cannot be read (for %.0f s now): %s", lasted, fault)
@@ -138,7 +138,7 @@ class TaskStatusSensor(TallyfySensor):
         return TaskStatusTrigger(
             tallyfy_conn_id=self.tallyfy_conn_id,
             run_id=run_name(self.run_id),
-            tallyfy_task=self._found or task_name(self.tallyfy_task),
+            step=self._found or task_name(self.step),
             on_rejection=self.rule.on_rejection,
             on_auto_skipped=self.rule.on_auto_skipped,
             on_problem=self.rule.on_problem,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: Seconds before the beginning of an export within which a change may not have been seen by it: a change that is made
 #: while pages are read, a list that lags behind, and clocks that differ.
@@ -102,10 +102,10 @@ class Selection:
 
     def _admits(self, run: Mapping[str, Any]) -> bool:
         created_after, created_before, updated_after = self._edges
-        created = seconds_of(run.get("created_at"))
+        created = parse_timestamp(run.get("created_at"))
         if created is not None and not created_after <= created < created_before:
             return False
-        updated = seconds_of(run.get("last_updated"))
+        updated = parse_timestamp(run.get("last_updated"))
         if updated is None:
             return True
         if updated < updated_after:

@@ -211,7 +211,7 @@ class ExportRunsOperator(BaseOperator):
         # Runs that are left out here must not count: only without bounds can the client count for us.
         max_runs = None if selection.bounds.shown else selection.max_runs
         bounds = selection.bounds.of_creation
-        rows = self.hook.get_conn().list_encoded_runs(query, max_runs=max_runs, **bounds)
+        rows = self.hook.client.runs.list_encoded(query, max_runs=max_runs, **bounds)
         yield from rows_without_guest_links(rows, query.params)
 
     def _meet_emptiness(self, query: Query, selection: Selection) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyConfigurationError
 from tallyfy_provider.transfers.columns import Columns, Kind, json_text, kind_of, plain_text
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: Runs that are turned into columns at a time: so many are held as Python objects.
 _BATCH = 250
@@ -178,7 +178,7 @@ def _boolean(value: Any) -> Any:
 
 
 def _moment(value: Any) -> Any:
-    seconds = seconds_of(value)
+    seconds = parse_timestamp(value)
     return _MISFIT if seconds is None else round(seconds * 1_000_000)
 
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, cast
 
 from tallyfy_provider.transfers.columns import Columns, json_text, kind_of, plain_text
 from tallyfy_provider.transfers.incremental import text_of
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: Bytes that are gathered before they are compressed or handed on.
 _BUFFER = 128 * 1024
@@ -126,7 +126,7 @@ class Csv:
 
 
 def _in_one_form(value: Any) -> Any:
-    seconds = seconds_of(value)
+    seconds = parse_timestamp(value)
     return value if seconds is None else text_of(datetime.fromtimestamp(seconds, UTC))
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.client.paging.sequential import ForwardWalk
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
@@ -62,7 +62,7 @@ def read_row(row: Mapping[str, Any]) -> Activity | None:
         row_id=str(row["id"]),
         verb=str(verb).lower(),
         run_id=str(row[f"{names[0]}_id"]),
-        at=seconds_of(_one(row.get("created_at"))) or 0.0,
+        at=parse_timestamp(_one(row.get("created_at"))) or 0.0,
         is_about_the_run=names[0] != "parentable",
     )
 
@@ -163,10 +163,10 @@ def read_feed(client: TallyfyClient, since: float | None) -> list[Activity]:
     activities: list[Activity] = []
     after = None if since is None else datetime.fromtimestamp(since, UTC) - timedelta(days=1)
     while not walk.over:
-        page = client.get_page_of_activities(walk.number, created_after=after.date() if after else None)
+        page = client.activity_feed.get_page(walk.number, created_after=after.date() if after else None)
         rows = walk.accept(page)
         activities += [activity for row in rows if (activity := read_row(row))]
-        oldest = min((moment for row in rows if (moment := seconds_of(_one(row.get("created_at"))))), default=None)
+        oldest = min((moment for row in rows if (moment := parse_timestamp(_one(row.get("created_at"))))), default=None)
         if since is None:
             since = max((activity.at for activity in activities), default=0.0) - SETTLING
         if oldest is not None and oldest < since:

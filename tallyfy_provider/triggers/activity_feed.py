@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.runs.lookup import look_up_run
 from tallyfy_provider.exceptions import TallyfyError, TallyfyNotFoundError, TallyfyPermissionError
 from tallyfy_provider.triggers.activities import SETTLING, Activity, Cursor, read_feed
-from tallyfy_provider.triggers.executor import ConnectionThread
+from tallyfy_provider.triggers.executor import ConnectionExecutor
 from tallyfy_provider.triggers.run_events import confirm
 
 log = logging.getLogger(__name__)
@@ -30,7 +29,7 @@ class Batch:
     :param activities: All that was read, the rows that were read before included.
     """
 
-    thread: ConnectionThread
+    thread: ConnectionExecutor
     activities: list[Activity]
     _runs: dict[str, asyncio.Task[dict[str, Any] | None]] = field(default_factory=dict)
 
@@ -61,13 +60,13 @@ class Batch:
 
 def _look_up(client: TallyfyClient, run_id: str) -> dict[str, Any] | None:
     try:
-        return {"run": look_up_run(client, run_id), "organization_id": client.organization_id}
+        return {"run": client.runs.find(run_id), "organization_id": client.organization_id}
     except (TallyfyNotFoundError, TallyfyPermissionError) as error:
         log.info("An activity tells of run %s, which cannot be seen: %s", run_id, error)
         return None
 
 
-async def read_batches(thread: ConnectionThread, interval: float) -> AsyncIterator[Batch]:
+async def read_batches(thread: ConnectionExecutor, interval: float) -> AsyncIterator[Batch]:
     """
     Read the feed forever, from now on.
 

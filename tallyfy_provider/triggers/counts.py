@@ -12,7 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.runs.filters import encode
 from tallyfy_provider.exceptions import TallyfyError
-from tallyfy_provider.triggers.executor import ConnectionThread, thread_of
+from tallyfy_provider.triggers.executor import ConnectionExecutor, executor_for
 from tallyfy_provider.waiting.counts import CountRule
 from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance
 
@@ -87,10 +87,10 @@ class RunCountTrigger(BaseTrigger):
 
         :return: One event.
         """
-        async with thread_of(self.tallyfy_conn_id) as thread:
+        async with executor_for(self.tallyfy_conn_id) as thread:
             yield TriggerEvent(await self._wait(thread))  # type: ignore[no-untyped-call]  # as above
 
-    async def _wait(self, thread: ConnectionThread) -> dict[str, Any]:
+    async def _wait(self, thread: ConnectionExecutor) -> dict[str, Any]:
         rule = CountRule(self.at_least, self.at_most)
         tolerance = FaultTolerance(self.fault_tolerance, everything=self.silent_fail)
         seen: int | None = None
@@ -121,4 +121,4 @@ class RunCountTrigger(BaseTrigger):
                 return {"status": "timeout", "seen": seen}
 
     def _count(self, client: TallyfyClient) -> int:
-        return client.count_runs(encode(self.filters), strict=self.strict_filters)
+        return client.runs.count(encode(self.filters), strict=self.strict_filters)

@@ -103,9 +103,9 @@ class RunEventTrigger(BaseEventTrigger):
         :return: A :class:`~tallyfy_provider.triggers.activity_feed.Batch` for each reading.
         """
         from tallyfy_provider.triggers.activity_feed import read_batches
-        from tallyfy_provider.triggers.executor import thread_of
+        from tallyfy_provider.triggers.executor import executor_for
 
-        async with thread_of(kwargs["tallyfy_conn_id"]) as thread:
+        async with executor_for(kwargs["tallyfy_conn_id"]) as thread:
             async for batch in read_batches(thread, kwargs["poke_interval"]):
                 yield batch
 

@@ -35,7 +35,7 @@ Result = TypeVar("Result")
 _CONNECTION_IS_GOOD_FOR = 600.0
 
 
-class ConnectionThread:
+class ConnectionExecutor:
     """
     The one thread that a connection has in a triggerer, with the one client.
 
@@ -145,11 +145,11 @@ def _fields_of(connection: Connection) -> tuple[Any, ...]:
     return tuple(getattr(connection, name) for name in ("host", "port", "schema", "login", "password", "extra"))
 
 
-_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, ConnectionThread]] = WeakKeyDictionary()
+_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, ConnectionExecutor]] = WeakKeyDictionary()
 
 
 @asynccontextmanager
-async def thread_of(tallyfy_conn_id: str) -> AsyncIterator[ConnectionThread]:
+async def executor_for(tallyfy_conn_id: str) -> AsyncIterator[ConnectionExecutor]:
     """
     Share a connection's thread; it ends with its last user.
 
@@ -159,7 +159,7 @@ async def thread_of(tallyfy_conn_id: str) -> AsyncIterator[ConnectionThread]:
     threads = _threads.setdefault(asyncio.get_running_loop(), {})
     thread = threads.get(tallyfy_conn_id)
     if thread is None:
-        thread = threads[tallyfy_conn_id] = ConnectionThread(tallyfy_conn_id)
+        thread = threads[tallyfy_conn_id] = ConnectionExecutor(tallyfy_conn_id)
     thread.users += 1
     try:
         yield thread

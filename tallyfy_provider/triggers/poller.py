@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.runs.status import Outcome, StatusRule
 from tallyfy_provider.exceptions import TallyfyError
-from tallyfy_provider.triggers.executor import ConnectionThread, thread_of
+from tallyfy_provider.triggers.executor import ConnectionExecutor, executor_for
 from tallyfy_provider.waiting.run_reader import GoesOn, Look, Looker, Report
 
 log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ class RunPoller:
     :param thread: The connection's thread.
     """
 
-    def __init__(self, thread: ConnectionThread) -> None:
+    def __init__(self, thread: ConnectionExecutor) -> None:
         self._thread = thread
         self._loop = asyncio.get_running_loop()
         self._waits: set[Wait] = set()
@@ -316,7 +316,7 @@ async def waiting(
     """
     loop = asyncio.get_running_loop()
     pollers = _pollers.setdefault(loop, {})
-    async with thread_of(tallyfy_conn_id) as thread:
+    async with executor_for(tallyfy_conn_id) as thread:
         shared_by = (tallyfy_conn_id, poller_class)
         poller = pollers.get(shared_by)
         if poller is None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.runs.status import Outcome, StatusRule
 from tallyfy_provider.exceptions import TallyfyError
-from tallyfy_provider.triggers.executor import thread_of
+from tallyfy_provider.triggers.executor import executor_for
 from tallyfy_provider.triggers.poller import Wait, waiting
 from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance
 from tallyfy_provider.waiting.verdicts import states_of
+
+if TYPE_CHECKING:
+    from tallyfy_provider.client.client import TallyfyClient
 
 #: Seconds that the last look before a timeout may take, with what is under way before it; less than the sensor's grace.
 _LAST_LOOK = 240.0
@@ -113,10 +115,10 @@ class RunStatusTrigger(BaseTrigger):
         """Archive the runs, if that was asked for; Airflow calls this when a user ends the task, and only then."""
         if not self.archive_on_kill:
             return
-        async with thread_of(self.tallyfy_conn_id) as thread:
+        async with executor_for(self.tallyfy_conn_id) as thread:
             for run_id in self.run_ids:
                 try:
-                    await thread.call(TallyfyClient.archive_run, run_id)
+                    await thread.call(_archive, run_id)
                     self.log.info("Archived run %s, since the task was ended.", run_id)
                 except TallyfyError as error:
                     self.log.error("The task was ended, but its run %s could not be archived: %s", run_id, error)
@@ -172,3 +174,7 @@ class RunStatusTrigger(BaseTrigger):
 def _heartbeat() -> float:
     """Seconds until a wait says again that it waits; spread out, so that thousands do not all speak at once."""
     return random.uniform(_SECONDS_BETWEEN_SIGNS_OF_LIFE / 2, _SECONDS_BETWEEN_SIGNS_OF_LIFE)  # noqa: S311 - no secret
+
+
+def _archive(client: TallyfyClient, run_id: str) -> None:
+    client.runs.archive(run_id)

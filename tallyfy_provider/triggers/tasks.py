@@ -13,7 +13,7 @@ from tallyfy_provider.client.runs.status import Outcome, StatusRule
 from tallyfy_provider.client.tasks.names import find_task
 from tallyfy_provider.client.tasks.status import TaskRule
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
-from tallyfy_provider.triggers.executor import ConnectionThread, thread_of
+from tallyfy_provider.triggers.executor import ConnectionExecutor, executor_for
 from tallyfy_provider.triggers.poller import Wait, waiting
 from tallyfy_provider.triggers.task_poller import TaskPoller, TaskWait
 from tallyfy_provider.waiting.task_reader import confirm, look_at_task
@@ -36,7 +36,7 @@ class TaskStatusTrigger(BaseTrigger):
 
     :param tallyfy_conn_id: The Airflow connection.
     :param run_id: The run.
-    :param tallyfy_task: The task's id; or its alias or title, where Tallyfy did not list it yet.
+    :param step: The task's id; or its alias or title, where Tallyfy did not list it yet.
     :param on_rejection: ``pass``, ``fail`` or ``skip``.
     :param on_auto_skipped: ``wait``, ``pass``, ``fail`` or ``skip``.
     :param on_problem: ``wait``, ``fail`` or ``skip``.
@@ -52,7 +52,7 @@ class TaskStatusTrigger(BaseTrigger):
         *,
         tallyfy_conn_id: str,
         run_id: str,
-        tallyfy_task: str,
+        step: str,
         poke_interval: float,
         deadline: float,
         on_rejection: str = "pass",
@@ -65,7 +65,7 @@ class TaskStatusTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own lacks types
         self.tallyfy_conn_id = tallyfy_conn_id
         self.run_id = run_id
-        self.tallyfy_task = tallyfy_task
+        self.step = step
         self.on_rejection = on_rejection
         self.on_auto_skipped = on_auto_skipped
         self.on_problem = on_problem
@@ -88,7 +88,7 @@ class TaskStatusTrigger(BaseTrigger):
         names = (
             "tallyfy_conn_id",
             "run_id",
-            "tallyfy_task",
+            "step",
             "on_rejection",
             "on_auto_skipped",
             "on_problem",
@@ -114,7 +114,7 @@ class TaskStatusTrigger(BaseTrigger):
         # The worker, or the triggerer before a restart, has just looked: the first look may take its time.
         first_after = min(max(self.poke_interval, self.not_before - time.time()), max(0.0, self._time_left()))
         async with (
-            thread_of(self.tallyfy_conn_id) as thread,
+            executor_for(self.tallyfy_conn_id) as thread,
             waiting(
                 self.tallyfy_conn_id,
                 [self.run_id],
@@ -135,7 +135,7 @@ class TaskStatusTrigger(BaseTrigger):
             await wait.look(_LAST_LOOK)
             return await self._event(wait, thread, tolerance) or {"status": "timeout"}
 
-    async def _event(self, wait: Wait, thread: ConnectionThread, tolerance: FaultTolerance) -> dict[str, Any] | None:
+    async def _event(self, wait: Wait, thread: ConnectionExecutor, tolerance: FaultTolerance) -> dict[str, Any] | None:
         """Say what the news mean: an event to report, or None to go on."""
         runs, fault = wait.seen, wait.take_fault()
         if runs is not None and self._may_be_over(runs[0]):
@@ -155,18 +155,18 @@ class TaskStatusTrigger(BaseTrigger):
         """Tell whether a list shows something that may end the wait."""
         self._is_unconfirmed = False
         try:
-            task = find_task(run["tasks"], self.tallyfy_task, self.run_id) if run["tasks"] else None
+            task = find_task(run["tasks"], self.step, self.run_id) if run["tasks"] else None
         except TallyfyInputError:
             return True
         self._seen = {"run": {name: value for name, value in run.items() if name != "tasks"}, "task": task}
         return self._rule.judge(task, run).outcome is not Outcome.WAITING
 
-    async def _is_over(self, thread: ConnectionThread, run: dict[str, Any]) -> bool:
+    async def _is_over(self, thread: ConnectionExecutor, run: dict[str, Any]) -> bool:
         """Ask for the task itself: a list may be behind."""
         self._is_unconfirmed = True
         task = self._seen["task"] if self._seen else None
         if task is None:
-            seen = await thread.call(look_at_task, self.run_id, self.tallyfy_task)
+            seen = await thread.call(look_at_task, self.run_id, self.step)
         else:
             known = {name: value for name, value in run.items() if name != "tasks"}
             seen = await thread.call(confirm, known, str(task["id"]))

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 
 def is_nothing(value: Any) -> bool:
@@ -80,7 +80,7 @@ def moment(argument: str, value: str | date | None) -> datetime | None:
     """
     if is_nothing(value):
         return None
-    seconds = seconds_of(value) if isinstance(value, (str, date)) else None
+    seconds = parse_timestamp(value) if isinstance(value, (str, date)) else None
     if seconds is None:
         raise TallyfyInputError(
             f"{argument} takes a moment such as '2026-10-31T09:00:00Z' or '2026-10-31', a datetime, or None for no "

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-def seconds_of(value: Any) -> float | None:
+def parse_timestamp(value: Any) -> float | None:
     """
     Read a date of Tallyfy's: ISO 8601, or ``YYYY-MM-DD HH:MM:SS`` in UTC (docs/tallyfy-api.md, "Run object").
 

@@ -23,7 +23,6 @@ from typing import Any
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.runs.filters import LARGEST_PAGE
-from tallyfy_provider.client.runs.lookup import find_archived, look_again
 from tallyfy_provider.client.runs.status import ARCHIVED, COMPLETE, compact, statuses_of
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
@@ -162,7 +161,7 @@ class Looker:
     ) -> Iterator[list[dict[str, Any]]]:
         """Read a list from its end, as long as pages are fewer than the runs that are still to be seen."""
         expected = self._pages.get(status, 1)
-        page = client.get_page_of_runs({"status": status}, expected, per_page=LARGEST_PAGE)
+        page = client.runs.get_page({"status": status}, expected, per_page=LARGEST_PAGE)
         last = page.last or 1
         self._pages[status] = last
         if last >= expected:
@@ -174,7 +173,7 @@ class Looker:
                 continue
             if number > len(unseen):
                 return
-            yield client.get_page_of_runs({"status": status}, number, per_page=LARGEST_PAGE).rows
+            yield client.runs.get_page({"status": status}, number, per_page=LARGEST_PAGE).rows
 
     def _take(self, rows: list[dict[str, Any]], unseen: dict[str, GoesOn]) -> list[str]:
         """Take the wanted runs that go on off the list of those to be seen, and report them."""
@@ -195,7 +194,7 @@ class Looker:
         """Ask for one run; give the fault if it is one that may be Tallyfy's rather than the run's."""
         self._asked_in_round[run_id] = self._round
         try:
-            self._report({run_id: Look(run=compact(client.get_run(run_id)))})
+            self._report({run_id: Look(run=compact(client.runs.get(run_id)))})
         except (TallyfyAuthError, TallyfyRateLimitError, TallyfyConnectionError):
             raise
         except TallyfyNotFoundError as error:
@@ -212,7 +211,7 @@ class Looker:
         known = {run_id: look for run_id in missing if (look := self._searched_lately(run_id))}
         unknown = {run_id: error for run_id, error in missing.items() if run_id not in known}
         if unknown:
-            found, searched = find_archived(client, unknown)
+            found, searched = client.runs.find_archived(unknown)
             for run_id, error in unknown.items():
                 look = self._look_again(client, run_id, found.get(run_id), error, searched)
                 self._missing[run_id] = (self._round, look)
@@ -229,7 +228,7 @@ class Looker:
         searched: str,
     ) -> Look:
         try:
-            return Look(run=compact(run or look_again(client, run_id, error, searched)))
+            return Look(run=compact(run or client.runs.get_again(run_id, error, searched)))
         except TallyfyNotFoundError as gone:
             return Look(fault=gone)
 

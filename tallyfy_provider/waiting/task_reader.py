@@ -24,7 +24,6 @@ from typing import Any
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.runs.filter_check import is_archived
-from tallyfy_provider.client.runs.lookup import look_up_run
 from tallyfy_provider.client.runs.status import compact
 from tallyfy_provider.client.tasks.names import find_task, looks_like_an_id
 from tallyfy_provider.client.tasks.status import compact_task
@@ -60,7 +59,7 @@ def look_at_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any
     :raises TallyfyNotFoundError: There is no such run, not among the archived ones either.
     :raises TallyfyError: Of the kind that fits.
     """
-    run = compact(look_up_run(client, run_id))
+    run = compact(client.runs.find(run_id))
     task_id = name
     if not looks_like_an_id(name):
         tasks = tasks_of(client, run)
@@ -82,7 +81,7 @@ def confirm(client: TallyfyClient, run: Mapping[str, Any], task_id: str) -> dict
     :raises TallyfyError: Of the kind that fits.
     """
     try:
-        task = compact_task(client.get_task(task_id, str(run["id"])))
+        task = compact_task(client.tasks.get(task_id, str(run["id"])))
     except TallyfyNotFoundError as error:
         if error.code == ENDPOINT_NOT_FOUND or not is_archived(run):
             raise
@@ -100,7 +99,7 @@ def tasks_of(client: TallyfyClient, run: Mapping[str, Any]) -> list[dict[str, An
     :raises TallyfyError: Of the kind that fits.
     """
     try:
-        return [compact_task(task) for task in client.list_run_tasks(str(run["id"]))]
+        return [compact_task(task) for task in client.tasks.list_of_run(str(run["id"]))]
     except TallyfyNotFoundError as error:
         if error.code == ENDPOINT_NOT_FOUND or not is_archived(run):
             raise
@@ -178,7 +177,7 @@ class TaskLooker:
         return None
 
     def _look_at_run(self, client: TallyfyClient, run_id: str) -> dict[str, Any]:
-        return compact(look_up_run(client, run_id))
+        return compact(client.runs.find(run_id))
 
     def _doubtful(self, visible: Mapping[str, Mapping[str, Any]]) -> list[str]:
         """Tell of which runs the tasks are to be asked for, the longest unasked first."""

@@ -15,24 +15,24 @@ def checklist(emulator):
 
 
 def test_a_checklist_is_got_with_its_steps(client, checklist):
-    assert "steps" not in client.get_checklist(checklist["id"])
-    assert len(client.get_checklist(checklist["id"], include=["steps"])["steps"]["data"]) == 25
+    assert "steps" not in client.checklists.get(checklist["id"])
+    assert len(client.checklists.get(checklist["id"], include=["steps"])["steps"]["data"]) == 25
 
 
 def test_a_checklist_that_never_was_is_not_found(client):
     with pytest.raises(TallyfyNotFoundError):
-        client.get_checklist("b" * 32)
+        client.checklists.get("b" * 32)
 
 
 def test_every_checklist_is_listed(emulator, client):
     known = {emulator.add_checklist(f"Template {number}")["id"] for number in range(12)}
     emulator.quirks = Quirks(per_page_cap=5)
-    assert known <= {each["id"] for each in client.list_checklists()}
-    assert [each["title"] for each in client.list_checklists({"q": "Template 11"})] == ["Template 11"]
+    assert known <= {each["id"] for each in client.checklists.list()}
+    assert [each["title"] for each in client.checklists.list({"q": "Template 11"})] == ["Template 11"]
 
 
 def test_filters_of_checklists_are_sent_in_tallyfys_form(emulator, client):
-    list(client.list_checklists({"starred": True, "tag": ["a", "b"], "archived": "only", "q": None, "owner_id": 7}))
+    list(client.checklists.list({"starred": True, "tag": ["a", "b"], "archived": "only", "q": None, "owner_id": 7}))
     assert emulator.requests[-1].query == {
         "starred": "true",
         "tag": "a,b",
@@ -53,18 +53,20 @@ def test_filters_of_checklists_are_sent_in_tallyfys_form(emulator, client):
 )
 def test_wrong_filters_are_refused_before_anything_is_asked(emulator, client, filters, words):
     with pytest.raises(TallyfyInputError, match=words):
-        client.list_checklists(filters)
+        client.checklists.list(filters)
     assert emulator.requests == []
 
 
 @pytest.mark.parametrize("cap", [10, 100])
 def test_every_step_is_listed_in_order(emulator, client, checklist, cap):
     emulator.quirks = Quirks(per_page_cap=cap)
-    assert [step["title"] for step in client.list_steps(checklist["id"])] == [f"Step {number}" for number in range(25)]
+    assert [step["title"] for step in client.checklists.list_steps(checklist["id"])] == [
+        f"Step {number}" for number in range(25)
+    ]
 
 
 def test_the_fields_of_the_kickoff_form_come_as_tallyfy_has_them(client, checklist):
-    assert client.get_kickoff_fields(checklist["id"]) == checklist["prerun"]
+    assert client.checklists.get_kickoff_fields(checklist["id"]) == checklist["prerun"]
 
 
 @pytest.mark.parametrize(
@@ -78,11 +80,11 @@ def test_the_fields_of_the_kickoff_form_come_as_tallyfy_has_them(client, checkli
 )
 def test_the_fields_are_understood_in_every_shape(emulator, client, prerun, expected):
     emulator.order(Fault(kind="status", status=200, body={"data": {"id": "c", "prerun": prerun}}))
-    assert client.get_kickoff_fields("c") == expected
+    assert client.checklists.get_kickoff_fields("c") == expected
 
 
 @pytest.mark.parametrize("answer", [{"id": "c"}, {"id": "c", "prerun": "none"}])
 def test_a_form_that_cannot_be_read_is_not_taken_for_an_empty_one(emulator, client, answer):
     emulator.order(Fault(kind="status", status=200, body={"data": answer}))
     with pytest.raises(TallyfyResponseError):
-        client.get_kickoff_fields("c")
+        client.checklists.get_kickoff_fields("c")

@@ -25,7 +25,8 @@ def places(run, task):
 
 def at(client, verb, place, places):
     """Give the client's method for a run or a task, and the id to call it with."""
-    return getattr(client, f"{verb}_on_{place}"), places[place]
+    name = f"add_to_{place}" if verb == "comment" else f"{verb}_on_{place}"
+    return getattr(client.comments, name), places[place]
 
 
 @pytest.mark.parametrize("place", ["run", "task"])
@@ -45,16 +46,16 @@ def test_a_comment_can_be_hidden_and_labelled(client, sent, places, place):
 
 
 def test_comments_on_a_task_are_listed(client, task):
-    client.comment_on_task(task["id"], "First")
-    client.report_problem_on_task(task["id"], "Second")
-    threads = client.list_task_threads(task["id"], task["run_id"])
+    client.comments.add_to_task(task["id"], "First")
+    client.comments.report_problem_on_task(task["id"], "Second")
+    threads = client.comments.list_of_task(task["id"], task["run_id"])
     assert [(thread["label"], thread["content"]) for thread in threads] == [("comment", "First"), ("problem", "Second")]
 
 
 def test_a_list_of_threads_that_is_not_there_is_an_error(emulator, client, task):
     emulator.order(Fault(kind="status", status=200, body={"data": {"id": task["id"]}}))
     with pytest.raises(TallyfyResponseError, match="holds no 'threads'"):
-        client.list_task_threads(task["id"])
+        client.comments.list_of_task(task["id"])
 
 
 @pytest.mark.parametrize(("place", "status"), [("run", "issue"), ("task", "problem")])
@@ -103,12 +104,12 @@ def test_nothing_is_not_said(emulator, client, places, place, verb, more, conten
 )
 def test_other_states_and_labels_are_refused(emulator, client, run, mark, words):
     with pytest.raises(TallyfyInputError, match=f"{words}.*allowed: "):
-        client.comment_on_run(run["id"], "Hello", **mark)
+        client.comments.add_to_run(run["id"], "Hello", **mark)
     assert emulator.requests == []
 
 
 def test_what_was_said_is_not_in_the_error(emulator, client, run):
     emulator.order(Fault(kind="status", status=422, body={"message": "Jane is ill: too private"}))
     with pytest.raises(Exception, match="too private") as raised:
-        client.comment_on_run(run["id"], "Jane is ill")
+        client.comments.add_to_run(run["id"], "Jane is ill")
     assert "Jane" not in str(raised.value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,6 @@ from airflow.providers.common.compat.sdk import Connection
 from airflow.providers_manager import ProvidersManager
 
 from tallyfy_emulator import Fault, Quirks
-from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.exceptions import TallyfyNotFoundError, TallyfyServerError
 from tallyfy_provider.get_provider_info import CONNECTION_FIELDS, get_provider_info
 from tallyfy_provider.hooks.connection import EXTRAS
@@ -93,14 +91,6 @@ def test_whoever_has_enough_closes_the_list_and_no_more_is_asked(emulator, conne
     asked = len(emulator.requests)
     runs.close()
     assert len(emulator.requests) == asked == 1
-
-
-def test_the_hook_lists_runs_as_the_client_does():
-    parameters, of_the_client = (
-        [(each.name, each.kind, each.default) for each in inspect.signature(owner.list_runs).parameters.values()]
-        for owner in (TallyfyHook, TallyfyClient)
-    )
-    assert parameters == of_the_client
 
 
 def test_includes_are_asked_for(emulator, connect):

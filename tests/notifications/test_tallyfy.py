@@ -308,12 +308,12 @@ def test_a_run_is_commented_on(emulator, run_id):
 @pytest.mark.parametrize("kind", ["comment", "problem"])
 def test_a_task_is_commented_on_once(emulator, run_id, said, kind):
     for _ in range(2):
-        TallyfyNotifier(run_id=run_id, tallyfy_task="Repair", kind=kind)(failure())
+        TallyfyNotifier(run_id=run_id, step="Repair", kind=kind)(failure())
     (thread,) = emulator.threads(run_id)
     assert thread["task_id"] is not None
     assert thread["label"] == kind
     assert "has been commented on for it before" in said()
-    TallyfyNotifier(tallyfy_task=thread["task_id"], kind=kind)(failure(try_number=2))
+    TallyfyNotifier(step=thread["task_id"], kind=kind)(failure(try_number=2))
     assert len(emulator.threads(run_id)) == 2
 
 

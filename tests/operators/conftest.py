@@ -54,7 +54,7 @@ def operate(contract) -> Callable[..., Any]:
     """Run an operator on a step of the run."""
 
     def operate(operator: type, alias: str | None = None, context: Any = None, **arguments: Any) -> Any:
-        named = {} if alias is None else {"tallyfy_task": alias}
+        named = {} if alias is None else {"step": alias}
         options = {"run_id": contract["id"], **named, **arguments}
         return operator(task_id="step", **options).execute(context=context or context_of())
 

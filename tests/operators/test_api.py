@@ -1,4 +1,4 @@
-"""TallyfyOperator asks any endpoint, and hands on what it answers."""
+"""TallyfyAPIOperator asks any endpoint, and hands on what it answers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import pytest
 
 from tallyfy_emulator import Fault
 from tallyfy_provider.exceptions import TallyfyIndeterminateError, TallyfyInputError, TallyfyNotFoundError
-from tallyfy_provider.operators.api import TallyfyOperator
+from tallyfy_provider.operators.api import TallyfyAPIOperator
 
 
 @pytest.fixture
 def ask(connect):
     connect()
-    return lambda **arguments: TallyfyOperator(task_id="ask", **arguments).execute(context={})
+    return lambda **arguments: TallyfyAPIOperator(task_id="ask", **arguments).execute(context={})
 
 
 def test_what_is_under_data_is_handed_on(emulator, ask):
@@ -90,8 +90,8 @@ def test_what_cannot_be_asked_is_refused_before_anything_is(emulator, ask, argum
 
 def test_a_wrong_method_fails_when_the_dag_is_parsed():
     with pytest.raises(TallyfyInputError, match="method cannot be 'FETCH'"):
-        TallyfyOperator(task_id="x", path="runs", method="FETCH")
-    TallyfyOperator(task_id="x", path="runs", method="{{ params.method }}")
+        TallyfyAPIOperator(task_id="x", path="runs", method="FETCH")
+    TallyfyAPIOperator(task_id="x", path="runs", method="{{ params.method }}")
 
 
 def test_neither_a_body_nor_a_query_is_logged(ask, emulator, said):

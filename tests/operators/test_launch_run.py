@@ -107,11 +107,11 @@ def test_what_cannot_be_launched_is_refused_before_anything_is(emulator, launch,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"wait_timeout": "1h"}, "wait_timeout takes seconds or a timedelta, not '1h'"),
+        ({"timeout": "1h"}, "timeout takes seconds or a timedelta, not '1h'"),
         ({"fault_tolerance": -1}, "fault_tolerance takes seconds or a timedelta, not -1"),
         ({"lookup_patience": None}, "lookup_patience takes seconds or a timedelta, not None"),
         ({"lookup_patience": float("inf")}, "lookup_patience takes seconds or a timedelta, not inf"),
-        ({"wait_timeout": float("nan")}, "wait_timeout takes seconds or a timedelta, not nan"),
+        ({"timeout": float("nan")}, "timeout takes seconds or a timedelta, not nan"),
         ({"poke_interval": "60"}, "poke_interval takes seconds or a timedelta, not '60'"),
         ({"poke_interval": timedelta(0)}, r"poke_interval is datetime\.timedelta\(0\); it takes more than 0 seconds"),
     ],
@@ -123,7 +123,7 @@ def test_a_duration_that_is_none_is_refused_when_the_dag_is_parsed(arguments, me
 
 def test_every_duration_can_be_a_timedelta(emulator, launch):
     emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
-    durations = ("poke_interval", "wait_timeout", "fault_tolerance", "lookup_patience")
+    durations = ("poke_interval", "timeout", "fault_tolerance", "lookup_patience")
     launch(wait_for_completion=True, deferrable=False, **dict.fromkeys(durations, timedelta(seconds=0.5)))
     assert emulator.launched[0]["status"] == "complete"
 
@@ -280,14 +280,14 @@ def test_waiting_for_a_run_that_is_archived_fails(emulator, launch):
 
 def test_waiting_too_long_ends_and_archives_if_asked_to(emulator, launch):
     with pytest.raises(TallyfyWaitTimeoutError, match=r"active.*It was archived \(archive_on_kill\)"):
-        launch(wait_for_completion=True, deferrable=False, wait_timeout=0.1, archive_on_kill=True)
+        launch(wait_for_completion=True, deferrable=False, timeout=0.1, archive_on_kill=True)
     assert emulator.launched[0]["archived_at"]
 
 
 def test_waiting_too_long_says_when_the_run_could_not_be_archived(emulator, launch):
     emulator.order(Fault(kind="status", status=403, method="DELETE"))
     with pytest.raises(TallyfyWaitTimeoutError, match=r"It could not be archived \(archive_on_kill\)"):
-        launch(wait_for_completion=True, deferrable=False, wait_timeout=0.1, archive_on_kill=True)
+        launch(wait_for_completion=True, deferrable=False, timeout=0.1, archive_on_kill=True)
     assert not emulator.launched[0]["archived_at"]
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tallyfy_emulator import Quirks
-from tallyfy_provider.client.runs.launch_marker import Reference
+from tallyfy_provider.client.runs.launch_marker import LaunchMarker
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError
 from tallyfy_provider.operators.runs import (
     ActivateRunOperator,
@@ -101,7 +101,7 @@ def test_one_value_of_the_form_is_changed_and_the_others_stay(emulator, act, lau
 
 
 def test_a_new_summary_keeps_the_line_by_which_a_retry_finds_its_run(emulator, act, launched):
-    reference = Reference.build("Launched by Airflow: dag 'x'", "x")
+    reference = LaunchMarker.build("Launched by Airflow: dag 'x'", "x")
     emulator.update_run(launched.id, summary=reference.written_into("Before"))
     act(UpdateRunOperator, launched.id, summary="<p>After</p>")
     after = emulator.run(launched.id)

@@ -167,7 +167,7 @@ def test_values_are_not_logged_and_a_loss_is_told_by_the_fields_name(emulator, c
     said()
     mocker.patch("tallyfy_provider.client.tasks.update.shows_values", return_value=True)
     mocker.patch(
-        "tallyfy_provider.client.tasks.api.TaskEndpoints.update_task",
+        "tallyfy_provider.client.tasks.api.TasksResource.update",
         return_value={"title": "Fill in", "taskdata": {}},
     )
     operate(UpdateTaskOperator, "fill", values={"price": "a secret price"})

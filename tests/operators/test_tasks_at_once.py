@@ -29,7 +29,7 @@ claim = sys.argv[1] == "claim"
 print("READY", flush=True)
 for line in sys.stdin:
     ti = SimpleNamespace(dag_id="d", task_id="t", run_id="r", try_number=1, xcom_push=lambda key, value: None)
-    operator = CompleteTaskOperator(task_id="complete", tallyfy_task=line.strip(), claim=claim)
+    operator = CompleteTaskOperator(task_id="complete", step=line.strip(), claim=claim)
     print("DONE", bool(operator.execute(context={"ti": ti})["completed_at"]), flush=True)
 """
 
@@ -51,7 +51,7 @@ def complete_in_threads(task_id: str, count: int = 2, **arguments: Any) -> list[
 
     def complete() -> None:
         context = context_of()
-        operator = CompleteTaskOperator(task_id="complete", tallyfy_task=task_id, **arguments)
+        operator = CompleteTaskOperator(task_id="complete", step=task_id, **arguments)
         # Airflow 2 keeps in the main thread alone who calls execute, and would refuse it here.
         execute = getattr(CompleteTaskOperator.execute, "__wrapped__", CompleteTaskOperator.execute)
         together.wait()

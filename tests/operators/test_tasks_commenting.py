@@ -41,8 +41,8 @@ def test_guests_need_not_see_a_comment(operate, threads, alias):
     [
         ({"content": " "}, "content is empty"),
         ({"content": "x", "run_id": "None"}, "run_id is empty"),
-        ({"content": "x", "tallyfy_task": "None"}, "tallyfy_task is empty"),
-        ({"content": "x", "tallyfy_task": "fil"}, "did you mean 'fill'"),
+        ({"content": "x", "step": "None"}, "step is empty"),
+        ({"content": "x", "step": "fil"}, "did you mean 'fill'"),
     ],
 )
 def test_what_cannot_be_said_is_refused_and_nothing_is(operate, threads, arguments, message):
@@ -56,7 +56,7 @@ def test_what_cannot_be_said_is_refused_and_nothing_is(operate, threads, argumen
     [
         ({"kind": "issue", "run_id": "x"}, "'comment' or 'problem'"),
         ({"state": "hidden", "run_id": "x"}, "hide-for-guests"),
-        ({}, "Neither run_id nor tallyfy_task"),
+        ({}, "Neither run_id nor step"),
     ],
 )
 def test_a_wrong_argument_fails_when_the_dag_is_parsed(arguments, message):

@@ -92,8 +92,8 @@ def test_a_task_that_can_expire_says_so_where_that_is_meant(operate, task, given
 
 def test_what_is_no_verdict_is_refused_when_the_dag_is_parsed_and_a_template_is_not():
     with pytest.raises(TallyfyInputError, match="'approve' or 'reject'"):
-        CompleteTaskOperator(task_id="x", tallyfy_task="approve", is_approved="maybe")
-    CompleteTaskOperator(task_id="x", tallyfy_task="approve", is_approved="{{ params.verdict }}")
+        CompleteTaskOperator(task_id="x", step="approve", is_approved="maybe")
+    CompleteTaskOperator(task_id="x", step="approve", is_approved="{{ params.verdict }}")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_one_off_task_that_belongs_to_no_run_is_completed(emulator, connect):
     }
     body["owners"]["users"] = [min(emulator.people.values())]
     one_off = connect().request("POST", "tasks", json=body)["data"]
-    operator = CompleteTaskOperator(task_id="x", tallyfy_task=one_off["id"])
+    operator = CompleteTaskOperator(task_id="x", step=one_off["id"])
     assert operator.execute(context=context_of())["completed_at"]
 
 

@@ -51,7 +51,7 @@ def wait(run_sensor, contract):
     """Wait for a step, in one of the modes."""
 
     def wait(alias="fill", **arguments):
-        options = {"run_id": contract["id"], "tallyfy_task": alias, **arguments}
+        options = {"run_id": contract["id"], "step": alias, **arguments}
         return run_sensor(sensor_class=TaskStatusSensor, **options)
 
     return wait
@@ -187,7 +187,7 @@ def test_a_run_whose_tasks_are_not_listed_yet_is_waited_for(emulator, contract, 
 def test_the_step_is_still_found_when_people_change_its_title_meanwhile(emulator, contract, connect, step, wait):
     def do():
         hook = connect()
-        hook.update_task(contract["id"], step("fill"), {"title": "Another title"})
+        hook.client.tasks.update(contract["id"], step("fill"), {"title": "Another title"})
         emulator.complete_task(step("fill"))
 
     assert wait("Fill in", between=do)["title"] == "Another title"
@@ -219,7 +219,7 @@ def test_what_is_no_run_id_is_refused(emulator, contract, wait, run_id):
 @pytest.mark.parametrize("name", ["on_rejection", "on_auto_skipped", "on_problem"])
 def test_a_wrong_word_fails_when_the_dag_is_parsed(name):
     with pytest.raises(TallyfyInputError, match=f"{name} is 'explode'"):
-        TaskStatusSensor(task_id="x", run_id="r", tallyfy_task="t", **{name: "explode"})
+        TaskStatusSensor(task_id="x", run_id="r", step="t", **{name: "explode"})
 
 
 def test_a_timeout_says_what_was_last_seen(wait):
@@ -261,7 +261,7 @@ def test_faults_that_last_are_told_as_what_they_are(emulator, connect, wait):
 def test_values_are_nowhere_but_in_what_is_handed_on(emulator, contract, connect, step, said, mocker):
     """Airflow writes the events of triggers into its log."""
     said()
-    options = {"run_id": contract["id"], "tallyfy_task": "fill", "task_id": "wait", "poke_interval": 0.05}
+    options = {"run_id": contract["id"], "step": "fill", "task_id": "wait", "poke_interval": 0.05}
     context = {"ti": mocker.Mock()}
     with pytest.raises(TaskDeferred) as deferred:
         TaskStatusSensor(deferrable=True, **options).execute(context=context)
@@ -274,7 +274,7 @@ def test_values_are_nowhere_but_in_what_is_handed_on(emulator, contract, connect
 
 
 def test_an_event_that_cannot_be_read_is_an_error(contract, connect):
-    sensor = TaskStatusSensor(task_id="x", run_id=contract["id"], tallyfy_task="fill")
+    sensor = TaskStatusSensor(task_id="x", run_id=contract["id"], step="fill")
     with pytest.raises(TallyfyError, match="nothing that can be read"):
         sensor.execute_complete({}, {"status": "ended", "seen": None})
 

@@ -12,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 import airflow_home
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 pytestmark = pytest.mark.airflow
 
@@ -88,7 +88,7 @@ def test_a_path_object_is_a_template_too(tasks):
 def test_the_next_export_can_be_told_where_this_one_ended(tasks):
     first, second = (tasks[task_id]["xcoms"]["return_value"] for task_id in ("by_path", "since"))
     assert 0 < second["rows"] < first["rows"]
-    assert seconds_of(second["last_updated"]) >= seconds_of(first["next_updated_after"])
+    assert parse_timestamp(second["last_updated"]) >= parse_timestamp(first["next_updated_after"])
 
 
 def test_no_file_is_left_but_those_that_were_asked_for(tasks, airflow):

@@ -10,10 +10,10 @@ from tallyfy_emulator import Quirks
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.triggers.activities import SETTLING, Activity, Cursor, read_feed, read_row
 from tallyfy_provider.triggers.run_events import check_events, confirm
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 RUN = r"App\Models\Run"
-NOON = seconds_of("2026-11-24T12:00:00Z")
+NOON = parse_timestamp("2026-11-24T12:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_a_row_about_no_run_is_left_alone(row):
     "date", ["2026-11-24T12:00:00Z", "2026-11-24T12:00:00.000Z", "2026-11-24 12:00:00", "2026-11-24T13:00:00+01:00"]
 )
 def test_dates_in_each_of_their_shapes(date):
-    assert seconds_of(date) == NOON
-    assert seconds_of("soon") is None
+    assert parse_timestamp(date) == NOON
+    assert parse_timestamp("soon") is None
 
 
 def activity(number, at=NOON):

@@ -21,7 +21,7 @@ def trigger(run_id, task="step-1", *, interval=0.2, timeout=60.0, **changes):
     arguments = {
         "tallyfy_conn_id": "tallyfy_default",
         "run_id": run_id,
-        "tallyfy_task": task,
+        "step": task,
         "poke_interval": interval,
         "deadline": time.time() + timeout,
         **changes,

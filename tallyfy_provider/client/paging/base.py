@@ -11,7 +11,7 @@ from tallyfy_provider.client.paging.order import Order, Place, Row
 from tallyfy_provider.client.paging.page import Page
 from tallyfy_provider.client.paging.sequential import ForwardWalk
 from tallyfy_provider.exceptions import TallyfyResponseError
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: Pages in a window at most. Two windows are in memory at a time: one is handed on while the next one is read.
 LARGEST_WINDOW = 12
@@ -67,7 +67,7 @@ class Extent:
         """
         if not self.is_bounded:
             return True
-        moment = seconds_of(row.get("created_at"))
+        moment = parse_timestamp(row.get("created_at"))
         if moment is None:
             return True
         return (self.after is None or moment >= self.after) and (self.before is None or moment < self.before)

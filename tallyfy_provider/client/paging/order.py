@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 Row = dict[str, Any]
 
@@ -37,7 +37,7 @@ class Order:
         :param rows: Runs as the API gave them.
         :return: A key for each; None for a row without a readable ``created_at``.
         """
-        moments = (seconds_of(row.get("created_at")) for row in rows)
+        moments = (parse_timestamp(row.get("created_at")) for row in rows)
         return [None if moment is None else self.key(moment) for moment in moments]
 
     def holds_for(self, rows: Sequence[Row]) -> bool:

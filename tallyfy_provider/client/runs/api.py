@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from threading import Event
 from typing import Any
 
-from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
+from tallyfy_provider.client.assignees import ids_of
+from tallyfy_provider.client.forms.filled import filled
+from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND, indeterminate
+from tallyfy_provider.client.http.urls import path as address
 from tallyfy_provider.client.paging.base import Extent, PageAfterPage, Walk
 from tallyfy_provider.client.paging.newest_first import NewestFirst
 from tallyfy_provider.client.paging.oldest_first import OldestFirst
 from tallyfy_provider.client.paging.page import Page, no_page, read_page
 from tallyfy_provider.client.paging.prefetch import PageRequest, read_ahead
 from tallyfy_provider.client.paging.progress import Progress
-from tallyfy_provider.client.resource import Endpoints, item_of
-from tallyfy_provider.client.runs.filter_check import RowCheck
+from tallyfy_provider.client.resource import Resource, item_of
+from tallyfy_provider.client.runs.filter_check import RowCheck, is_archived
 from tallyfy_provider.client.runs.filters import Query, encode
-from tallyfy_provider.exceptions import TallyfyNotFoundError, TallyfyResponseError, TallyfyValidationError
+from tallyfy_provider.exceptions import (
+    TallyfyError,
+    TallyfyInputError,
+    TallyfyNotFoundError,
+    TallyfyResponseError,
+    TallyfyValidationError,
+)
+
+#: What ``PUT`` on a run takes for nobody where it is left out.
+_WIPED_UNLESS_SENT = ("users", "groups")
+#: Archived runs that are searched at most, the newest first.
+MOST_ARCHIVED = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +44,10 @@ STABLE_SORT = "created_at"
 _BY_CREATION = (STABLE_SORT, f"-{STABLE_SORT}")
 
 
-class RunEndpoints(Endpoints):
+class RunsResource(Resource):
     """Runs: get them, list them, count them."""
 
-    def get_run(self, run_id: str | int, include: Iterable[str] = ()) -> dict[str, Any]:
+    def get(self, run_id: str | int, include: Iterable[str] = ()) -> dict[str, Any]:
         """
         Get a run (``GET /organizations/{org}/runs/{id}``).
 
@@ -48,7 +62,85 @@ class RunEndpoints(Endpoints):
         params = {"with": ",".join(includes)} if includes else None
         return item_of(self.session.request("GET", self._path("runs", run_id), params=params), f"run {run_id}")
 
-    def list_runs(
+    def find(self, run_id: str) -> dict[str, Any]:
+        """
+        Get a run even if it is archived.
+
+        What Tallyfy answers to ``GET`` for an archived run is not documented, so a 404 is not believed before the list
+        of archived runs has been searched (docs/tallyfy-api.md, "Run status").
+
+        :param run_id: The run's id.
+        :return: The run exactly as the API gave it.
+        :raises TallyfyNotFoundError: It is neither among the live runs nor among the archived ones.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        try:
+            return self.get(run_id)
+        except TallyfyNotFoundError as error:
+            if error.code == ENDPOINT_NOT_FOUND:
+                raise
+            missing = error
+        found, searched = self.find_archived({run_id})
+        return found[run_id] if run_id in found else self.get_again(run_id, missing, searched)
+
+    def find_archived(self, run_ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
+        """
+        Search the archived runs, the newest first, until all are found.
+
+        :param run_ids: Ids to look for.
+        :return: Those that were found, by id, and words that tell how thorough the search was.
+        :raises TallyfyError: Tallyfy cannot be asked now. That it refuses the list is told in the words.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        searched = 0
+        try:
+            for run in self.list({"archived": "only", "sort": "-created_at"}, max_runs=MOST_ARCHIVED):
+                searched += 1
+                if str(run["id"]) in run_ids and is_archived(run):
+                    found[str(run["id"])] = run
+                if len(found) == len(run_ids):
+                    break
+        except TallyfyError as error:
+            if error.transient:
+                raise
+            log.warning("The archived runs cannot be searched: %s", error)
+            return found, "its archived runs could not be searched"
+        return found, f"nor is it among its {searched} newest archived runs"
+
+    def get_again(self, run_id: str, missing: TallyfyNotFoundError, searched: str) -> dict[str, Any]:
+        """
+        Get a run that was not among the archived ones: it may have left the archive just before the search.
+
+        :param run_id: The run's id.
+        :param missing: What Tallyfy said when it was asked first.
+        :param searched: How thorough the search among archived runs was.
+        :return: The run exactly as the API gave it.
+        :raises TallyfyNotFoundError: It is not there.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        try:
+            return self.get(run_id)
+        except TallyfyNotFoundError:
+            raise self._never_was(run_id, missing, searched) from None
+
+    def _never_was(self, run_id: str, missing: TallyfyNotFoundError, searched: str) -> TallyfyNotFoundError:
+        """
+        Say that there is no such run.
+
+        :param run_id: The run's id.
+        :param missing: What Tallyfy said.
+        :param searched: How thorough the search among archived runs was.
+        :return: The error, to be raised by the caller.
+        """
+        return TallyfyNotFoundError(
+            f"There is no run {run_id!r} in organization {self.organization_id!r} ({searched}): it was deleted, never "
+            "existed, belongs to another organization, or the user of the connection may not see it.",
+            status=missing.status,
+            request_id=missing.request_id,
+            code=missing.code,
+        )
+
+    def list(
         self,
         filters: Mapping[str, Any] | None = None,
         *,
@@ -75,12 +167,10 @@ class RunEndpoints(Endpoints):
         query = encode(filters)
         for note in query.notes:
             log.info(note)
-        rows = self.list_encoded_runs(
-            query, max_runs=max_runs, created_after=created_after, created_before=created_before
-        )
+        rows = self.list_encoded(query, max_runs=max_runs, created_after=created_after, created_before=created_before)
         return _checked(rows, query)
 
-    def list_encoded_runs(
+    def list_encoded(
         self,
         query: Query,
         *,
@@ -92,16 +182,16 @@ class RunEndpoints(Endpoints):
         List runs for filters that have been checked already; rows are not held against them.
 
         :param query: What :func:`~tallyfy_provider.client.runs.filters.encode` gave.
-        :param max_runs: As for :meth:`list_runs`.
-        :param created_after: As for :meth:`list_runs`.
-        :param created_before: As for :meth:`list_runs`.
+        :param max_runs: As for :meth:`list`.
+        :param created_after: As for :meth:`list`.
+        :param created_before: As for :meth:`list`.
         :return: Runs exactly as the API gave them.
-        :raises TallyfyError: As :meth:`list_runs`.
+        :raises TallyfyError: As :meth:`list`.
         """
         extent = Extent(max_runs, _seconds(created_after), _seconds(created_before))
         return self._one_page(query, query.page, extent) if query.page is not None else self._all_runs(query, extent)
 
-    def count_runs(self, query: Query, *, strict: bool = False) -> int:
+    def count(self, query: Query, *, strict: bool = False) -> int:
         """
         Count the runs that match, by asking for one row and reading how many Tallyfy says there are.
 
@@ -124,11 +214,11 @@ class RunEndpoints(Endpoints):
             log.warning(message)
         return page.total
 
-    def get_page_of_runs(self, filters: Mapping[str, Any], number: int, *, per_page: int) -> Page:
+    def get_page(self, filters: Mapping[str, Any], number: int, *, per_page: int) -> Page:
         """
         Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise.
 
-        :param filters: As for :meth:`list_runs`.
+        :param filters: As for :meth:`list`.
         :param number: Which page, from 1.
         :param per_page: Rows to a page, at most 100.
         :return: The page, with what Tallyfy says of the whole list.
@@ -175,6 +265,116 @@ class RunEndpoints(Endpoints):
         for warning in walk.warnings:
             log.warning(warning)
 
+    def launch(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Launch a run (``POST /organizations/{org}/runs``); sent once, and never again unless nothing can have happened.
+
+        :param body: The API's own names to values: ``checklist_id``, ``name``, ``prerun`` and more
+            (docs/tallyfy-api.md, "Endpoints").
+        :return: The run exactly as the API gave it.
+        :raises TallyfyInputError: ``checklist_id`` is missing, or JSON has no form for a value; nothing was sent.
+        :raises TallyfyIndeterminateError: The answer was lost: the run may be there. Look before launching it again.
+        :raises TallyfyValidationError: Tallyfy refused it; ``fields`` says what is wrong with each field.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        if not str(body.get("checklist_id") or "").strip():
+            raise TallyfyInputError("body['checklist_id'] is missing: it says which checklist (template) to launch.")
+        run = self._created("runs", body=dict(body), what="the launched run")
+        if not run.get("id"):
+            unreadable = TallyfyResponseError("Tallyfy's answer does not say which run was launched.")
+            raise indeterminate(unreadable, f"POST {address(self._path('runs'))}")
+        return run
+
+    def update(self, run_id: str | int, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """
+        Change a run (``PUT /organizations/{org}/runs/{id}``) and leave alone what ``changes`` does not name.
+
+        Tallyfy takes a missing ``users`` or ``groups`` for an empty one and unassigns everybody
+        (docs/tallyfy-api.md, "Endpoints"), so what the run has is read first and sent along; so are the other values
+        of the kick-off form where ``prerun`` gives some. What somebody else changes about these between the two
+        requests is lost: the API has no way to lock a run.
+
+        :param run_id: The run's id.
+        :param changes: The API's own names to values: ``name``, ``summary``, ``owner_id``, ``starred``,
+            ``is_public``, ``users``, ``groups``, ``prerun``.
+        :return: The run as it is then.
+        :raises TallyfyInputError: There is nothing in ``changes``, or JSON has no form for a value.
+        :raises TallyfyResponseError: Tallyfy does not say who is assigned to the run; nothing was sent.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        if not changes:
+            raise TallyfyInputError(f"changes is empty: it says what to change about run {run_id}.")
+        run = self.get(run_id, include=("ko_form_fields",) if "prerun" in changes else ())
+        kept = {name: _assigned(run, name, run_id) for name in _WIPED_UNLESS_SENT if name not in changes}
+        body = {**changes, **kept}
+        if "prerun" in changes:
+            body["prerun"] = filled(changes["prerun"], run.get("ko_form_fields"), run.get("prerun"), f"run {run_id}")
+        path = self._path("runs", run_id)
+        return self._item_or(self._send("PUT", path, json=body), lambda: self.get(run_id))
+
+    def archive(self, run_id: str | int) -> dict[str, Any]:
+        """
+        Archive a run (``DELETE /organizations/{org}/runs/{id}``); :meth:`activate` undoes it.
+
+        :param run_id: The run's id.
+        :return: The run as it is then, also where it was archived before.
+        :raises TallyfyNotFoundError: There is no such run, not among the archived ones either.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return self._bring_about("DELETE", ("runs", run_id), run_id, is_archived)
+
+    def activate(self, run_id: str | int) -> dict[str, Any]:
+        """
+        Bring a run back from the archive (``PUT /organizations/{org}/runs/{id}/activate``).
+
+        :param run_id: The run's id.
+        :return: The run as it is then, also where it was not archived.
+        :raises TallyfyNotFoundError: There is no such run, not among the archived ones either.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        return self._bring_about("PUT", ("runs", run_id, "activate"), run_id, lambda run: not is_archived(run))
+
+    def submit_kickoff(self, run_id: str | int) -> dict[str, Any]:
+        """
+        Submit a run's kick-off form (``POST /organizations/{org}/runs/{id}/complete-prerun``).
+
+        :param run_id: The run's id.
+        :return: The run as it is then.
+        :raises TallyfyValidationError: A required field is empty.
+        :raises TallyfyIndeterminateError: The answer was lost.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        payload = self._send("POST", self._path("runs", run_id, "complete-prerun"))
+        return self._item_or(payload, lambda: self.get(run_id))
+
+    def reopen_kickoff(self, run_id: str | int) -> dict[str, Any]:
+        """
+        Reopen a run's kick-off form (``DELETE /organizations/{org}/runs/{id}/complete-prerun``).
+
+        A run that was complete is active again then.
+
+        :param run_id: The run's id.
+        :return: The run as it is then.
+        :raises TallyfyError: Of the kind that fits.
+        """
+        payload = self._send("DELETE", self._path("runs", run_id, "complete-prerun"))
+        return self._item_or(payload, lambda: self.get(run_id))
+
+    def _bring_about(
+        self,
+        method: str,
+        segments: tuple[object, ...],
+        run_id: str | int,
+        is_reached: Callable[[Mapping[str, Any]], bool],
+    ) -> dict[str, Any]:
+        """Change a run; what Tallyfy answers where it is so already is not documented, so the run itself is asked."""
+        path = self._path(*segments)
+
+        def look() -> dict[str, Any]:
+            return self.find(str(run_id))
+
+        return self._item_or(self._unless_done(method, path, look, is_reached), look)
+
 
 def _walk(params: Mapping[str, str], per_page: int, extent: Extent) -> Walk:
     """Choose the walk that loses nothing, where the order allows it."""
@@ -207,3 +407,13 @@ def _checked(rows: Generator[dict[str, Any]], query: Query) -> Generator[dict[st
             yield row
     for mismatch in check.mismatches:
         log.warning("%s Tallyfy ignores filters that it does not understand.", mismatch)
+
+
+def _assigned(run: Mapping[str, Any], name: str, run_id: str | int) -> list[Any]:
+    ids = ids_of(run.get(name), name)
+    if ids is None:
+        raise TallyfyResponseError(
+            f"Tallyfy does not say which {name} are assigned to run {run_id}, and changing it without them "
+            f"would unassign them all. Nothing was sent; give changes[{name!r}] to set them."
+        )
+    return ids

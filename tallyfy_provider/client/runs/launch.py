@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.runs.launch_marker import Reference
+from tallyfy_provider.client.runs.launch_marker import LaunchMarker
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError, TallyfyNotFoundError
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Launcher:
         self,
         client: TallyfyClient,
         checklist_id: str,
-        reference: Reference,
+        reference: LaunchMarker,
         *,
         since: float | None,
         patience: float = DEFAULT_PATIENCE,
@@ -120,7 +120,7 @@ class Launcher:
         """
         body = {**body, "summary": self._reference.written_into(body.get("summary"))}
         try:
-            run = self._client.launch_run(body)
+            run = self._client.runs.launch(body)
         except TallyfyIndeterminateError as error:
             log.warning("The answer to a launch was lost; the run is looked for by %s.", self._reference.token)
             lost = error
@@ -161,9 +161,9 @@ class Launcher:
         if archived is not None:
             filters["archived"] = archived
         if self._since is None:
-            return self._client.list_runs(filters, max_runs=_MOST_WITHOUT_A_BEGINNING)
+            return self._client.runs.list(filters, max_runs=_MOST_WITHOUT_A_BEGINNING)
         since = datetime.fromtimestamp(self._since - _CLOCK_SKEW, UTC)
-        return self._client.list_runs(filters, created_after=since)
+        return self._client.runs.list(filters, created_after=since)
 
     def _is_it(self, run: dict[str, Any]) -> bool:
         """Tell whether a listed run is the one; a list may leave out the summary, or leave it empty."""
@@ -173,7 +173,7 @@ class Launcher:
         if run_id in self._others:
             return False
         try:
-            whole = self._client.get_run(run_id)
+            whole = self._client.runs.get(run_id)
         except TallyfyNotFoundError:
             # Tallyfy may list archived runs without giving them one by one: then there is no more than the row.
             return False

@@ -21,7 +21,7 @@ _HTML = re.compile(r"<[a-zA-Z/][^>]*>")
 
 
 @dataclass(frozen=True)
-class Reference:
+class LaunchMarker:
     """
     The reference of one launch.
 
@@ -33,7 +33,7 @@ class Reference:
     line: str
 
     @classmethod
-    def build(cls, line: str, *parts: object) -> Reference:
+    def build(cls, line: str, *parts: object) -> LaunchMarker:
         """
         Make a reference.
 

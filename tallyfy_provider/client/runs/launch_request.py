@@ -17,7 +17,7 @@ OTHER_NAMES = ("user_id", "starred", "is_public", "assign_someone_else", "public
 _LISTS = ("tags", "users", "groups", "folders")
 
 
-def launch_body(
+def build_launch_request(
     checklist: Mapping[str, Any],
     *,
     name: str | None,

@@ -75,7 +75,7 @@ class RunUpdate:
         :raises TallyfyInputError: A value of the form cannot be used; nothing was changed.
         :raises TallyfyError: Of the kind that fits.
         """
-        run = client.get_run(run_id, include=("ko_form_fields",) if self.kickoff is not None else ())
+        run = client.runs.get(run_id, include=("ko_form_fields",) if self.kickoff is not None else ())
         changes = dict(self.values)
         if self.summary is not None:
             line = line_in(run.get("summary"))
@@ -90,7 +90,7 @@ class RunUpdate:
             encoded = encode_form(fields, self.kickoff, require=False)
             changes["prerun"] = dict(encoded.values)
             notes += encoded.notes
-        updated = client.update_run(run_id, changes)
+        updated = client.runs.update(run_id, changes)
         notes += [str(each) for each in compare(changes.get("prerun") or {}, updated.get("prerun"), fields)]
         return updated, notes
 
@@ -98,7 +98,7 @@ class RunUpdate:
         if self.kickoff is None:
             return ()
         described = run.get("ko_form_fields")
-        return read_fields(described or client.get_kickoff_fields(str(run.get("checklist_id"))))
+        return read_fields(described or client.checklists.get_kickoff_fields(str(run.get("checklist_id"))))
 
 
 def _value(name: str, value: Any) -> Any:

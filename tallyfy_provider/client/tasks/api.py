@@ -7,7 +7,7 @@ from typing import Any
 
 from tallyfy_provider.client.assignees import BUCKETS, ids_of
 from tallyfy_provider.client.forms.filled import filled
-from tallyfy_provider.client.resource import Endpoints, included, item_of
+from tallyfy_provider.client.resource import Resource, included, item_of
 from tallyfy_provider.client.tasks import filters as task_filters
 from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
@@ -16,7 +16,7 @@ from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
 _ALWAYS_SENT_OF_A_ONE_OFF = ("title", "deadline")
 
 
-class TaskEndpoints(Endpoints):
+class TasksResource(Resource):
     """
     Tasks: list them, get them, fill and complete them.
 
@@ -24,7 +24,7 @@ class TaskEndpoints(Endpoints):
     that belongs to no run.
     """
 
-    def list_run_tasks(
+    def list_of_run(
         self, run_id: str | int, filters: Mapping[str, Any] | None = None, include: Iterable[str] = ()
     ) -> Iterator[dict[str, Any]]:
         """
@@ -44,9 +44,7 @@ class TaskEndpoints(Endpoints):
         params = _with(task_filters.OF_A_RUN.encode(filters), include)
         return self._walk(self._path("runs", run_id, "tasks"), params, f"tasks of run {run_id}")
 
-    def list_tasks(
-        self, filters: Mapping[str, Any] | None = None, include: Iterable[str] = ()
-    ) -> Iterator[dict[str, Any]]:
+    def list(self, filters: Mapping[str, Any] | None = None, include: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
         """
         List tasks of the whole organization, each once (``GET /organizations/{org}/tasks``).
 
@@ -64,9 +62,7 @@ class TaskEndpoints(Endpoints):
             self._path("tasks"), _with(task_filters.OF_THE_ORGANIZATION.encode(filters), include), "tasks"
         )
 
-    def get_task(
-        self, task_id: str | int, run_id: str | int | None = None, include: Iterable[str] = ()
-    ) -> dict[str, Any]:
+    def get(self, task_id: str | int, run_id: str | int | None = None, include: Iterable[str] = ()) -> dict[str, Any]:
         """
         Get a task (``GET /organizations/{org}/tasks/{id}``, or ``…/runs/{run}/tasks/{id}`` where the run is known).
 
@@ -80,7 +76,7 @@ class TaskEndpoints(Endpoints):
         params = included(include) or None
         return item_of(self._send("GET", self._task_path(run_id, task_id), params=params), f"task {task_id}")
 
-    def update_task(self, run_id: str | int | None, task_id: str | int, changes: Mapping[str, Any]) -> dict[str, Any]:
+    def update(self, run_id: str | int | None, task_id: str | int, changes: Mapping[str, Any]) -> dict[str, Any]:
         """
         Change a task (``PUT …/tasks/{id}``) and leave alone what ``changes`` does not name.
 
@@ -103,12 +99,12 @@ class TaskEndpoints(Endpoints):
         """
         _check_changes(changes, task_id)
         needs_reading = run_id is None or "owners" in changes or "taskdata" in changes
-        task = self.get_task(task_id, run_id, include=("form_fields",)) if needs_reading else {}
+        task = self.get(task_id, run_id, include=("form_fields",)) if needs_reading else {}
         body = _completed(changes, task, f"task {task_id}", is_one_off=run_id is None)
         payload = self._send("PUT", self._task_path(run_id, task_id), json=body)
-        return self._item_or(payload, lambda: self.get_task(task_id, run_id))
+        return self._item_or(payload, lambda: self.get(task_id, run_id))
 
-    def complete_task(
+    def complete(
         self,
         run_id: str | int | None,
         task_id: str | int,
@@ -119,7 +115,7 @@ class TaskEndpoints(Endpoints):
         Complete a task (``POST …/completed-tasks``); sent once, and never again unless nothing can have happened.
 
         Completing a completed task may be an error, or send its webhooks and e-mails again (docs/tallyfy-api.md,
-        "Endpoints"): look first. Form values do not travel with it: :meth:`update_task` fills them.
+        "Endpoints"): look first. Form values do not travel with it: :meth:`update` fills them.
 
         :param run_id: The run that the task belongs to; None for a one-off task that belongs to none.
         :param task_id: The task's id.
@@ -134,9 +130,9 @@ class TaskEndpoints(Endpoints):
         optional = {"is_approved": is_approved, "override_user": override_user}
         body = {"task_id": task_id, **{name: value for name, value in optional.items() if value is not None}}
         payload = self._send("POST", self._path(*_of(run_id), "completed-tasks"), json=body)
-        return self._item_or(payload, lambda: self.get_task(task_id, run_id))
+        return self._item_or(payload, lambda: self.get(task_id, run_id))
 
-    def reopen_task(self, run_id: str | int | None, task_id: str | int) -> dict[str, Any]:
+    def reopen(self, run_id: str | int | None, task_id: str | int) -> dict[str, Any]:
         """
         Reopen a completed task (``DELETE …/completed-tasks/{id}``).
 
@@ -149,7 +145,7 @@ class TaskEndpoints(Endpoints):
         path = self._path(*_of(run_id), "completed-tasks", task_id)
 
         def look() -> dict[str, Any]:
-            return self.get_task(task_id, run_id)
+            return self.get(task_id, run_id)
 
         return self._item_or(self._unless_done("DELETE", path, look, lambda task: not is_completed(task)), look)
 

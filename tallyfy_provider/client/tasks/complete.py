@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.forms.encode import Encoded
 from tallyfy_provider.client.tasks.decision import check_verdict
 from tallyfy_provider.client.tasks.form import encoded_values, fields_of, losses, refuse_missing
@@ -24,7 +25,6 @@ from tallyfy_provider.client.tasks.host_lock import host_lock
 from tallyfy_provider.client.tasks.locks import claim_task
 from tallyfy_provider.client.tasks.lookup import run_of
 from tallyfy_provider.client.tasks.status import is_completed, is_hidden
-from tallyfy_provider.client.threads import ThreadEndpoints
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyIndeterminateError,
@@ -71,7 +71,7 @@ class TaskCompletion:
     claimant: str | None = None
     sleep: Callable[[float], object] = time.sleep
 
-    def apply(self, client: ThreadEndpoints, task: dict[str, Any]) -> Completed:
+    def apply(self, client: TallyfyClient, task: dict[str, Any]) -> Completed:
         """
         Fill the task's form and complete it, unless it is completed.
 
@@ -101,45 +101,45 @@ class TaskCompletion:
         return is_approved, encoded
 
     def _complete(
-        self, client: ThreadEndpoints, task: dict[str, Any], is_approved: bool | None, encoded: Encoded
+        self, client: TallyfyClient, task: dict[str, Any], is_approved: bool | None, encoded: Encoded
     ) -> Completed:
         task_id, run_id = str(task["id"]), run_of(task)
         if self.claimant is not None and not claim_task(client, task_id, run_id, self.claimant, sleep=self.sleep):
-            return Completed(client.get_task(task_id, run_id), was_before=True)
+            return Completed(client.tasks.get(task_id, run_id), was_before=True)
         notes = list(encoded.notes)
         if encoded.values:
-            before = client.get_task(task_id, run_id)
+            before = client.tasks.get(task_id, run_id)
             if is_completed(before):
                 return Completed(before, was_before=True)
             filled = self._filled(client, task, encoded)
             if is_completed(filled):
                 return Completed(filled, was_before=True)
             notes += losses(encoded.values, filled, fields_of(task))
-        latest = client.get_task(task_id, run_id)
+        latest = client.tasks.get(task_id, run_id)
         if is_completed(latest):
             return Completed(latest, was_before=True, notes=notes)
         return self._sent(client, latest, is_approved, notes)
 
-    def _filled(self, client: ThreadEndpoints, task: Mapping[str, Any], encoded: Encoded) -> dict[str, Any]:
+    def _filled(self, client: TallyfyClient, task: Mapping[str, Any], encoded: Encoded) -> dict[str, Any]:
         """Fill the form; give the task with its values, or as somebody else completed it meanwhile."""
         task_id, run_id = str(task["id"]), run_of(dict(task))
         try:
-            client.update_task(run_id, task_id, {"taskdata": dict(encoded.values)})
+            client.tasks.update(run_id, task_id, {"taskdata": dict(encoded.values)})
         except TallyfyValidationError:
-            if not is_completed(now := client.get_task(task_id, run_id)):
+            if not is_completed(now := client.tasks.get(task_id, run_id)):
                 raise
             return now
-        return client.get_task(task_id, run_id, include=("form_fields",))
+        return client.tasks.get(task_id, run_id, include=("form_fields",))
 
     def _sent(
-        self, client: ThreadEndpoints, task: dict[str, Any], is_approved: bool | None, notes: list[str]
+        self, client: TallyfyClient, task: dict[str, Any], is_approved: bool | None, notes: list[str]
     ) -> Completed:
         task_id, run_id = str(task["id"]), run_of(task)
         try:
-            done = client.complete_task(run_id, task_id, is_approved, self.override_user)
+            done = client.tasks.complete(run_id, task_id, is_approved, self.override_user)
         except TallyfyValidationError:
             # Refused, perhaps since somebody was there first.
-            if not is_completed(now := client.get_task(task_id, run_id)):
+            if not is_completed(now := client.tasks.get(task_id, run_id)):
                 raise
             return Completed(now, was_before=True, notes=notes)
         except TallyfyIndeterminateError as lost:
@@ -152,10 +152,10 @@ class TaskCompletion:
         log.info("The answer to completing task %s was lost, and it is completed.", task_id)
         return Completed(found, notes=notes)
 
-    def _look_for_completion(self, client: ThreadEndpoints, task_id: str, run_id: str | None) -> dict[str, Any] | None:
+    def _look_for_completion(self, client: TallyfyClient, task_id: str, run_id: str | None) -> dict[str, Any] | None:
         for pause in LOOKS:
             self.sleep(pause)
             with suppress(TallyfyError):
-                if is_completed(task := client.get_task(task_id, run_id)):
+                if is_completed(task := client.tasks.get(task_id, run_id)):
                     return task
         return None

@@ -18,10 +18,10 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.tasks.status import is_completed
-from tallyfy_provider.client.threads import ThreadEndpoints
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError
-from tallyfy_provider.utils.timestamps import seconds_of
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: Seconds for which a claim holds.
 LEASE = 180.0
@@ -34,7 +34,7 @@ _CLAIM = re.compile(r"\[airflow-claim:([0-9a-f]{32})\]")
 
 
 def claim_task(
-    client: ThreadEndpoints,
+    client: TallyfyClient,
     task_id: str,
     run_id: str | None,
     who: str,
@@ -59,13 +59,13 @@ def claim_task(
         claimed_at = clock()
         _write(client, task_id, f"{who} is completing this step. [airflow-claim:{token}]")
         sleep(SETTLING)
-        first = first_claim(client.list_task_threads(task_id, run_id), token)
+        first = first_claim(client.comments.list_of_task(task_id, run_id), token)
         if first == token:
             return True
         if first is None:
             continue
         while clock() - claimed_at < LEASE:
-            if is_completed(client.get_task(task_id, run_id)):
+            if is_completed(client.tasks.get(task_id, run_id)):
                 return False
             sleep(PAUSE)
     raise TallyfyError(
@@ -74,9 +74,9 @@ def claim_task(
     )
 
 
-def _write(client: ThreadEndpoints, task_id: str, content: str) -> None:
+def _write(client: TallyfyClient, task_id: str, content: str) -> None:
     try:
-        client.comment_on_task(task_id, content, state="hide-for-guests")
+        client.comments.add_to_task(task_id, content, state="hide-for-guests")
     except TallyfyIndeterminateError:
         # Whether it is there is seen among the others in a moment: what is not there cannot be the first.
         return
@@ -91,7 +91,7 @@ def first_claim(threads: Sequence[Mapping[str, Any]], own: str) -> str | None:
     :return: The token of the first claim that holds; None where one's own is not there.
     """
     claims = [
-        (_order(thread, number), found[1], seconds_of(thread.get("created_at")))
+        (_order(thread, number), found[1], parse_timestamp(thread.get("created_at")))
         for number, thread in enumerate(threads)
         if (found := _CLAIM.search(str(thread.get("content") or "")))
     ]

@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
-from tallyfy_provider.client.tasks.api import TaskEndpoints
+from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.names import find_task, looks_like_an_id
 from tallyfy_provider.exceptions import TallyfyNotFoundError
 
 
-def look_up_task(client: TaskEndpoints, run_id: str | None, name: str, include: Iterable[str] = ()) -> dict[str, Any]:
+def look_up_task(tasks: TasksResource, run_id: str | None, name: str, include: Iterable[str] = ()) -> dict[str, Any]:
     """
     Get a task by id, or by alias or title within a run.
 
     The list of a run's tasks may be behind, so it only tells the id; the task itself is asked for then.
 
-    :param client: The client.
+    :param tasks: The tasks of the organization.
     :param run_id: The run; None where ``name`` is an id.
     :param name: The task's id, alias or title.
     :param include: What to get along with it (Tallyfy's ``with``).
@@ -27,15 +27,15 @@ def look_up_task(client: TaskEndpoints, run_id: str | None, name: str, include: 
     :raises TallyfyError: Of the kind that fits.
     """
     if run_id is None:
-        return client.get_task(name, None, include)
+        return tasks.get(name, None, include)
     if looks_like_an_id(name):
         try:
-            return client.get_task(name, run_id, include)
+            return tasks.get(name, run_id, include)
         except TallyfyNotFoundError as error:
             if error.code == ENDPOINT_NOT_FOUND:
                 raise
-    found = find_task(list(client.list_run_tasks(run_id)), name, run_id)
-    return client.get_task(found["id"], run_id, include)
+    found = find_task(list(tasks.list_of_run(run_id)), name, run_id)
+    return tasks.get(found["id"], run_id, include)
 
 
 def run_of(task: dict[str, Any]) -> str | None:

@@ -29,11 +29,11 @@ def task_name(value: Any) -> str:
         value = value.get("id") or value.get("task_id")
     if is_nothing(value):
         raise TallyfyInputError(
-            "tallyfy_task is empty: it takes a task's id, or its alias or title within run_id. "
+            "step is empty: it takes a task's id, or its alias or title within run_id. "
             "Has the task before handed one on?"
         )
     if isinstance(value, (bool, float)) or not isinstance(value, (str, int)):
-        raise TallyfyInputError(f"tallyfy_task takes an id, an alias or a title, not a {type(value).__name__}.")
+        raise TallyfyInputError(f"step takes an id, an alias or a title, not a {type(value).__name__}.")
     return str(value).strip()
 
 

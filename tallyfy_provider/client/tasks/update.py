@@ -9,7 +9,7 @@ from typing import Any
 from tallyfy_provider.client.assignees import BUCKETS, ids_of
 from tallyfy_provider.client.forms.problems import is_nothing as is_empty
 from tallyfy_provider.client.forms.problems import parsed
-from tallyfy_provider.client.tasks.api import TaskEndpoints
+from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.form import encoded_values, fields_of, losses, shows_values
 from tallyfy_provider.client.tasks.lookup import run_of
 from tallyfy_provider.client.tasks.status import is_completed
@@ -81,11 +81,11 @@ class TaskUpdate:
         owners = ("owners",) if self.owners or self.added else ()
         return ", ".join([*self.plain, *owners, *(("values",) if self.values is not None else ())])
 
-    def apply(self, client: TaskEndpoints, task: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    def apply(self, tasks: TasksResource, task: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """
         Change the task.
 
-        :param client: The client.
+        :param tasks: The tasks of the organization.
         :param task: The task as it is, with ``form_fields``.
         :return: The task as it is then, and what a user should know.
         :raises TallyfyInputError: A value of the form cannot be used; nothing was changed.
@@ -105,10 +105,10 @@ class TaskUpdate:
             changes["taskdata"] = dict(encoded.values)
         if not changes:
             raise TallyfyInputError("There is nothing to change: values gives no field a value.")
-        updated = client.update_task(run_of(dict(task)), str(task["id"]), changes)
+        updated = tasks.update(run_of(dict(task)), str(task["id"]), changes)
         notes = list(encoded.notes)
         if encoded.values:
-            notes += losses(encoded.values, _with_values(client, updated, task), fields_of(task))
+            notes += losses(encoded.values, _with_values(tasks, updated, task), fields_of(task))
         return updated, notes
 
     def _owners(self, task: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -125,10 +125,10 @@ class TaskUpdate:
         return owners
 
 
-def _with_values(client: TaskEndpoints, updated: dict[str, Any], task: Mapping[str, Any]) -> Mapping[str, Any]:
+def _with_values(tasks: TasksResource, updated: dict[str, Any], task: Mapping[str, Any]) -> Mapping[str, Any]:
     if shows_values(updated):
         return updated
-    return client.get_task(str(task["id"]), run_of(dict(task)), include=("form_fields",))
+    return tasks.get(str(task["id"]), run_of(dict(task)), include=("form_fields",))
 
 
 def _replacing(owners: Any) -> dict[str, list[Any]]:

@@ -13,12 +13,12 @@ from tallyfy_provider.client.forms.compare import compare
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import read_fields
 from tallyfy_provider.client.guest_links import without_guest_links
-from tallyfy_provider.client.runs.launch_request import launch_body
+from tallyfy_provider.client.runs.launch_request import build_launch_request
 from tallyfy_provider.client.runs.status import StatusRule
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
-from tallyfy_provider.operators.base import ConnectedOperator
-from tallyfy_provider.operators.runs.launch_state import LaunchMemory
+from tallyfy_provider.operators.base import TallyfyBaseOperator
+from tallyfy_provider.operators.runs.launch_state import LaunchState
 from tallyfy_provider.operators.runs.run_wait import RunWait, seconds_of
 from tallyfy_provider.operators.runs.tries import REUSES, Reuse, Try, try_of
 from tallyfy_provider.utils.arguments import is_nothing
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _PATIENCE = 30.0
 
 
-class LaunchRunOperator(ConnectedOperator):
+class LaunchRunOperator(TallyfyBaseOperator):
     """
     Launch a run (a process of Tallyfy), once, whatever crashes or retries.
 
@@ -67,7 +67,7 @@ class LaunchRunOperator(ConnectedOperator):
     :param failed_statuses: Statuses that fail the task; None means archived, unless that is allowed or skipped.
     :param skipped_statuses: Statuses that skip the task.
     :param poke_interval: Seconds (or a timedelta) between two looks while waiting.
-    :param wait_timeout: Seconds (or a timedelta) that the run may take.
+    :param timeout: Seconds (or a timedelta) that the run may take.
     :param fault_tolerance: Seconds (or a timedelta) that Tallyfy may be out of reach while waiting.
     :param deferrable: Wait in the triggerer; the default is Airflow's ``[operators] default_deferrable``.
     :param archive_on_kill: Archive the run when the task is ended before it is complete: by a user, or by its timeout.
@@ -123,7 +123,7 @@ class LaunchRunOperator(ConnectedOperator):
         failed_statuses: Iterable[str] | None = None,
         skipped_statuses: Iterable[str] | None = None,
         poke_interval: float | timedelta = 60.0,
-        wait_timeout: float | timedelta = timedelta(days=7),
+        timeout: float | timedelta = timedelta(days=7),
         fault_tolerance: float | timedelta = DEFAULT_TOLERANCE,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         archive_on_kill: bool = False,
@@ -133,7 +133,7 @@ class LaunchRunOperator(ConnectedOperator):
         if reuse not in REUSES:
             raise TallyfyInputError(f"reuse is {reuse!r}; it takes 'retry', 'always' or 'never'.")
         # None of these is templated, and a wrong one would show when the run is launched already.
-        seconds_of("wait_timeout", wait_timeout)
+        seconds_of("timeout", timeout)
         seconds_of("fault_tolerance", fault_tolerance)
         seconds_between_looks = seconds_of("poke_interval", poke_interval)
         if seconds_between_looks == 0:
@@ -156,7 +156,7 @@ class LaunchRunOperator(ConnectedOperator):
         self.wait_for_completion = wait_for_completion
         self.rule = StatusRule.build(allowed=allowed_statuses, failed=failed_statuses, skipped=skipped_statuses)
         self.poke_interval = seconds_between_looks
-        self.wait_timeout = wait_timeout
+        self.timeout = timeout
         self.fault_tolerance = fault_tolerance
         self.deferrable = deferrable
         self.archive_on_kill = archive_on_kill
@@ -203,7 +203,7 @@ class LaunchRunOperator(ConnectedOperator):
 
     def _launch_once(self, context: Context) -> dict[str, Any]:
         this_try = try_of(context, self.reuse, str(self.checklist_id))
-        memory = LaunchMemory(context, this_try.reference.token)
+        memory = LaunchState(context, this_try.reference.token)
         launcher = self._launcher(this_try, memory)
         try:
             if (run := self._launched_before(this_try, memory, launcher)) is not None:
@@ -222,7 +222,7 @@ class LaunchRunOperator(ConnectedOperator):
         self._report(launched, body.get("prerun") or {}, fields)
         return launched.run
 
-    def _launcher(self, this_try: Try, memory: LaunchMemory) -> Launcher:
+    def _launcher(self, this_try: Try, memory: LaunchState) -> Launcher:
         from tallyfy_provider.client.runs.launch import Launcher
 
         return Launcher(
@@ -233,7 +233,7 @@ class LaunchRunOperator(ConnectedOperator):
             patience=self.lookup_patience,
         )
 
-    def _launched_before(self, this_try: Try, memory: LaunchMemory, launcher: Launcher) -> dict[str, Any] | None:
+    def _launched_before(self, this_try: Try, memory: LaunchState, launcher: Launcher) -> dict[str, Any] | None:
         """Find the run of an earlier try, looking as often as it may be there without being seen."""
         if self.reuse == "never":
             return None
@@ -253,7 +253,7 @@ class LaunchRunOperator(ConnectedOperator):
 
     def _body(self) -> tuple[dict[str, Any], Sequence[FormField]]:
         """Check everything that was written, before anything is launched."""
-        checklist = self.hook.get_conn().get_checklist(
+        checklist = self.hook.client.checklists.get(
             str(self.checklist_id).strip(), include=("steps",) if self.steps else ()
         )
         fields = read_fields(checklist.get("prerun"))
@@ -264,7 +264,7 @@ class LaunchRunOperator(ConnectedOperator):
             name: getattr(self, name)
             for name in ("summary", "owner_id", "parent_id", "tags", "folders", "users", "groups", "roles", "steps")
         }
-        body = launch_body(checklist, name=self.name, prerun=encoded.values, given=given, other=self.options)
+        body = build_launch_request(checklist, name=self.name, prerun=encoded.values, given=given, other=self.options)
         return body, fields
 
     def _report(self, launched: Launched, sent: Mapping[str, Any], fields: Sequence[FormField]) -> None:

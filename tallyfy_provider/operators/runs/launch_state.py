@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 _TRIES_KEY = "tallyfy_launch_tries"
 
 
-class LaunchMemory:
+class LaunchState:
     """
     Remembers that a launch is about to happen, and which run came of it.
 

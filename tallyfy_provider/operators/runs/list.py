@@ -14,7 +14,7 @@ from tallyfy_provider.client.guest_links import rows_without_guest_links
 from tallyfy_provider.client.runs.filter_check import RowCheck, select
 from tallyfy_provider.client.runs.filters import check_literals, check_names, encode
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyResponseError
-from tallyfy_provider.operators.base import ConnectedOperator
+from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.operators.mapping import mappable_output
 from tallyfy_provider.utils.arguments import whole_number
 
@@ -30,7 +30,7 @@ _LARGE_XCOM = 1024 * 1024
 _SAMPLE = 20
 
 
-class ListRunsOperator(ConnectedOperator):
+class ListRunsOperator(TallyfyBaseOperator):
     """
     List runs (processes) of Tallyfy and hand them on by XCom.
 
@@ -107,7 +107,7 @@ class ListRunsOperator(ConnectedOperator):
     def _list(self, query: Query, max_runs: int | None) -> list[dict[str, Any]]:
         check = RowCheck(query.asked)
         runs = []
-        rows = self.hook.get_conn().list_encoded_runs(query, max_runs=max_runs)
+        rows = self.hook.client.runs.list_encoded(query, max_runs=max_runs)
         with closing(rows_without_guest_links(rows, query.params)) as without_secrets:
             for run in without_secrets:
                 check.look_at(run)

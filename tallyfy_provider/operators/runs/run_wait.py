@@ -31,7 +31,7 @@ class WaitingOperator(Protocol):
 
     rule: StatusRule
     poke_interval: float
-    wait_timeout: float | timedelta
+    timeout: float | timedelta
     fault_tolerance: float | timedelta
     deferrable: bool
     archive_on_kill: bool
@@ -157,7 +157,7 @@ class RunWait:
         if self._archiver is None or self._run_id is None:
             return False
         try:
-            self._archiver.archive_run(self._run_id)
+            self._archiver.runs.archive(self._run_id)
         except TallyfyError as error:
             self._operator.log.error("The task was ended, but its run could not be archived: %s", error)
             return False
@@ -186,14 +186,14 @@ class RunWait:
             self._archiver = None
         last_seen = states_of(seen) if seen else "nothing, Tallyfy could not be asked"
         return TallyfyWaitTimeoutError(
-            f"The run was not over after {self._limit:g} s (wait_timeout or execution_timeout). "
+            f"The run was not over after {self._limit:g} s (timeout or execution_timeout). "
             f"Last seen: {last_seen}.{archived}"
         )
 
     @property
     def _limit(self) -> float:
         """Seconds that the wait may take; Airflow does not enforce execution_timeout while a task is deferred."""
-        limit = seconds_of("wait_timeout", self._operator.wait_timeout)
+        limit = seconds_of("timeout", self._operator.timeout)
         timeout = self._operator.execution_timeout
         return limit if timeout is None else min(limit, timeout.total_seconds())
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
-from tallyfy_provider.operators.base import ConnectedOperator
+from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.utils.arguments import is_nothing, names
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-class RunOperator(ConnectedOperator):
+class RunOperator(TallyfyBaseOperator):
     """
     What operators on one run have in common. Returns the run as Tallyfy gave it, without guest links.
 
@@ -150,7 +150,7 @@ class ArchiveRunOperator(RunOperator):
     """Archive a run, which is how a process is cancelled; one that is archived already stays so."""
 
     def _act(self, run_id: str) -> dict[str, Any]:
-        run = self.hook.archive_run(run_id)
+        run = self.hook.client.runs.archive(run_id)
         self.log.info("Run %s is archived.", run_id)
         return run
 
@@ -159,6 +159,6 @@ class ActivateRunOperator(RunOperator):
     """Bring a run back from the archive; one that is not archived stays as it is."""
 
     def _act(self, run_id: str) -> dict[str, Any]:
-        run = self.hook.activate_run(run_id)
+        run = self.hook.client.runs.activate(run_id)
         self.log.info("Run %s is not archived.", run_id)
         return run

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from tallyfy_provider.client.runs.launch_marker import Reference
+from tallyfy_provider.client.runs.launch_marker import LaunchMarker
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -26,7 +26,7 @@ class Try:
     :param may_follow_another: Whether an earlier try may have launched it.
     """
 
-    reference: Reference
+    reference: LaunchMarker
     since: float | None
     may_follow_another: bool
 
@@ -49,7 +49,7 @@ def try_of(context: Context, reuse: Reuse, checklist_id: str) -> Try:
     map_index = getattr(task_instance, "map_index", -1)
     where = f"dag '{task_instance.dag_id}', task '{task_instance.task_id}', run '{task_instance.run_id}'"
     place = f"{where}, map index {map_index}" if map_index >= 0 else where
-    reference = Reference.build(
+    reference = LaunchMarker.build(
         f"Launched by Airflow: {place}",
         task_instance.dag_id,
         task_instance.run_id,

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
-from tallyfy_provider.operators.base import ConnectedOperator
+from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.utils.arguments import is_nothing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-class TaskOperator(ConnectedOperator):
+class TaskOperator(TallyfyBaseOperator):
     """
     What operators on one task have in common. Returns the task as Tallyfy gave it, without guest links.
 
-    :param tallyfy_task: The task: its alias or title within ``run_id``, or its id; templated.
-    :param run_id: The run that it belongs to, templated. May be left out where ``tallyfy_task`` is an id.
+    :param step: The task: its alias or title within ``run_id``, or its id; templated.
+    :param run_id: The run that it belongs to, templated. May be left out where ``step`` is an id.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :raises TallyfyInputError: The run has no such task, or several.
     :raises TallyfyNotFoundError: There is no such run, or no task with this id.
     :raises TallyfyError: Of the kind that fits.
     """
 
-    template_fields: Sequence[str] = ("tallyfy_task", "run_id", "tallyfy_conn_id")
+    template_fields: Sequence[str] = ("step", "run_id", "tallyfy_conn_id")
     operator_extra_links = (TallyfyRunLink(),)
     #: What comes along with the task (Tallyfy's ``with``).
     include: Sequence[str] = ()
@@ -36,12 +36,12 @@ class TaskOperator(ConnectedOperator):
     def __init__(
         self,
         *,
-        tallyfy_task: str,
+        step: str,
         run_id: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.tallyfy_task = tallyfy_task
+        self.step = step
         self.run_id = run_id
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -58,11 +58,11 @@ class TaskOperator(ConnectedOperator):
     def _find(self, context: Context) -> dict[str, Any]:
         from tallyfy_provider.client.tasks.lookup import look_up_task, run_of
 
-        name = task_name(self.tallyfy_task)
+        name = task_name(self.step)
         run_id = None if is_nothing(self.run_id) else run_name(self.run_id)
         if run_id is not None:
             TallyfyRunLink.persist(context, run_id)
-        task = look_up_task(self.hook.get_conn(), run_id, name, self.include)
+        task = look_up_task(self.hook.client.tasks, run_id, name, self.include)
         if run_id is None and (found := run_of(task)) is not None:
             TallyfyRunLink.persist(context, found)
         return task

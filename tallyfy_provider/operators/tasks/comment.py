@@ -10,7 +10,7 @@ from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
-from tallyfy_provider.operators.base import ConnectedOperator
+from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.utils.arguments import is_literal, is_nothing
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _STATES = ("open", "hide-for-guests", "collapsed")
 _CLOCKS_DIFFER = 120.0
 
 
-class CommentOperator(ConnectedOperator):
+class CommentOperator(TallyfyBaseOperator):
     """
     Comment on a run or on a task, or report a problem there. Returns the comment as Tallyfy gave it.
 
@@ -34,7 +34,7 @@ class CommentOperator(ConnectedOperator):
 
     :param content: What to say, text or HTML; templated. ``@[12]`` tells the user with the id 12.
     :param run_id: The run; templated.
-    :param tallyfy_task: The task: its alias or title within ``run_id``, or its id; templated. None comments on the run.
+    :param step: The task: its alias or title within ``run_id``, or its id; templated. None comments on the run.
     :param kind: ``comment``, or ``problem``: a task with a problem cannot be completed before people resolve it, and a
         run with one stands still.
     :param state: Who sees a comment: ``open`` (everybody), ``hide-for-guests`` or ``collapsed``; templated.
@@ -44,7 +44,7 @@ class CommentOperator(ConnectedOperator):
     :raises TallyfyError: Of the kind that fits.
     """
 
-    template_fields: Sequence[str] = ("content", "run_id", "tallyfy_task", "state", "tallyfy_conn_id")
+    template_fields: Sequence[str] = ("content", "run_id", "step", "state", "tallyfy_conn_id")
     operator_extra_links = (TallyfyRunLink(),)
 
     def __init__(
@@ -52,7 +52,7 @@ class CommentOperator(ConnectedOperator):
         *,
         content: str,
         run_id: str | None = None,
-        tallyfy_task: str | None = None,
+        step: str | None = None,
         kind: Kind = "comment",
         state: str = "open",
         **kwargs: Any,
@@ -62,12 +62,12 @@ class CommentOperator(ConnectedOperator):
             raise TallyfyInputError(f"kind is {kind!r}; it takes 'comment' or 'problem'.")
         if is_literal(state):
             _check_state(state)
-        if run_id is None and tallyfy_task is None:
-            raise TallyfyInputError("Neither run_id nor tallyfy_task is given: one says what to comment on.")
-        self._is_on_a_task = tallyfy_task is not None
+        if run_id is None and step is None:
+            raise TallyfyInputError("Neither run_id nor step is given: one says what to comment on.")
+        self._is_on_a_task = step is not None
         self.content = content
         self.run_id = run_id
-        self.tallyfy_task = tallyfy_task
+        self.step = step
         self.kind = kind
         self.state = state
 
@@ -90,9 +90,9 @@ class CommentOperator(ConnectedOperator):
 
     def _on_run(self, run_id: str) -> dict[str, Any]:
         if self.kind == "problem":
-            said = self.hook.report_problem_on_run(run_id, self.content)
+            said = self.hook.client.comments.report_problem_on_run(run_id, self.content)
         else:
-            said = self.hook.comment_on_run(run_id, self.content, self.state)
+            said = self.hook.client.comments.add_to_run(run_id, self.content, self.state)
         self.log.info("Said it on run %s (%s %s).", run_id, self.kind, said.get("id"))
         return said
 
@@ -101,7 +101,7 @@ class CommentOperator(ConnectedOperator):
 
         client = self.hook.get_conn()
         # A template that renders to nothing must not turn a comment on a task into one on the run.
-        task = look_up_task(client, run_id, task_name(self.tallyfy_task), include=("threads",))
+        task = look_up_task(client.tasks, run_id, task_name(self.step), include=("threads",))
         run_id = run_id or run_of(task)
         if run_id is not None:
             TallyfyRunLink.persist(context, run_id)
@@ -121,12 +121,12 @@ class CommentOperator(ConnectedOperator):
     def _say(self, task_id: str, run_id: str | None, known: list[str]) -> dict[str, Any]:
         try:
             if self.kind == "problem":
-                return self.hook.report_problem_on_task(task_id, self.content)
-            return self.hook.comment_on_task(task_id, self.content, self.state)
+                return self.hook.client.comments.report_problem_on_task(task_id, self.content)
+            return self.hook.client.comments.add_to_task(task_id, self.content, self.state)
         except TallyfyIndeterminateError as error:
             lost = error
         try:
-            said = self._found(self.hook.get_conn().list_task_threads(task_id, run_id), known=known)
+            said = self._found(self.hook.client.comments.list_of_task(task_id, run_id), known=known)
         except TallyfyError as error:
             self.log.warning("The answer was lost, and the comments cannot be read: %s", error)
             said = None

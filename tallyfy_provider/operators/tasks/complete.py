@@ -116,7 +116,7 @@ class CompleteTaskOperator(TaskOperator):
 
     def _user_id(self) -> Any:
         client = self.hook.get_conn()
-        return client.get_me().get("id") if client.session.tokens.acts_as_person else None
+        return client.organization.get_me().get("id") if client.session.tokens.acts_as_person else None
 
 
 def _claimant(context: Context) -> str:

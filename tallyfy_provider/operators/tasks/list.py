@@ -13,7 +13,7 @@ from tallyfy_provider.client.tasks.filters import OF_A_RUN
 from tallyfy_provider.client.tasks.names import run_name
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
-from tallyfy_provider.operators.base import ConnectedOperator
+from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.operators.mapping import mappable_output
 from tallyfy_provider.utils.arguments import is_nothing, names
 
@@ -25,7 +25,7 @@ OnEmpty = Literal["pass", "skip", "fail"]
 _ON_EMPTY = ("pass", "skip", "fail")
 
 
-class ListTasksOperator(ConnectedOperator):
+class ListTasksOperator(TallyfyBaseOperator):
     """
     List the tasks (steps) of a run and hand them on by XCom, in the order of the process.
 
@@ -84,7 +84,9 @@ class ListTasksOperator(ConnectedOperator):
         run_id, kept = run_name(self.run_id), names("fields", self.fields)
         include = () if is_nothing(self.include) or not self.include else names("include", self.include) or ()
         TallyfyRunLink.persist(context, run_id)
-        tasks = [without_guest_links(task) for task in self.hook.list_run_tasks(run_id, self.filters, include)]
+        tasks = [
+            without_guest_links(task) for task in self.hook.client.tasks.list_of_run(run_id, self.filters, include)
+        ]
         self.log.info("Listed %d tasks of run %s.", len(tasks), run_id)
         if self.do_xcom_push:
             context["ti"].xcom_push(key="task_ids", value=[str(task["id"]) for task in tasks])

@@ -20,6 +20,6 @@ class ReopenTaskOperator(TaskOperator):
         if not is_completed(task):
             self.log.info("Task %r (%s) is not completed: there is nothing to reopen.", task.get("title"), task["id"])
             return task
-        reopened = self.hook.reopen_task(run_of(task), str(task["id"]))
+        reopened = self.hook.client.tasks.reopen(run_of(task), str(task["id"]))
         self.log.info("Reopened task %r (%s).", task.get("title"), task["id"])
         return reopened

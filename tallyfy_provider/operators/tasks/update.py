@@ -87,7 +87,7 @@ class UpdateTaskOperator(TaskOperator):
     def _act(self, context: Context, task: dict[str, Any]) -> dict[str, Any]:
         update = self._update()
         updated: dict[str, Any]
-        updated, notes = update.apply(self.hook.get_conn(), task)
+        updated, notes = update.apply(self.hook.client.tasks, task)
         for note in notes:
             self.log.warning(note)
         self.log.info("Changed %s of task %r (%s).", update.named, updated.get("title"), task["id"])

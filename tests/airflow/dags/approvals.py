@@ -22,9 +22,7 @@ def approvals():
         name="Approve it",
         kickoff={"Amount": "{{ 40 + 2 }}", "Reason": "a dinner for two"},
     )
-    decision = TaskStatusSensor(
-        task_id="wait", run_id=ask.output, tallyfy_task="approve", deferrable=True, poke_interval=1
-    )
+    decision = TaskStatusSensor(task_id="wait", run_id=ask.output, step="approve", deferrable=True, poke_interval=1)
 
     @task.branch
     def choose(decision):

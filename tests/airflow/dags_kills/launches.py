@@ -41,7 +41,7 @@ class PostRunOperator(BaseOperator):
         from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
         body = {"checklist_id": self.checklist_id, "name": "Posted"}
-        return TallyfyHook(self.tallyfy_conn_id).get_conn().launch_run(body)["id"]
+        return TallyfyHook(self.tallyfy_conn_id).client.runs.launch(body)["id"]
 
 
 def dag_of(dag_id: str, retries: int) -> DAG:

@@ -61,8 +61,8 @@ def grants(emulator):
 def test_client_credentials_are_sent_form_encoded_and_only_once(world):
     emulator, clock = world
     app = client(emulator, clock)
-    assert list(app.list_runs()) == []
-    assert list(app.list_runs()) == []
+    assert list(app.runs.list()) == []
+    assert list(app.runs.list()) == []
     assert paths(emulator) == ["/oauth/token", "/organizations/ORG/runs", "/organizations/ORG/runs"]
     assert emulator.requests[0].headers["content-type"] == "application/x-www-form-urlencoded"
     assert "authorization" not in emulator.requests[0].headers
@@ -71,12 +71,12 @@ def test_client_credentials_are_sent_form_encoded_and_only_once(world):
 def test_a_token_is_renewed_before_it_ends(world):
     emulator, clock = world
     app = client(emulator, clock)
-    list(app.list_runs())
+    list(app.runs.list())
     clock.advance(604_800 - 61)
-    list(app.list_runs())
+    list(app.runs.list())
     assert grants(emulator) == ["client_credentials"]
     clock.advance(2)
-    list(app.list_runs())
+    list(app.runs.list())
     assert grants(emulator) == ["client_credentials", "client_credentials"]
     assert all(request.status == 200 for request in emulator.requests)
 
@@ -84,9 +84,9 @@ def test_a_token_is_renewed_before_it_ends(world):
 def test_a_token_that_is_refused_is_renewed_once(world):
     emulator, clock = world
     app = client(emulator, clock)
-    list(app.list_runs())
+    list(app.runs.list())
     emulator.order(Fault(kind="expired_token", path="/runs", times=1))
-    assert list(app.list_runs()) == []
+    assert list(app.runs.list()) == []
     assert [request.status for request in emulator.requests][-3:] == [401, 200, 200]
 
 
@@ -95,7 +95,7 @@ def test_a_401_that_stays_is_an_error_after_one_renewal(world):
     app = client(emulator, clock)
     emulator.order(Fault(kind="status", status=401, path="/runs"))
     with pytest.raises(TallyfyAuthError):
-        list(app.list_runs())
+        list(app.runs.list())
     assert paths(emulator).count("/oauth/token") == 2
     assert paths(emulator).count("/organizations/ORG/runs") == 2
 
@@ -104,7 +104,7 @@ def test_many_threads_share_one_token_and_one_renewal(world):
     emulator, clock = world
     app = client(emulator, clock)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda _: list(app.list_runs()), range(16)))
+        list(threads.map(lambda _: list(app.runs.list()), range(16)))
     assert grants(emulator) == ["client_credentials"]
 
 
@@ -113,7 +113,7 @@ def test_the_password_grant_is_kept_alive_by_its_refresh_token(world):
     emulator.token_lifetime = 3600
     person = client(emulator, clock, username=emulator.username, user_password=emulator.user_password)
     for _ in range(3):
-        assert person.get_me()["email"] == emulator.username
+        assert person.organization.get_me()["email"] == emulator.username
         clock.advance(3600)
     assert grants(emulator) == ["password", "refresh_token", "refresh_token"]
 
@@ -122,17 +122,17 @@ def test_a_refresh_token_that_is_used_up_falls_back_to_the_password(world):
     emulator, clock = world
     emulator.token_lifetime = 3600
     person = client(emulator, clock, username=emulator.username, user_password=emulator.user_password)
-    person.get_me()
+    person.organization.get_me()
     clock.advance(3600)
     emulator.order(Fault(kind="reset", when="after", path="/oauth/token", times=1))
-    assert person.get_me()["email"] == emulator.username
+    assert person.organization.get_me()["email"] == emulator.username
     assert grants(emulator) == ["password", "refresh_token", "refresh_token", "password"]
 
 
 def test_acting_as_a_user_exchanges_the_applications_token(world):
     emulator, clock = world
     person = client(emulator, clock, act_as_user=emulator.username)
-    assert person.get_me()["email"] == emulator.username
+    assert person.organization.get_me()["email"] == emulator.username
     assert paths(emulator) == [
         "/oauth/token",
         f"/applications/ORG/users/{emulator.username}/token",
@@ -144,7 +144,7 @@ def test_acting_as_a_user_gets_over_an_application_token_that_ended(world):
     emulator, clock = world
     emulator.order(Fault(kind="expired_token", path="/applications/", times=1))
     person = client(emulator, clock, act_as_user=emulator.username)
-    assert person.get_me()["email"] == emulator.username
+    assert person.organization.get_me()["email"] == emulator.username
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_acting_as_a_user_gets_over_an_application_token_that_ended(world):
 def test_credentials_that_are_not_accepted_say_what_to_check(world, changes, words):
     emulator, clock = world
     with pytest.raises(TallyfyAuthError) as raised:
-        client(emulator, clock, **changes).get_organization()
+        client(emulator, clock, **changes).organization.get()
     assert words in str(raised.value)
     for secret in ("not-the-secret", "wrong-word", emulator.client_secret):
         assert secret not in str(raised.value)
@@ -169,7 +169,7 @@ def test_a_token_endpoint_out_of_reach_is_a_connection_error_not_a_refusal(world
     emulator, clock = world
     emulator.order(Fault(kind="reset", path="/oauth/token"))
     with pytest.raises(TallyfyConnectionError):
-        client(emulator, clock).get_organization()
+        client(emulator, clock).organization.get()
 
 
 def test_a_personal_token_that_ended_cannot_be_renewed(world):
@@ -177,5 +177,5 @@ def test_a_personal_token_that_ended_cannot_be_renewed(world):
     person = client(emulator, clock, client_id=None, secret=emulator.token)
     emulator.revoke(emulator.token)
     with pytest.raises(TallyfyAuthError, match="its user logs out of Tallyfy"):
-        person.get_me()
+        person.organization.get_me()
     assert paths(emulator) == ["/me"]

@@ -76,7 +76,7 @@ CASES = [
 def test_each_fault_is_an_error_of_its_own_kind_that_says_what_to_do(emulator, client_of, fault, kind, words, requests):
     emulator.order(fault)
     with pytest.raises(TallyfyError) as raised:
-        client_of().get_run(RUN)
+        client_of().runs.get(RUN)
     assert type(raised.value) is kind
     assert words in str(raised.value)
     assert RUN in str(raised.value)
@@ -87,7 +87,7 @@ def test_a_server_that_never_answers_is_given_up_after_the_timeout(emulator, cli
     emulator.order(Fault(kind="delay", delay=30))
     started = time.monotonic()
     with pytest.raises(TallyfyConnectionError, match=r"no answer within 0\.2 s \(after 2 attempts\)"):
-        client_of(timeout=0.2, max_attempts=2).get_run(RUN)
+        client_of(timeout=0.2, max_attempts=2).runs.get(RUN)
     assert time.monotonic() - started < 5
 
 
@@ -96,7 +96,7 @@ def test_a_server_that_sends_a_byte_now_and_then_is_given_up(client_of):
         threading.Thread(target=_drip, args=(server,), daemon=True).start()
         client = client_of(base_url=f"http://127.0.0.1:{server.getsockname()[1]}", timeout=0.1, max_attempts=1)
         with pytest.raises(TallyfyResponseError, match="still coming in after 1 s"):
-            client.get_run(RUN)
+            client.runs.get(RUN)
 
 
 def _drip(server: socket.socket) -> None:
@@ -116,12 +116,12 @@ def test_nobody_at_the_other_end_says_so(client_of):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(TallyfyConnectionError, match="no connection could be made"):
-        client_of(base_url=f"http://127.0.0.1:{port}").get_run(RUN)
+        client_of(base_url=f"http://127.0.0.1:{port}").runs.get(RUN)
 
 
 def test_a_name_that_does_not_resolve_says_so(client_of):
     with pytest.raises(TallyfyConnectionError, match="no connection could be made"):
-        client_of(base_url="https://tallyfy.invalid").get_run(RUN)
+        client_of(base_url="https://tallyfy.invalid").runs.get(RUN)
 
 
 def test_a_fault_that_passes_is_not_noticed_by_the_caller(emulator, client_of):
@@ -132,7 +132,7 @@ def test_a_fault_that_passes_is_not_noticed_by_the_caller(emulator, client_of):
         Fault(kind="status", status=429, headers={"Retry-After": "9"}, times=1),
     ):
         emulator.order(fault)
-    assert client_of(waits).get_run(run["id"])["name"] == "Patience"
+    assert client_of(waits).runs.get(run["id"])["name"] == "Patience"
     assert waits == [0.0, pytest.approx(9.0, abs=0.5)]
 
 
@@ -156,7 +156,7 @@ def test_a_write_answered_by_a_server_error_is_in_doubt(emulator, client_of, sta
 def test_a_request_that_tallyfy_did_not_take_for_now_passes(emulator, client_of, status):
     emulator.order(Fault(kind="status", status=status))
     with pytest.raises(TallyfyServerError, match="did not take the request now; try again later") as raised:
-        client_of().get_run(RUN)
+        client_of().runs.get(RUN)
     assert raised.value.transient
 
 
@@ -180,7 +180,7 @@ def test_the_request_id_and_the_fields_are_kept(emulator, client_of):
     body = {"error": True, "errors": {"prerun": {"abc": ["Name is required"]}, "name": ["too long", "odd"]}}
     emulator.order(Fault(kind="status", status=422, body=body))
     with pytest.raises(TallyfyValidationError) as raised:
-        client_of().get_run(RUN)
+        client_of().runs.get(RUN)
     assert raised.value.request_id == "emulator-00000001"
     assert raised.value.fields == {"prerun.abc": "Name is required", "name": "too long, odd"}
     assert "prerun.abc: Name is required" in str(raised.value)
@@ -201,7 +201,7 @@ def test_the_request_id_and_the_fields_are_kept(emulator, client_of):
 def test_what_tallyfy_says_is_quoted_in_whatever_shape_it_comes(emulator, client_of, body, words):
     emulator.order(Fault(kind="status", status=409, body=body))
     with pytest.raises(TallyfyValidationError) as raised:
-        client_of().get_run(RUN)
+        client_of().runs.get(RUN)
     assert words in str(raised.value)
     assert len(str(raised.value)) < 800
     assert "SQLSTATE" not in str(raised.value)
@@ -209,7 +209,7 @@ def test_what_tallyfy_says_is_quoted_in_whatever_shape_it_comes(emulator, client
 
 def test_the_headers_that_tallyfy_insists_on_are_sent(emulator, client_of):
     run = emulator.add_run()
-    client_of().get_run(run["id"])
+    client_of().runs.get(run["id"])
     headers = emulator.requests[0].headers
     assert headers["accept"] == "application/json"
     assert headers["x-tallyfy-client"] == "APIClient"
@@ -221,20 +221,20 @@ def test_the_headers_that_tallyfy_insists_on_are_sent(emulator, client_of):
 def test_spaces_in_a_query_are_sent_as_tallyfy_wants_them(emulator, client_of):
     emulator.add_run(name="Quarter end + close")
     emulator.add_run(name="Another")
-    assert [run["name"] for run in client_of().list_runs({"q": "Quarter end + close"})] == ["Quarter end + close"]
+    assert [run["name"] for run in client_of().runs.list({"q": "Quarter end + close"})] == ["Quarter end + close"]
 
 
 @pytest.mark.parametrize("run_id", ["", " ", ".", ".."])
 def test_a_path_cannot_be_led_astray(emulator, client_of, run_id):
     with pytest.raises(TallyfyError, match="is no id"):
-        client_of().get_run(run_id)
+        client_of().runs.get(run_id)
     assert emulator.requests == []
 
 
 @pytest.mark.parametrize("run_id", ["a/b", "../../me", "x?y=z", "a%2Fb", "ü#"])
 def test_odd_ids_stay_in_their_place_in_the_path(emulator, client_of, run_id):
     with pytest.raises(TallyfyNotFoundError):
-        client_of().get_run(run_id)
+        client_of().runs.get(run_id)
     assert emulator.requests[0].path.startswith(f"/organizations/{emulator.organization_id}/runs/")
 
 
@@ -243,27 +243,27 @@ def test_credentials_in_a_netrc_do_not_replace_the_token(emulator, client_of, tm
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     run = emulator.add_run()
-    client_of().get_run(run["id"])
+    client_of().runs.get(run["id"])
     assert emulator.requests[0].headers["authorization"] == f"Bearer {emulator.token}"
 
 
 def test_an_address_of_another_protocol_says_so_at_once(emulator, client_of):
     with pytest.raises(TallyfyConnectionError, match="does not speak https here"):
-        client_of(base_url=emulator.base_url.replace("http://", "https://")).get_run(RUN)
+        client_of(base_url=emulator.base_url.replace("http://", "https://")).runs.get(RUN)
 
 
 def test_a_failed_connection_names_the_address_and_where_it_is_from(client_of):
     with pytest.raises(
         TallyfyConnectionError, match=r"Asked was http://127\.0\.0\.1:9: check the host of connection 'x'"
     ):
-        client_of(base_url="http://127.0.0.1:9").get_run(RUN)
+        client_of(base_url="http://127.0.0.1:9").runs.get(RUN)
 
 
 def test_a_secret_is_blanked_out_before_a_message_is_cut(emulator, client_of):
     secret = "eyJ0eXAiOiJKV1Qi" + "s" * 1000
     emulator.order(Fault(kind="status", status=403, body={"message": f"The token {secret} may not"}))
     with pytest.raises(TallyfyPermissionError) as raised:
-        client_of(secret=secret).get_run(RUN)
+        client_of(secret=secret).runs.get(RUN)
     assert "eyJ0" not in str(raised.value)
 
 
@@ -274,7 +274,7 @@ def test_a_closed_client_asks_nothing_and_does_not_wait_on(emulator):
     timer.start()
     started = time.monotonic()
     with pytest.raises(TallyfyConnectionError, match="the client is closed"):
-        client.get_run(RUN)
+        client.runs.get(RUN)
     assert time.monotonic() - started < 10
     assert len(emulator.requests) == 1
 
@@ -282,6 +282,6 @@ def test_a_closed_client_asks_nothing_and_does_not_wait_on(emulator):
 def test_nothing_of_the_request_hangs_on_an_error(client_of, emulator):
     emulator.order(Fault(kind="reset"))
     with pytest.raises(TallyfyConnectionError) as raised:
-        client_of().get_run(RUN)
+        client_of().runs.get(RUN)
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None

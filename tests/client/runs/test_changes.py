@@ -57,7 +57,7 @@ def body_for(checklist, field, **more):
 
 
 def test_a_run_is_launched_with_what_was_given(emulator, client, checklist, field, people):
-    run = client.launch_run(body_for(checklist, field, summary="From a Dag", users=people))
+    run = client.runs.launch(body_for(checklist, field, summary="From a Dag", users=people))
     assert run == {**emulator.run(run["id"]), **run}
     assert (run["name"], run["summary"], run["users"]) == ("Acme", "From a Dag", people)
     assert run["prerun"] == {field["Customer"]: "Acme Ltd"}
@@ -82,14 +82,14 @@ LOST = [
 def test_a_launch_whose_answer_is_lost_is_in_doubt_and_not_sent_again(emulator, client, asked, checklist, field, fault):
     emulator.order(fault)
     with pytest.raises(TallyfyIndeterminateError, match="may or may not have happened"):
-        client.launch_run(body_for(checklist, field))
+        client.runs.launch(body_for(checklist, field))
     assert asked() == ["POST /runs"]
     assert len(emulator.launched) == 1
 
 
 def test_a_launch_that_was_refused_for_its_rate_is_sent_again(emulator, client, asked, checklist, field):
     emulator.order(Fault(kind="status", status=429, times=2))
-    client.launch_run(body_for(checklist, field))
+    client.runs.launch(body_for(checklist, field))
     assert asked() == ["POST /runs"] * 3
     assert len(emulator.launched) == 1
 
@@ -97,33 +97,33 @@ def test_a_launch_that_was_refused_for_its_rate_is_sent_again(emulator, client, 
 def test_a_launch_that_could_not_be_sent_is_tried_again(emulator, client, checklist, field, monkeypatch):
     monkeypatch.setattr(client.session, "base_url", "http://127.0.0.1:9")
     with pytest.raises(Exception, match=r"no connection could be made .*after 3 attempts"):
-        client.launch_run(body_for(checklist, field))
+        client.runs.launch(body_for(checklist, field))
     assert emulator.launched == []
 
 
 @pytest.mark.parametrize("checklist_id", [None, "", "  "])
 def test_a_launch_of_nothing_is_refused(emulator, client, checklist_id):
     with pytest.raises(TallyfyInputError, match=r"body\['checklist_id'\] is missing"):
-        client.launch_run({"checklist_id": checklist_id, "name": "x"})
+        client.runs.launch({"checklist_id": checklist_id, "name": "x"})
     assert emulator.requests == []
 
 
 @pytest.mark.parametrize("value", [object(), {1, 2}, float("nan"), b"secret-word"])
 def test_what_is_no_json_is_told_before_anything_is_sent(emulator, client, checklist, value):
     with pytest.raises(TallyfyInputError, match="cannot be written as JSON") as raised:
-        client.launch_run({"checklist_id": checklist["id"], "prerun": {"a": value}})
+        client.runs.launch({"checklist_id": checklist["id"], "prerun": {"a": value}})
     assert "secret-word" not in str(raised.value)
     assert emulator.requests == []
 
 
 def test_a_date_is_sent_as_text(client, sent, checklist, field):
-    client.launch_run(body_for(checklist, field, prerun={field["Customer"]: "x", field["Until"]: date(2026, 10, 31)}))
+    client.runs.launch(body_for(checklist, field, prerun={field["Customer"]: "x", field["Until"]: date(2026, 10, 31)}))
     assert sent()["prerun"][field["Until"]] == "2026-10-31"
 
 
 def test_a_refusal_says_which_fields_are_wrong(client, checklist):
     with pytest.raises(TallyfyValidationError, match="Customer is required") as raised:
-        client.launch_run({"checklist_id": checklist["id"], "name": "x"})
+        client.runs.launch({"checklist_id": checklist["id"], "name": "x"})
     assert list(raised.value.fields.values()) == ["Customer is required"]
 
 
@@ -144,7 +144,7 @@ PERSONAL = "Jane Q. Public, born 1970"
 def test_a_refusal_that_quotes_a_value_does_not_hand_it_on(emulator, client, checklist, field, said, status):
     emulator.order(Fault(kind="status", status=status, body={"message": said, "errors": {"prerun": {"a": [said]}}}))
     with pytest.raises((TallyfyValidationError, TallyfyIndeterminateError)) as raised:
-        client.launch_run(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
+        client.runs.launch(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
     shown = f"{raised.value} {raised.value.args} {raised.value.fields}"
     assert "Jane" not in shown
     assert "***" in shown
@@ -167,7 +167,7 @@ def test_a_value_that_is_quoted_in_another_form_is_hidden(emulator, client, chec
     said = f"The value '{quoted}' is invalid ... see below"
     emulator.order(Fault(kind="status", status=422, body={"message": said, "errors": {"prerun": {"a": [said]}}}))
     with pytest.raises(TallyfyValidationError) as raised:
-        client.launch_run(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
+        client.runs.launch(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
     shown = f"{raised.value} {raised.value.args} {raised.value.fields}".lower()
     assert "jane" not in html.unescape(shown)
     assert "q. pub" not in shown
@@ -178,7 +178,7 @@ def test_a_value_that_is_quoted_in_another_form_is_hidden(emulator, client, chec
 def test_a_value_that_is_cut_where_the_message_ends_is_hidden(emulator, client, checklist, field):
     emulator.order(Fault(kind="status", status=422, body={"message": f"Bad: {PERSONAL[:9]}..."}))
     with pytest.raises(TallyfyValidationError) as raised:
-        client.launch_run(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
+        client.runs.launch(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
     assert "Bad: ***" in str(raised.value)
     assert "Jane" not in str(raised.value)
 
@@ -186,23 +186,23 @@ def test_a_value_that_is_cut_where_the_message_ends_is_hidden(emulator, client, 
 def test_a_short_value_is_hidden_as_a_word_and_leaves_other_words_alone(emulator, client, checklist, field):
     emulator.order(Fault(kind="status", status=422, body={"message": "No is not an answer to Notice"}))
     with pytest.raises(TallyfyValidationError) as raised:
-        client.launch_run(body_for(checklist, field, prerun={field["Customer"]: "No"}))
+        client.runs.launch(body_for(checklist, field, prerun={field["Customer"]: "No"}))
     assert "*** is not an answer to Notice" in str(raised.value)
 
 
 def test_an_update_leaves_everybody_assigned(emulator, client, run, people, groups):
-    changed = client.update_run(run["id"], {"name": "Renamed"})
+    changed = client.runs.update(run["id"], {"name": "Renamed"})
     assert (changed["name"], changed["users"], changed["groups"]) == ("Renamed", people, groups)
     assert emulator.run(run["id"])["users"] == people
 
 
 def test_an_update_that_names_the_users_leaves_the_groups(client, run, people, groups):
-    changed = client.update_run(run["id"], {"users": people[:1]})
+    changed = client.runs.update(run["id"], {"users": people[:1]})
     assert (changed["users"], changed["groups"]) == (people[:1], groups)
 
 
 def test_an_update_can_unassign_everybody(client, run):
-    changed = client.update_run(run["id"], {"users": [], "groups": []})
+    changed = client.runs.update(run["id"], {"users": [], "groups": []})
     assert (changed["users"], changed["groups"]) == ([], [])
 
 
@@ -221,7 +221,7 @@ def test_assigned_people_are_understood_in_every_shape(emulator, client, sent, r
     emulator.order(
         Fault(kind="status", status=200, body={"data": {**run, "users": given, "groups": []}}, method="GET", times=1)
     )
-    client.update_run(run["id"], {"name": "Renamed"})
+    client.runs.update(run["id"], {"name": "Renamed"})
     assert sent() == {"name": "Renamed", "users": expected, "groups": []}
 
 
@@ -229,13 +229,13 @@ def test_assigned_people_are_understood_in_every_shape(emulator, client, sent, r
 def test_where_nobody_knows_who_is_assigned_nothing_is_sent(emulator, client, asked, run, users):
     emulator.order(Fault(kind="status", status=200, body={"data": {**run, "users": users}}, method="GET"))
     with pytest.raises(TallyfyResponseError, match=r"which users are assigned to run .* Nothing was sent"):
-        client.update_run(run["id"], {"name": "Renamed"})
+        client.runs.update(run["id"], {"name": "Renamed"})
     assert asked("PUT") == []
 
 
 def test_an_update_of_nothing_is_refused(emulator, client, run):
     with pytest.raises(TallyfyInputError, match="changes is empty"):
-        client.update_run(run["id"], {})
+        client.runs.update(run["id"], {})
     assert emulator.requests == []
 
 
@@ -250,34 +250,34 @@ def test_an_update_of_one_kickoff_value_leaves_the_others(emulator, client, chec
         field["Topics"]: topics,
         field["Until"]: "2026-10-31",
     }
-    before = client.launch_run(body_for(checklist, field, prerun=prerun))
-    after = client.update_run(before["id"], {"prerun": {field["Customer"]: "Globex"}})
+    before = client.runs.launch(body_for(checklist, field, prerun=prerun))
+    after = client.runs.update(before["id"], {"prerun": {field["Customer"]: "Globex"}})
     assert after["prerun"] == {**before["prerun"], field["Customer"]: "Globex"}
 
 
 def test_an_update_of_a_field_that_the_form_does_not_have_is_refused(client, asked, checklist, field):
-    run = client.launch_run(body_for(checklist, field))
+    run = client.runs.launch(body_for(checklist, field))
     with pytest.raises(TallyfyInputError, match=r"has no field with the id 'Customer'.*'Customer' \(alias"):
-        client.update_run(run["id"], {"prerun": {"Customer": "Globex"}})
+        client.runs.update(run["id"], {"prerun": {"Customer": "Globex"}})
     assert asked("PUT") == []
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_update_whose_answer_is_lost_is_sent_again(emulator, client, asked, run, when):
     emulator.order(Fault(kind="reset", method="PUT", times=1, when=when))
-    assert client.update_run(run["id"], {"name": "Renamed"})["name"] == "Renamed"
+    assert client.runs.update(run["id"], {"name": "Renamed"})["name"] == "Renamed"
     assert len(asked("PUT")) == 2
 
 
 def test_an_update_answered_with_nothing_reads_the_run(emulator, client, run):
     emulator.order(Fault(kind="status", status=200, body="", method="PUT", when="after"))
-    assert client.update_run(run["id"], {"name": "Renamed"})["name"] == "Renamed"
+    assert client.runs.update(run["id"], {"name": "Renamed"})["name"] == "Renamed"
 
 
 def test_a_run_goes_into_the_archive_and_comes_back(emulator, client, run):
-    assert client.archive_run(run["id"])["archived_at"]
+    assert client.runs.archive(run["id"])["archived_at"]
     assert emulator.run(run["id"])["archived_at"]
-    assert client.activate_run(run["id"])["archived_at"] is None
+    assert client.runs.activate(run["id"])["archived_at"] is None
     assert emulator.run(run["id"])["archived_at"] is None
 
 
@@ -298,13 +298,13 @@ def test_archived_already_is_archived(emulator, client, run, refusal, answer):
     emulator.archive_run(run["id"])
     emulator.quirks = Quirks(archived_run_status=answer)
     emulator.order(refusing(refusal, "DELETE"))
-    assert client.archive_run(run["id"])["id"] == run["id"]
+    assert client.runs.archive(run["id"])["id"] == run["id"]
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda fault: str(fault.status))
 def test_active_already_is_active(emulator, client, run, refusal):
     emulator.order(refusing(refusal, "PUT"))
-    assert client.activate_run(run["id"])["id"] == run["id"]
+    assert client.runs.activate(run["id"])["id"] == run["id"]
 
 
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda fault: str(fault.status))
@@ -313,75 +313,75 @@ def test_a_refusal_of_what_is_not_so_yet_is_an_error(emulator, client, run, refu
     emulator.order(refusing(refusal, "PUT"))
     kind = TallyfyNotFoundError if refusal.status == 404 else TallyfyValidationError
     with pytest.raises(kind):
-        client.archive_run(run["id"])
+        client.runs.archive(run["id"])
     emulator.archive_run(run["id"])
     with pytest.raises(kind):
-        client.activate_run(run["id"])
+        client.runs.activate(run["id"])
 
 
 def test_archiving_whose_answer_was_lost_and_that_is_refused_then_is_done(emulator, client, asked, run):
     emulator.order(Fault(kind="reset", method="DELETE", times=1, when="after"))
     emulator.order(Fault(kind="status", status=404, method="DELETE"))
-    assert client.archive_run(run["id"])["archived_at"]
+    assert client.runs.archive(run["id"])["archived_at"]
     assert len(asked("DELETE")) == 2
 
 
 def test_archiving_in_doubt_that_did_not_happen_stays_in_doubt(emulator, client, run):
     emulator.order(Fault(kind="reset", method="DELETE"))
     with pytest.raises(TallyfyIndeterminateError):
-        client.archive_run(run["id"])
+        client.runs.archive(run["id"])
 
 
 def test_archiving_in_doubt_stays_in_doubt_when_nobody_can_look(emulator, client, run):
     emulator.order(Fault(kind="reset"))
     with pytest.raises(TallyfyIndeterminateError):
-        client.archive_run(run["id"])
+        client.runs.archive(run["id"])
 
 
 def test_a_refusal_is_not_believed_while_nobody_can_look(emulator, client, run):
     emulator.order(Fault(kind="status", status=404, method="DELETE"))
     emulator.order(Fault(kind="status", status=503, method="GET"))
     with pytest.raises(TallyfyServerError):
-        client.archive_run(run["id"])
+        client.runs.archive(run["id"])
 
 
-@pytest.mark.parametrize("change", ["archive_run", "activate_run"])
+@pytest.mark.parametrize("change", ["archive", "activate"])
 def test_a_run_that_never_was_is_told_as_such(emulator, client, change):
     with pytest.raises(TallyfyNotFoundError, match="There is no run 'bbb"):
-        getattr(client, change)("b" * 32)
+        getattr(client.runs, change)("b" * 32)
 
 
 def test_a_wrong_address_is_not_looked_into(emulator, client, asked, run):
     emulator.order(Fault(kind="status", status=404, body={"code": "ENDPOINT_NOT_FOUND"}))
     with pytest.raises(TallyfyNotFoundError, match="The address is wrong"):
-        client.archive_run(run["id"])
+        client.runs.archive(run["id"])
     assert len(asked()) == 1
 
 
 def test_who_may_not_archive_is_told_so(emulator, client, asked, run):
     emulator.order(Fault(kind="status", status=403))
     with pytest.raises(TallyfyPermissionError):
-        client.archive_run(run["id"])
+        client.runs.archive(run["id"])
     assert len(asked()) == 1
 
 
 def test_a_kickoff_form_is_submitted_and_reopened(emulator, client, checklist, field):
-    run = client.launch_run(body_for(checklist, field))
+    run = client.runs.launch(body_for(checklist, field))
     for task in emulator.tasks(run["id"]):
         emulator.complete_task(task["id"])
     assert emulator.run(run["id"])["status"] == "complete"
-    assert client.reopen_kickoff(run["id"])["status"] == "active"
-    assert client.submit_kickoff(run["id"])["status"] == "complete"
+    assert client.runs.reopen_kickoff(run["id"])["status"] == "active"
+    assert client.runs.submit_kickoff(run["id"])["status"] == "complete"
 
 
 def test_submitting_a_kickoff_form_in_doubt_is_not_sent_again(emulator, client, asked, run):
     emulator.order(Fault(kind="reset", method="POST"))
     with pytest.raises(TallyfyIndeterminateError):
-        client.submit_kickoff(run["id"])
+        client.runs.submit_kickoff(run["id"])
     assert len(asked("POST")) == 1
 
 
 def test_a_kickoff_form_answered_with_nothing_reads_the_run(emulator, client, run):
     emulator.order(Fault(kind="status", status=204, body="", path="complete-prerun"))
-    assert client.submit_kickoff(run["id"])["id"] == run["id"]
-    assert client.reopen_kickoff(run["id"])["id"] == run["id"]
+    assert client.runs.submit_kickoff(run["id"])["id"] == run["id"]
+    assert client.runs.reopen_kickoff(run["id"])["id"] == run["id"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tallyfy_emulator import Quirks
-from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.runs.launch import Launcher
-from tallyfy_provider.client.runs.launch_marker import Reference, line_in, with_line
+from tallyfy_provider.client.runs.launch_marker import LaunchMarker, line_in, with_line
 
-REFERENCE = Reference.build("Launched by Airflow: dag 'x', task 'y', run 'z'", "x", "y", "z")
+REFERENCE = LaunchMarker.build("Launched by Airflow: dag 'x', task 'y', run 'z'", "x", "y", "z")
 LINE = REFERENCE.line
 
 
@@ -31,14 +31,14 @@ def launch(launcher, checklist):
 @pytest.fixture(params=["missing", "empty"])
 def lists_without_summaries(request, monkeypatch):
     """A Tallyfy whose lists leave the summary out, or empty."""
-    whole = TallyfyClient.list_runs
+    whole = RunsResource.list
 
     def list_runs(client, *arguments, **options):
         for run in whole(client, *arguments, **options):
             rest = {name: value for name, value in run.items() if name != "summary"}
             yield rest if request.param == "missing" else {**rest, "summary": None}
 
-    monkeypatch.setattr(TallyfyClient, "list_runs", list_runs)
+    monkeypatch.setattr(RunsResource, "list", list_runs)
 
 
 @pytest.mark.usefixtures("lists_without_summaries")
@@ -85,9 +85,9 @@ def test_a_reference_that_tallyfy_does_not_keep_is_warned_of(monkeypatch, caplog
 
 
 def cut_off(monkeypatch, length):
-    whole = TallyfyClient.launch_run
+    whole = RunsResource.launch
     monkeypatch.setattr(
-        TallyfyClient, "launch_run", lambda client, body: whole(client, {**body, "summary": body["summary"][:length]})
+        RunsResource, "launch", lambda client, body: whole(client, {**body, "summary": body["summary"][:length]})
     )
 
 

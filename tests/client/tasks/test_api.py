@@ -41,7 +41,7 @@ def checklist(emulator):
 
 @pytest.fixture
 def run(client, checklist):
-    return client.launch_run({"checklist_id": checklist["id"], "name": "Acme"})
+    return client.runs.launch({"checklist_id": checklist["id"], "name": "Acme"})
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def one_off(client, people):
 
 
 def test_all_tasks_of_a_run_are_listed_those_that_a_rule_hides_too(client, run):
-    tasks = list(client.list_run_tasks(run["id"]))
+    tasks = list(client.tasks.list_of_run(run["id"]))
     assert [(task["title"], task["status"]) for task in tasks] == [
         ("Fill", "active"),
         ("Hidden", "auto-skipped"),
@@ -118,15 +118,15 @@ def test_all_tasks_of_a_run_are_listed_those_that_a_rule_hides_too(client, run):
 def test_every_page_of_tasks_is_read(emulator, client, asked):
     steps = [{"title": f"Step {number}"} for number in range(25)]
     checklist = emulator.add_checklist("Long", steps=steps)
-    run = client.launch_run({"checklist_id": checklist["id"], "name": "Long"})
+    run = client.runs.launch({"checklist_id": checklist["id"], "name": "Long"})
     emulator.quirks = Quirks(per_page_cap=10)
-    tasks = list(client.list_run_tasks(run["id"]))
+    tasks = list(client.tasks.list_of_run(run["id"]))
     assert [task["title"] for task in tasks] == [step["title"] for step in steps]
     assert len(asked("GET")) == 3
-    assert [task["title"] for task in client.list_run_tasks(run["id"], {"page": 2})] == [
+    assert [task["title"] for task in client.tasks.list_of_run(run["id"], {"page": 2})] == [
         step["title"] for step in steps[10:20]
     ]
-    assert len(list(client.list_run_tasks(run["id"], {"without_pagination": True}))) == 25
+    assert len(list(client.tasks.list_of_run(run["id"], {"without_pagination": True}))) == 25
 
 
 def test_filters_and_includes_of_tasks_are_sent_in_tallyfys_form(emulator, client, run, group):
@@ -140,7 +140,7 @@ def test_filters_and_includes_of_tasks_are_sent_in_tallyfys_form(emulator, clien
         "deadline_after": date(2026, 10, 1),
         "sort": "-deadline",
     }
-    list(client.list_run_tasks(run["id"], filters, include=["form_fields", "step"]))
+    list(client.tasks.list_of_run(run["id"], filters, include=["form_fields", "step"]))
     query = emulator.requests[-1].query
     assert query == {
         "status": "hasproblem",
@@ -167,14 +167,14 @@ def test_filters_and_includes_of_tasks_are_sent_in_tallyfys_form(emulator, clien
 )
 def test_tasks_are_filtered_by_status(emulator, client, run, asked_for, found):
     emulator.complete_task(emulator.task(run["id"], "Fill")["id"])
-    assert [task["title"] for task in client.list_run_tasks(run["id"], {"status": asked_for})] == found
+    assert [task["title"] for task in client.tasks.list_of_run(run["id"], {"status": asked_for})] == found
 
 
 def test_tasks_of_the_whole_organization_are_listed(emulator, client, checklist, run, one_off):
-    other = client.launch_run({"checklist_id": checklist["id"], "name": "Globex"})
-    found = {(task["run_id"], task["title"]) for task in client.list_tasks()}
+    other = client.runs.launch({"checklist_id": checklist["id"], "name": "Globex"})
+    found = {(task["run_id"], task["title"]) for task in client.tasks.list()}
     assert {(run["id"], "Fill"), (other["id"], "Fill"), (None, "Call Jane")} <= found
-    list(client.list_tasks({"q": "x", "created": "2026-10-01:2026-10-31", "is_oneoff": False}, include="run"))
+    list(client.tasks.list({"q": "x", "created": "2026-10-01:2026-10-31", "is_oneoff": False}, include="run"))
     assert emulator.requests[-1].query == {
         "q": "x",
         "created": "2026-10-01:2026-10-31",
@@ -207,14 +207,14 @@ WRONG = [
 @pytest.mark.parametrize(("filters", "words"), WRONG)
 def test_wrong_filters_are_refused_before_anything_is_asked(emulator, client, filters, words):
     with pytest.raises(TallyfyInputError, match=words):
-        client.list_run_tasks("a" * 32, filters)
+        client.tasks.list_of_run("a" * 32, filters)
     assert emulator.requests == []
 
 
 @pytest.mark.parametrize("created", ["yesterday", "2026-10-01:2026-10-02:2026-10-03", "2026-10-01:"])
 def test_wrong_days_are_refused(emulator, client, created):
     with pytest.raises(TallyfyInputError, match="two with a colon between them"):
-        client.list_tasks({"created": created})
+        client.tasks.list({"created": created})
     assert emulator.requests == []
 
 
@@ -222,30 +222,30 @@ def test_wrong_days_are_refused(emulator, client, created):
 
 
 def test_a_task_is_got_with_and_without_its_run(client, asked, run, task):
-    assert client.get_task(task["id"], run["id"], include="form_fields")["form_fields"]["data"]
-    assert client.get_task(task["id"])["title"] == "Fill"
+    assert client.tasks.get(task["id"], run["id"], include="form_fields")["form_fields"]["data"]
+    assert client.tasks.get(task["id"])["title"] == "Fill"
     assert asked("GET") == [f"GET /runs/{run['id']}/tasks/{task['id']}", f"GET /tasks/{task['id']}"]
 
 
 def test_a_task_that_never_was_is_not_found(client, run):
     with pytest.raises(TallyfyNotFoundError):
-        client.get_task("b" * 32, run["id"])
+        client.tasks.get("b" * 32, run["id"])
 
 
 def test_an_update_of_one_bucket_of_owners_leaves_the_others(emulator, client, run, task, people, group):
     everybody = {"users": people[:2], "guests": ["g@x.example"], "groups": [group]}
-    client.update_task(run["id"], task["id"], {"owners": everybody})
-    changed = client.update_task(run["id"], task["id"], {"owners": {"users": people[2:3]}})
+    client.tasks.update(run["id"], task["id"], {"owners": everybody})
+    changed = client.tasks.update(run["id"], task["id"], {"owners": {"users": people[2:3]}})
     assert owners_of(changed) == {**everybody, "users": people[2:3]}
     assert owners_of(emulator.task(run["id"], "Fill")) == owners_of(changed)
 
 
 def test_owners_are_sent_only_where_they_are_named(client, asked, sent, run, task, people):
     """An update without owners leaves them alone: to send those that were read could undo what somebody just did."""
-    client.update_task(run["id"], task["id"], {"owners": {"users": people[:1], "guests": [], "groups": []}})
-    client.update_task(run["id"], task["id"], {"title": "Fill it"})
+    client.tasks.update(run["id"], task["id"], {"owners": {"users": people[:1], "guests": [], "groups": []}})
+    client.tasks.update(run["id"], task["id"], {"title": "Fill it"})
     assert sent() == {"title": "Fill it"}
-    assert client.get_task(task["id"])["owners"]["users"] == people[:1]
+    assert client.tasks.get(task["id"])["owners"]["users"] == people[:1]
 
 
 def test_owners_are_understood_as_objects(emulator, client, sent, run, task):
@@ -257,7 +257,7 @@ def test_owners_are_understood_as_objects(emulator, client, sent, run, task):
     }
     emulator.order(Fault(kind="status", status=200, body={"data": {**task, "owners": owners}}, method="GET"))
     emulator.order(Fault(kind="status", status=200, body={"data": task}, method="PUT"))
-    client.update_task(run["id"], task["id"], {"owners": {"groups": []}})
+    client.tasks.update(run["id"], task["id"], {"owners": {"groups": []}})
     assert sent() == {"owners": {"users": [10201], "guests": ["g@x.example"], "groups": []}}
 
 
@@ -265,26 +265,26 @@ def test_owners_are_understood_as_objects(emulator, client, sent, run, task):
 def test_where_nobody_knows_the_owners_nothing_is_sent(emulator, client, asked, run, task, owners):
     emulator.order(Fault(kind="status", status=200, body={"data": {**task, "owners": owners}}, method="GET"))
     with pytest.raises(TallyfyResponseError, match=r"which guests task .* Nothing was sent"):
-        client.update_task(run["id"], task["id"], {"owners": {"users": [1], "groups": []}})
+        client.tasks.update(run["id"], task["id"], {"owners": {"users": [1], "groups": []}})
     assert asked("PUT") == []
 
 
 @pytest.mark.parametrize("owners", [[1], "1", None, {"user": [1]}])
 def test_owners_of_another_shape_are_refused(client, asked, run, task, owners):
     with pytest.raises(TallyfyInputError, match=r"changes\['owners'\] takes a dict of lists"):
-        client.update_task(run["id"], task["id"], {"owners": owners})
+        client.tasks.update(run["id"], task["id"], {"owners": owners})
     assert asked("PUT") == []
 
 
 @pytest.mark.parametrize("replaces", [False, True])
 @pytest.mark.parametrize("key", ["field_value", "value"])
 def test_an_update_of_one_value_leaves_the_others(emulator, client, run, task, field, values, replaces, key):
-    client.update_task(run["id"], task["id"], {"taskdata": values})
+    client.tasks.update(run["id"], task["id"], {"taskdata": values})
     emulator.quirks = Quirks(taskdata_replaces=replaces, form_value_key=key)
-    before = form_of(client.get_task(task["id"], include=["form_fields"]))
+    before = form_of(client.tasks.get(task["id"], include=["form_fields"]))
     assert None not in before.values()
-    client.update_task(run["id"], task["id"], {"taskdata": {field["Name"]: "John"}})
-    after = form_of(client.get_task(task["id"], include=["form_fields"]))
+    client.tasks.update(run["id"], task["id"], {"taskdata": {field["Name"]: "John"}})
+    after = form_of(client.tasks.get(task["id"], include=["form_fields"]))
     assert after == {**before, "Name": "John"}
 
 
@@ -293,16 +293,16 @@ def test_values_that_come_back_in_another_form_are_sent_so_that_they_stay(
     emulator, client, run, task, field, values, replaces
 ):
     emulator.quirks = Quirks(taskdata_replaces=replaces, form_readback="rendered")
-    client.update_task(run["id"], task["id"], {"taskdata": values})
-    before = form_of(client.get_task(task["id"], include=["form_fields"]))
-    client.update_task(run["id"], task["id"], {"taskdata": {field["Name"]: "John"}})
-    assert form_of(client.get_task(task["id"], include=["form_fields"])) == {**before, "Name": "John"}
+    client.tasks.update(run["id"], task["id"], {"taskdata": values})
+    before = form_of(client.tasks.get(task["id"], include=["form_fields"]))
+    client.tasks.update(run["id"], task["id"], {"taskdata": {field["Name"]: "John"}})
+    assert form_of(client.tasks.get(task["id"], include=["form_fields"])) == {**before, "Name": "John"}
 
 
 def test_a_value_can_be_emptied(client, run, task, field, values):
-    client.update_task(run["id"], task["id"], {"taskdata": values})
-    client.update_task(run["id"], task["id"], {"taskdata": {field["Name"]: ""}})
-    assert not form_of(client.get_task(task["id"], include=["form_fields"]))["Name"]
+    client.tasks.update(run["id"], task["id"], {"taskdata": values})
+    client.tasks.update(run["id"], task["id"], {"taskdata": {field["Name"]: ""}})
+    assert not form_of(client.tasks.get(task["id"], include=["form_fields"]))["Name"]
 
 
 UNSAFE = [
@@ -324,7 +324,7 @@ def test_a_value_that_may_not_come_out_the_same_is_not_sent_and_noted(
     answer = {**task, "form_fields": {"data": fields}}
     emulator.order(Fault(kind="status", status=200, body={"data": answer}))
     said()
-    client.update_task(run["id"], task["id"], {"taskdata": {"f1": "John"}})
+    client.tasks.update(run["id"], task["id"], {"taskdata": {"f1": "John"}})
     assert sent() == {"taskdata": {"f1": "John"}}
     words = said()
     assert "the value of 'Odd one'" in words
@@ -333,41 +333,41 @@ def test_a_value_that_may_not_come_out_the_same_is_not_sent_and_noted(
 
 def test_a_value_of_a_field_that_the_form_does_not_have_is_refused(client, asked, run, task):
     with pytest.raises(TallyfyInputError, match=r"has no field with the id 'Name'.*would drop the value") as raised:
-        client.update_task(run["id"], task["id"], {"taskdata": {"Name": "secret-word"}})
+        client.tasks.update(run["id"], task["id"], {"taskdata": {"Name": "secret-word"}})
     assert "secret-word" not in str(raised.value)
     assert asked("PUT") == []
 
 
 def test_values_go_alone_where_tallyfy_does_not_tell_the_fields(emulator, client, sent, run, task):
     emulator.order(Fault(kind="status", status=200, body={"data": {"id": task["id"], "title": "Fill"}}))
-    client.update_task(run["id"], task["id"], {"taskdata": {"f1": "John"}})
+    client.tasks.update(run["id"], task["id"], {"taskdata": {"f1": "John"}})
     assert sent() == {"taskdata": {"f1": "John"}}
 
 
 @pytest.mark.parametrize("taskdata", [[{"a": 1}], "text", None])
 def test_values_that_are_no_dict_are_refused(client, asked, run, task, taskdata):
     with pytest.raises(TallyfyInputError, match="takes a dict of values by field id"):
-        client.update_task(run["id"], task["id"], {"taskdata": taskdata})
+        client.tasks.update(run["id"], task["id"], {"taskdata": taskdata})
     assert asked("PUT") == []
 
 
 @pytest.mark.parametrize(("changes", "words"), [({}, "changes is empty"), ({"status": "completed"}, "complete_task")])
 def test_what_would_change_nothing_is_refused(client, asked, run, task, changes, words):
     with pytest.raises(TallyfyInputError, match=words):
-        client.update_task(run["id"], task["id"], changes)
+        client.tasks.update(run["id"], task["id"], changes)
     assert asked("PUT") == []
 
 
 def test_a_completed_task_is_not_changed(emulator, client, run, task):
     emulator.complete_task(task["id"])
     with pytest.raises(TallyfyValidationError):
-        client.update_task(run["id"], task["id"], {"title": "Too late"})
+        client.tasks.update(run["id"], task["id"], {"title": "Too late"})
 
 
 def test_a_refused_value_is_not_quoted(emulator, client, run, task, field):
     emulator.order(Fault(kind="status", status=422, body={"errors": {"taskdata": ["Jane Public!? no"]}}, method="PUT"))
     with pytest.raises(TallyfyValidationError) as raised:
-        client.update_task(run["id"], task["id"], {"taskdata": {field["Name"]: "Jane Public!?"}})
+        client.tasks.update(run["id"], task["id"], {"taskdata": {field["Name"]: "Jane Public!?"}})
     assert raised.value.fields == {"taskdata": "*** no"}
     assert "Jane" not in str(raised.value)
 
@@ -375,12 +375,12 @@ def test_a_refused_value_is_not_quoted(emulator, client, run, task, field):
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_update_whose_answer_is_lost_is_sent_again(emulator, client, asked, run, task, when):
     emulator.order(Fault(kind="reset", method="PUT", times=1, when=when))
-    assert client.update_task(run["id"], task["id"], {"title": "Fill it"})["title"] == "Fill it"
+    assert client.tasks.update(run["id"], task["id"], {"title": "Fill it"})["title"] == "Fill it"
     assert len(asked("PUT")) == 2
 
 
 def test_a_one_off_task_keeps_its_title_deadline_and_owners(client, asked, one_off):
-    changed = client.update_task(None, one_off["id"], {"summary": "Ask for the contract"})
+    changed = client.tasks.update(None, one_off["id"], {"summary": "Ask for the contract"})
     assert changed["title"] == "Call Jane"
     assert changed["deadline"] == one_off["deadline"]
     assert owners_of(changed) == owners_of(one_off)
@@ -391,11 +391,11 @@ def test_a_one_off_task_keeps_its_title_deadline_and_owners(client, asked, one_o
 
 
 def test_a_task_is_completed_and_reopened(emulator, client, asked, run, task, people):
-    done = client.complete_task(run["id"], task["id"], override_user=people[3])
+    done = client.tasks.complete(run["id"], task["id"], override_user=people[3])
     assert done["completed_at"]
     assert done["completer_id"] == people[3]
     assert "tasks_changed_by_rules" in done
-    assert client.reopen_task(run["id"], task["id"])["completed_at"] is None
+    assert client.tasks.reopen(run["id"], task["id"])["completed_at"] is None
     assert emulator.task(run["id"], "Fill")["completed_at"] is None
     home = f"/runs/{run['id']}/completed-tasks"
     assert asked("POST", "DELETE")[-2:] == [f"POST {home}", f"DELETE {home}/{task['id']}"]
@@ -404,13 +404,13 @@ def test_a_task_is_completed_and_reopened(emulator, client, asked, run, task, pe
 @pytest.mark.parametrize("verdict", [True, False])
 def test_an_approval_is_given_a_verdict(emulator, client, sent, run, verdict):
     approval = emulator.task(run["id"], "Approve")
-    assert client.complete_task(run["id"], approval["id"], verdict)["is_approved"] is verdict
+    assert client.tasks.complete(run["id"], approval["id"], verdict)["is_approved"] is verdict
     assert sent() == {"task_id": approval["id"], "is_approved": verdict}
 
 
 def test_an_approval_without_a_verdict_is_refused(emulator, client, run):
     with pytest.raises(TallyfyValidationError) as raised:
-        client.complete_task(run["id"], emulator.task(run["id"], "Approve")["id"])
+        client.tasks.complete(run["id"], emulator.task(run["id"], "Approve")["id"])
     assert list(raised.value.fields) == ["is_approved"]
 
 
@@ -427,26 +427,26 @@ def test_a_completion_whose_answer_is_lost_is_in_doubt_and_not_sent_again(emulat
     before = len(asked("POST"))
     emulator.order(fault)
     with pytest.raises(TallyfyIndeterminateError):
-        client.complete_task(run["id"], task["id"])
+        client.tasks.complete(run["id"], task["id"])
     assert len(asked("POST")) == before + 1
     assert [each["event"] for each in emulator.fired].count("task.completed") == 1
 
 
 def test_a_completion_that_was_refused_for_its_rate_is_sent_again(emulator, client, run, task):
     emulator.order(Fault(kind="status", status=429, times=2))
-    assert client.complete_task(run["id"], task["id"])["completed_at"]
+    assert client.tasks.complete(run["id"], task["id"])["completed_at"]
     assert [each["event"] for each in emulator.fired].count("task.completed") == 1
 
 
 def test_a_completion_answered_with_nothing_reads_the_task(emulator, client, run, task):
     emulator.order(Fault(kind="status", status=200, body="", method="POST", when="after"))
-    assert client.complete_task(run["id"], task["id"])["completed_at"]
+    assert client.tasks.complete(run["id"], task["id"])["completed_at"]
 
 
 @pytest.mark.parametrize("status", [404, 422])
 def test_open_already_is_open(emulator, client, run, task, status):
     emulator.order(Fault(kind="status", status=status, method="DELETE"))
-    assert client.reopen_task(run["id"], task["id"])["id"] == task["id"]
+    assert client.tasks.reopen(run["id"], task["id"])["id"] == task["id"]
 
 
 @pytest.mark.parametrize("word", ["completed", "complete"])
@@ -455,10 +455,10 @@ def test_a_task_that_stays_completed_is_not_called_reopened(emulator, client, ru
     emulator.complete_task(task["id"])
     emulator.order(Fault(kind="status", status=422, method="DELETE"))
     with pytest.raises(TallyfyValidationError):
-        client.reopen_task(run["id"], task["id"])
+        client.tasks.reopen(run["id"], task["id"])
 
 
 def test_a_one_off_task_is_completed_and_reopened(client, asked, one_off):
-    assert client.complete_task(None, one_off["id"])["completed_at"]
-    assert client.reopen_task(None, one_off["id"])["completed_at"] is None
+    assert client.tasks.complete(None, one_off["id"])["completed_at"]
+    assert client.tasks.reopen(None, one_off["id"])["completed_at"] is None
     assert asked("POST", "DELETE")[-2:] == ["POST /completed-tasks", f"DELETE /completed-tasks/{one_off['id']}"]

@@ -52,7 +52,7 @@ def client(emulator):
 @pytest.fixture
 def task(emulator, client):
     checklist = emulator.add_checklist("One", steps=[{"title": "Step"}])
-    run = client.launch_run({"checklist_id": checklist["id"], "name": "One"})
+    run = client.runs.launch({"checklist_id": checklist["id"], "name": "One"})
     return emulator.task(run["id"], "Step")
 
 
@@ -75,14 +75,14 @@ def test_who_is_alone_has_the_turn(claim):
 
 
 def test_who_comes_second_waits_until_the_first_has_completed_it(emulator, client, claim, clock, task):
-    client.comment_on_task(task["id"], f"[airflow-claim:{'a' * 32}]")
+    client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
     begun = clock.now()
-    assert claim(lambda: clock.now() - begun > 20 and client.complete_task(task["run_id"], task["id"])) is False
+    assert claim(lambda: clock.now() - begun > 20 and client.tasks.complete(task["run_id"], task["id"])) is False
     assert clock.now() - begun < claims.LEASE
 
 
 def test_the_claim_of_a_process_that_died_is_waited_out(client, claim, clock, task):
-    client.comment_on_task(task["id"], f"[airflow-claim:{'a' * 32}]")
+    client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
     begun = clock.now()
     assert claim() is True
     assert clock.now() - begun >= claims.LEASE
@@ -91,18 +91,18 @@ def test_the_claim_of_a_process_that_died_is_waited_out(client, claim, clock, ta
 def test_a_claim_whose_answer_was_lost_counts(emulator, client, claim, task):
     emulator.order(Fault(kind="reset", method="POST", path="comment", when="after", times=1))
     assert claim() is True
-    assert len(client.list_task_threads(task["id"])) == 1
+    assert len(client.comments.list_of_task(task["id"])) == 1
 
 
 def test_a_claim_that_was_lost_itself_is_made_again(emulator, client, claim, task):
     emulator.order(Fault(kind="reset", method="POST", path="comment", times=1))
     assert claim() is True
-    assert len(client.list_task_threads(task["id"])) == 1
+    assert len(client.comments.list_of_task(task["id"])) == 1
 
 
 def test_who_never_has_the_turn_is_told_so(client, claim, task):
     def others():
-        client.comment_on_task(task["id"], f"[airflow-claim:{'b' * 32}]")
+        client.comments.add_to_task(task["id"], f"[airflow-claim:{'b' * 32}]")
 
     others()
     with pytest.raises(TallyfyError, match="claimed by others"):
