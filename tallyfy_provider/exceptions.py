@@ -1,9 +1,26 @@
 """
-What can go wrong between Airflow and Tallyfy, each as a kind of its own.
+Every error that the provider raises.
 
-Every kind is an :class:`~airflow.exceptions.AirflowException`, carries what Tallyfy said about it, and survives the
-way from the triggerer to the worker (:meth:`TallyfyError.to_dict`, :func:`error_from_dict`), so that a deferred
-wait raises what a poke would have raised.
+.. code-block:: text
+
+    TallyfyError (AirflowException)
+    ├── TallyfyConfigurationError   the Airflow connection cannot be used
+    ├── TallyfyInputError           an argument cannot be used (also a ValueError)
+    ├── TallyfyAuthError            401, or no token for the credentials
+    ├── TallyfyPermissionError      403
+    ├── TallyfyNotFoundError        404
+    ├── TallyfyValidationError      422 and most other 4xx
+    ├── TallyfyRateLimitError       429                                     transient
+    ├── TallyfyServerError          5xx, 408, 425                           transient
+    ├── TallyfyConnectionError      no response                             transient
+    ├── TallyfyResponseError        a response that cannot be read          transient
+    ├── TallyfyIndeterminateError   a change that may or may not have happened
+    ├── TallyfyExportError          an export could not be written
+    ├── TallyfyWaitTimeoutError     a run did not finish in time
+    └── TallyfyRunFailedError       a run ended as a failure (AirflowFailException: no retries)
+
+Errors survive the way from the triggerer to the worker (:meth:`TallyfyError.to_dict`, :func:`error_from_dict`), so a
+deferred wait raises what a poke would have raised.
 """
 
 from __future__ import annotations
@@ -16,17 +33,18 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 
 class TallyfyError(AirflowException):
     """
-    Anything that this provider raises.
+    Base of all errors of this provider.
 
-    :param message: What happened and what to do about it.
-    :param status: HTTP status of Tallyfy's answer, where there was one.
+    :param message: What is wrong and what to do about it.
+    :param status: HTTP status of the response, where there was one.
+    :param request: Method and path of the request, such as ``GET /me``.
     :param request_id: Tallyfy's ``X-Request-Id``, to quote to Tallyfy's support.
     :param retry_after: Seconds that Tallyfy asked to wait (``Retry-After``).
     :param code: Tallyfy's own error code, such as ``RESOURCE_NOT_FOUND``.
-    :param fields: What Tallyfy found wrong with each field (``errors`` of a 422).
+    :param fields: What is wrong with each field (``errors`` of a 422).
     """
 
-    #: Whether asking again later may well succeed: such a fault never ends a wait unless it lasts.
+    #: Whether the same request may succeed later. A transient error ends a wait only if it persists.
     transient: ClassVar[bool] = False
 
     def __init__(
@@ -34,6 +52,7 @@ class TallyfyError(AirflowException):
         message: str,
         *,
         status: int | None = None,
+        request: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
         code: str | None = None,
@@ -42,31 +61,33 @@ class TallyfyError(AirflowException):
         super().__init__(message)
         self.message = message
         self.status = status
+        self.request = request
         self.request_id = request_id
         self.retry_after = retry_after
         self.code = code
         self.fields = dict(fields or {})
 
     def __str__(self) -> str:
-        """Give the message, with Tallyfy's request id where there is one."""
-        if self.request_id:
-            return f"{self.message} (Tallyfy request id: {self.request_id})"
-        return self.message
+        """Return the message, followed by the request and Tallyfy's id of it."""
+        request_id = f"Tallyfy request id: {self.request_id}" if self.request_id else None
+        details = "; ".join(detail for detail in (self.request, request_id) if detail)
+        return f"{self.message} ({details})" if details else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Let the error be pickled with all that it carries."""
+        """Pickle the error with all its attributes."""
         return error_from_dict, (self.to_dict(),)
 
     def to_dict(self) -> dict[str, Any]:
         """
-        Give the error as JSON primitives, for a trigger's event.
+        Return the error as JSON primitives, for the event of a trigger.
 
-        :return: What :func:`error_from_dict` takes.
+        :return: The argument of :func:`error_from_dict`.
         """
         return {
             "kind": type(self).__name__,
             "message": self.message,
             "status": self.status,
+            "request": self.request,
             "request_id": self.request_id,
             "retry_after": self.retry_after,
             "code": self.code,
@@ -75,23 +96,23 @@ class TallyfyError(AirflowException):
 
 
 class TallyfyConfigurationError(TallyfyError):
-    """The Airflow connection lacks something, or says something that cannot be used."""
+    """The Airflow connection lacks a setting, or has one that cannot be used."""
 
 
 class TallyfyInputError(TallyfyError, ValueError):
-    """An argument that a Dag author wrote, or that a template rendered to, cannot be used."""
+    """An argument of a Dag author, or what its template rendered to, cannot be used."""
 
 
 class TallyfyAuthError(TallyfyError):
-    """Tallyfy does not accept the credentials (401), or would not give a token for them."""
+    """Tallyfy does not accept the credentials (401), or issues no token for them."""
 
 
 class TallyfyPermissionError(TallyfyError):
-    """Tallyfy knows the user, who may not do this (403)."""
+    """The user of the connection may not do this (403)."""
 
 
 class TallyfyNotFoundError(TallyfyError):
-    """Tallyfy has no such thing in this organization, or the address is wrong (404)."""
+    """The organization has no object with this id, or the address is wrong (404)."""
 
 
 class TallyfyValidationError(TallyfyError):
@@ -99,70 +120,64 @@ class TallyfyValidationError(TallyfyError):
 
 
 class TallyfyRateLimitError(TallyfyError):
-    """Tallyfy asked for fewer requests (429) for longer than the retry budget; see ``retry_after`` (seconds)."""
+    """Tallyfy refused all attempts for their rate (429); ``retry_after`` has the seconds to wait."""
 
     transient = True
 
 
 class TallyfyServerError(TallyfyError):
-    """Tallyfy failed by itself (5xx), or did not take the request for now (408, 425), for all attempts."""
+    """Tallyfy failed (5xx), or did not accept the request for now (408, 425), in all attempts."""
 
     transient = True
 
 
 class TallyfyConnectionError(TallyfyError):
-    """Tallyfy could not be reached, did not answer in time, or cut its answer off, for all attempts."""
+    """Tallyfy could not be reached, or did not respond in time, in all attempts."""
 
     transient = True
 
 
 class TallyfyResponseError(TallyfyError):
-    """Tallyfy answered something that cannot be read as the API's answer."""
+    """Tallyfy's response cannot be read as a response of its API."""
 
     transient = True
 
 
 class TallyfyIndeterminateError(TallyfyError):
-    """A write was sent and its answer lost: it may or may not have happened. Look before sending it again."""
+    """A change was sent and its response lost: it may or may not have happened. Look before sending it again."""
 
 
 class TallyfyExportError(TallyfyError):
-    """What was read from Tallyfy could not be written to where it was to go."""
+    """Rows read from Tallyfy could not be written to their destination."""
 
 
 class TallyfyWaitTimeoutError(TallyfyError):
-    """A run that was waited for was not over in time. It may end yet."""
+    """A run did not finish in time. It may still finish."""
 
 
 class TallyfyRunFailedError(TallyfyError, AirflowFailException):
     """
-    A run that was waited for ended in a way that the Dag calls a failure.
+    A run ended in a way that the Dag treats as a failure.
 
-    It is an :class:`~airflow.exceptions.AirflowFailException`: asking again cannot change how people ended a process,
-    so the task fails without spending its retries.
+    It is an :class:`~airflow.exceptions.AirflowFailException`: trying again cannot change how people ended a process,
+    so the task fails without using its retries.
     """
 
 
-def _all_kinds(base: type[TallyfyError]) -> dict[str, type[TallyfyError]]:
+def _with_subclasses(base: type[TallyfyError]) -> dict[str, type[TallyfyError]]:
     kinds = {base.__name__: base}
     for kind in base.__subclasses__():
-        kinds.update(_all_kinds(kind))
+        kinds.update(_with_subclasses(kind))
     return kinds
 
 
 def error_from_dict(data: Mapping[str, Any]) -> TallyfyError:
     """
-    Build again the error that :meth:`TallyfyError.to_dict` described.
+    Build the error that :meth:`TallyfyError.to_dict` described.
 
-    :param data: What ``to_dict`` gave; a kind that this version does not know becomes a plain :class:`TallyfyError`.
-    :return: The error, of the same kind.
+    :param data: The result of ``to_dict``; a kind unknown to this version becomes a plain :class:`TallyfyError`.
+    :return: The error, of the same class.
     """
-    kind = _all_kinds(TallyfyError).get(str(data.get("kind")), TallyfyError)
-    return kind(
-        str(data.get("message", "")),
-        status=data.get("status"),
-        request_id=data.get("request_id"),
-        retry_after=data.get("retry_after"),
-        code=data.get("code"),
-        fields=data.get("fields"),
-    )
+    kind = _with_subclasses(TallyfyError).get(str(data.get("kind")), TallyfyError)
+    attributes = ("status", "request", "request_id", "retry_after", "code", "fields")
+    return kind(str(data.get("message", "")), **{name: data.get(name) for name in attributes})

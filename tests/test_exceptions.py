@@ -16,11 +16,11 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_kind_survives_as_json_and_as_a_pickle(kind):
-    error = kind("no", status=429, request_id="r-1", retry_after=7.5, code="C", fields={"name": "x"})
+    error = kind("no", status=429, request="GET /me", request_id="r-1", retry_after=7.5, code="C", fields={"name": "x"})
     for copy in (error_from_dict(json.loads(json.dumps(error.to_dict()))), pickle.loads(pickle.dumps(error))):  # noqa: S301
         assert type(copy) is kind
         assert vars(copy) == vars(error)
-        assert str(copy) == "no (Tallyfy request id: r-1)"
+        assert str(copy) == "no (GET /me; Tallyfy request id: r-1)"
         assert isinstance(copy, AirflowException)
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from tallyfy_provider.client.activity_feed import ActivityFeedResource
 from tallyfy_provider.client.checklists import ChecklistsResource
 from tallyfy_provider.client.http.session import TallyfySession
+from tallyfy_provider.client.http.urls import encode_query, split_path
 from tallyfy_provider.client.organization import OrganizationResource
-from tallyfy_provider.client.payload import query_of, segments_of
 from tallyfy_provider.client.resource import DEFAULT_CONCURRENCY, Resource
 from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.runs.filters import LARGEST_PAGE
@@ -74,7 +74,7 @@ class TallyfyClient(Resource):
         verb = method.strip().upper() if isinstance(method, str) else method
         if verb not in _METHODS:
             raise TallyfyInputError(f"method cannot be {method!r}; allowed: {', '.join(_METHODS)}.")
-        return self._send(verb, self._place(path), params=query_of(params) or None, json=json)
+        return self._send(verb, self._place(path), params=encode_query(params) or None, json=json)
 
     def paginate(
         self, path: str, params: Mapping[str, Any] | None = None, *, max_rows: int | None = None
@@ -93,7 +93,7 @@ class TallyfyClient(Resource):
         :raises TallyfyResponseError: A page cannot be read, or the list has no end.
         :raises TallyfyError: Of the kind that fits.
         """
-        query = query_of(params)
+        query = encode_query(params)
         for name in ("page", "per_page"):
             if name in query and not (query[name].isascii() and query[name].isdigit() and int(query[name]) > 0):
                 raise TallyfyInputError(f"params[{name!r}] takes a whole number from 1, not {query[name]!r}.")
@@ -106,7 +106,7 @@ class TallyfyClient(Resource):
             yield from islice(rows, max_rows)
 
     def _place(self, path: str) -> tuple[object, ...]:
-        segments = segments_of(path)
+        segments = split_path(path)
         return segments if path.startswith("/") else self._path(*segments)
 
     def close(self) -> None:

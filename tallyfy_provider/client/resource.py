@@ -11,10 +11,10 @@ from tallyfy_provider.client.discretion import hide_values
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND, indeterminate
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS
 from tallyfy_provider.client.http.session import TallyfySession
-from tallyfy_provider.client.http.urls import path as address
+from tallyfy_provider.client.http.urls import build_path
 from tallyfy_provider.client.paging.page import Page, read_page
 from tallyfy_provider.client.paging.sequential import ForwardWalk
-from tallyfy_provider.client.payload import body_of
+from tallyfy_provider.client.payload import json_body
 from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 from tallyfy_provider.exceptions import (
     TallyfyError,
@@ -65,7 +65,7 @@ class Resource:
         :raises TallyfyInputError: The body cannot be written as JSON; nothing was sent.
         :raises TallyfyIndeterminateError: A change that must not be sent twice may or may not have happened.
         """
-        body = None if json is None else body_of(json)
+        body = None if json is None else json_body(json)
         try:
             return self.session.request(method, path, params=params, json=body)
         except TallyfyError as error:
@@ -73,7 +73,7 @@ class Resource:
             if not _hides_a_change(method, error):
                 raise
             unreadable = error
-        raise indeterminate(unreadable, f"{method} {address(path)}")
+        raise indeterminate(unreadable, f"{method} {build_path(path)}")
 
     def _created(self, *segments: object, body: Mapping[str, Any], what: str) -> dict[str, Any]:
         """
@@ -87,7 +87,7 @@ class Resource:
             return item_of(payload, what)
         except TallyfyResponseError as error:
             unreadable = error
-        raise indeterminate(unreadable, f"POST {address(path)}")
+        raise indeterminate(unreadable, f"POST {build_path(path)}")
 
     def _item_or(self, payload: Any, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """Take the changed thing out of an answer, or read it where the answer is empty."""

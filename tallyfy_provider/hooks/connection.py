@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.http.urls import base_url
+from tallyfy_provider.client.http.urls import parse_base_url
 from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 from tallyfy_provider.client.settings import ClientSettings
 from tallyfy_provider.exceptions import TallyfyConfigurationError
@@ -43,11 +43,11 @@ def read_connection(connection: Connection) -> ClientSettings:
     allow_http = extra.flag("allow_http")
     token_url = extra.text("token_url")
     settings = ClientSettings(
-        base_url=base_url(_address(connection), allow_http=allow_http, what=f"host of {where}"),
+        base_url=parse_base_url(_address(connection), allow_http=allow_http, what=f"host of {where}"),
         organization_id=_organization(connection, where),
         secret=_secret(connection, where),
         client_id=extra.text("client_id"),
-        token_url=token_url and base_url(token_url, allow_http=allow_http, what=f"extra 'token_url' of {where}"),
+        token_url=token_url and parse_base_url(token_url, allow_http=allow_http, what=f"extra 'token_url' of {where}"),
         username=extra.text("username"),
         user_password=extra.text("user_password"),
         act_as_user=extra.text("act_as_user"),

@@ -41,7 +41,7 @@ def test_an_application_is_introduced_as_one(emulator, connect):
         ({"password": ""}, "has no access token"),
         ({"login": ""}, "names no organization"),
         ({"login": "f" * 32}, "The user's organizations are: "),
-        ({"host": "http://127.0.0.1:9"}, "no connection could be made"),
+        ({"host": "http://127.0.0.1:9"}, "No connection could be made"),
         ({"extra": {"client_id": "1"}}, "No token for connection 'tallyfy_default'"),
     ],
 )

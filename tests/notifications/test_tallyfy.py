@@ -237,7 +237,7 @@ def test_a_patient_connection_is_hurried(emulator, connect, notifier, said, monk
     emulator.order(Fault(kind="delay", delay=600.0, times=1))
     emulator.order(Fault(kind="status", status=503))
     notifier()(failure())
-    assert "no answer within 0.3 s; attempt 2 of 3" in said()
+    assert "No answer within 0.3 s; attempt 2 of 3" in said()
     assert len(emulator.requests) == 3
 
 

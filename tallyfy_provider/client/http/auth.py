@@ -1,8 +1,8 @@
 """
-Where a bearer token comes from. Facts: docs/tallyfy-api.md, "Base, headers, auth".
+Obtain bearer tokens. Facts: docs/tallyfy-api.md, "Base, headers, auth".
 
-Each source gives a token, and is told when Tallyfy refused one; whether a fresh one can be had is its own matter.
-All are safe to be shared between threads: a token is fetched once, whoever asks.
+Each source gives a token and is told when Tallyfy refused one; whether it can get another one is its own matter.
+All sources may be shared between threads: a token is fetched once, whoever asks.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
 from tallyfy_provider.client.http.errors import payload_of
+from tallyfy_provider.client.http.responses import Response
 from tallyfy_provider.client.http.transport import Request, Transport
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
@@ -26,89 +27,87 @@ from tallyfy_provider.exceptions import (
     TallyfyValidationError,
 )
 
-#: A token is renewed this long before its end, in seconds, or at nine tenths of a shorter life.
-_EARLY = 60.0
-#: What Tallyfy's client credentials live for, where an answer does not say: 7 days.
-_USUAL_LIFETIME = 604_800.0
+#: A token is renewed so many seconds before it expires, or at nine tenths of a shorter lifetime.
+_RENEW_BEFORE_EXPIRY = 60.0
+#: Lifetime of Tallyfy's client credentials in seconds, where a response does not say: 7 days.
+_DEFAULT_LIFETIME = 604_800.0
+
+Clock = Callable[[], float]
 
 
 class TokenSource(ABC):
-    """Gives bearer tokens."""
+    """Source of bearer tokens."""
 
     #: Whether the token acts as a person; an application's own token cannot ask ``/me``.
     acts_as_person: bool = True
 
     @abstractmethod
     def token(self) -> str:
-        """
-        Give a token that should be good now.
-
-        :return: The token.
-        :raises TallyfyError: None could be had.
-        """
+        """Return a token that should be valid now."""
 
     @abstractmethod
     def renew(self, refused: str) -> bool:
-        """
-        Hear that Tallyfy refused a token (401).
+        """Drop a token that Tallyfy refused (401); return whether another one can be had."""
 
-        :param refused: The token.
-        :return: Whether asking for a token again gives another one.
-        """
+    def authorize(self, transport: Transport, request: Request) -> Response:
+        """Send a request with a token, and once more with a new one where the first is refused."""
+        token = self.token()
+        try:
+            return transport.send(request, token)
+        except TallyfyAuthError:
+            if not self.renew(token):
+                raise
+        return transport.send(request, self.token())
 
 
 class FixedToken(TokenSource):
-    """
-    A personal access token. It ends after about six months, or when its user logs out; there is no other one to get.
-
-    :param token: The token.
-    """
+    """A personal access token. It ends after about six months, or when its user logs out; no other one can be had."""
 
     def __init__(self, token: str) -> None:
         self._token = token
 
     def token(self) -> str:
-        """Give the token."""
+        """Return the token."""
         return self._token
 
     def renew(self, refused: str) -> bool:
-        """Say no: a person has to make another one."""
+        """Return False: a person has to make another token."""
         return False
 
 
 @dataclass(frozen=True)
 class Grant:
     """
-    What a token endpoint gave.
+    A token as a token endpoint issued it.
 
     :param access_token: The bearer token.
-    :param good_until: Clock reading, in seconds, after which it is not used any more.
+    :param valid_until: Reading of the clock after which it is not used any more.
     :param refresh_token: What can be exchanged for the next one, if anything.
     """
 
     access_token: str = field(repr=False)
-    good_until: float
+    valid_until: float
     refresh_token: str | None = field(default=None, repr=False)
 
 
 class ExchangedToken(TokenSource):
     """
-    A token that is got for something else, and got again before it ends.
+    A token that is issued in exchange for other credentials, and again before it expires.
 
     :param transport: Sends the request for it.
-    :param clock: A clock that only goes forward, in seconds.
+    :param clock: A monotonic clock, in seconds.
     """
 
-    def __init__(self, transport: Transport, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, transport: Transport, clock: Clock = time.monotonic) -> None:
         self._transport = transport
         self._clock = clock
         self._lock = threading.Lock()
         self._grant: Grant | None = None
 
     def token(self) -> str:
-        """Give the current token, or get one."""
+        """Return the current token, or fetch one."""
         with self._lock:
-            if self._grant is None or self._clock() >= self._grant.good_until:
+            if self._grant is None or self._clock() >= self._grant.valid_until:
                 self._grant = self._fetch(self._grant)
                 self._transport.secrets.add(self._grant.access_token)
                 self._transport.secrets.add(self._grant.refresh_token)
@@ -118,36 +117,37 @@ class ExchangedToken(TokenSource):
         """Drop the refused token, unless another thread already has."""
         with self._lock:
             if self._grant is not None and self._grant.access_token == refused:
-                self._grant = Grant(access_token="", good_until=0.0, refresh_token=self._grant.refresh_token)
+                self._grant = replace(self._grant, access_token="", valid_until=0.0)
         return True
 
     @abstractmethod
     def _fetch(self, previous: Grant | None) -> Grant:
-        """Get a token; ``previous`` may hold a refresh token."""
+        """Fetch a token; ``previous`` may hold a refresh token."""
 
-    def _read(self, payload: Any, request: Request) -> Grant:
+    def _grant_from(self, response: Response, request: Request) -> Grant:
+        payload = payload_of(response, request.title)
         grant = payload.get("data", payload) if isinstance(payload, Mapping) else None
         access_token = grant.get("access_token") or grant.get("token") if isinstance(grant, Mapping) else None
         if not isinstance(grant, Mapping) or not isinstance(access_token, str) or not access_token:
-            raise TallyfyResponseError(f"{request.title}: the answer holds no access_token.")
-        lifetime = _seconds(grant.get("expires_in"))
+            raise TallyfyResponseError("Tallyfy's response holds no access_token.", request=request.title)
+        lifetime = _lifetime(grant.get("expires_in"))
         refresh_token = grant.get("refresh_token")
         return Grant(
             access_token=access_token,
-            good_until=self._clock() + lifetime - min(_EARLY, lifetime / 10),
+            valid_until=self._clock() + lifetime - min(_RENEW_BEFORE_EXPIRY, lifetime / 10),
             refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
         )
 
 
 class ClientCredentials(ExchangedToken):
     """
-    An application's own token (``grant_type=client_credentials``): 7 days, no refresh token, simply asked for again.
+    An application's own token (``grant_type=client_credentials``): 7 days, no refresh token, simply fetched again.
 
     :param transport: Sends the request for it.
-    :param token_url: Where tokens are given; Tallyfy's pages name three addresses.
+    :param token_url: The token endpoint; Tallyfy's pages name three addresses.
     :param client_id: The application's numeric id, from Tallyfy's support.
     :param client_secret: Its secret.
-    :param clock: A clock that only goes forward, in seconds.
+    :param clock: A monotonic clock, in seconds.
     """
 
     acts_as_person = False
@@ -159,57 +159,43 @@ class ClientCredentials(ExchangedToken):
         token_url: str,
         client_id: str,
         client_secret: str,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = time.monotonic,
     ) -> None:
         super().__init__(transport, clock)
         self._token_url = token_url
         self._client = {"client_id": client_id, "client_secret": client_secret}
 
     def _fetch(self, previous: Grant | None) -> Grant:
-        return self._ask({"grant_type": "client_credentials", **self._client, "scope": "*"})
+        return self._exchange(grant_type="client_credentials", scope="*")
 
-    def _ask(self, form: Mapping[str, str]) -> Grant:
-        # Form-encoded: Tallyfy answers 400 to JSON here. A second token does no harm, so it may be asked for twice.
-        request = Request("POST", self._token_url, form=form, replayable=True)
+    def _exchange(self, **credentials: str) -> Grant:
+        # Form-encoded: Tallyfy answers 400 to JSON here. A second token does no harm, so the request is idempotent.
+        request = Request("POST", self._token_url, form={**credentials, **self._client}, idempotent=True)
         try:
-            answer = self._transport.send(request)
+            response = self._transport.send(request)
         except (
             TallyfyAuthError,
             TallyfyValidationError,
             TallyfyNotFoundError,
             TallyfyPermissionError,
         ) as error:
-            raise _refused(error, self._transport.where) from None
-        return self._read(payload_of(answer, request.title), request)
+            raise _refused_credentials(error, self._transport.where) from None
+        return self._grant_from(response, request)
 
 
 class PasswordGrant(ClientCredentials):
     """
-    A person's token for a user name and password, kept alive by its refresh token.
+    A person's token for a user name and password, renewed by its refresh token.
 
-    :param transport: Sends the request for it.
-    :param token_url: Where tokens are given.
-    :param client_id: The application's numeric id.
-    :param client_secret: Its secret.
     :param username: The person's user name in Tallyfy, an email address.
     :param user_password: The person's password.
-    :param clock: A clock that only goes forward, in seconds.
+    :param options: The arguments of :class:`ClientCredentials`.
     """
 
     acts_as_person = True
 
-    def __init__(
-        self,
-        transport: Transport,
-        *,
-        token_url: str,
-        client_id: str,
-        client_secret: str,
-        username: str,
-        user_password: str,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(transport, token_url=token_url, client_id=client_id, client_secret=client_secret, clock=clock)
+    def __init__(self, transport: Transport, *, username: str, user_password: str, **options: Any) -> None:
+        super().__init__(transport, **options)
         self._person = {"username": username, "password": user_password}
 
     def _fetch(self, previous: Grant | None) -> Grant:
@@ -217,26 +203,24 @@ class PasswordGrant(ClientCredentials):
             try:
                 return self._refresh(previous.refresh_token)
             except TallyfyAuthError:
-                pass  # A refresh token is good once, and its answer may have been lost: begin anew.
-        return self._ask({"grant_type": "password", **self._client, **self._person, "scope": "*"})
+                pass  # A refresh token works once, and the response to it may have been lost: use the password.
+        return self._exchange(grant_type="password", scope="*", **self._person)
 
     def _refresh(self, refresh_token: str) -> Grant:
-        grant = self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token, **self._client})
-        if grant.refresh_token:
-            return grant
-        return Grant(grant.access_token, grant.good_until, refresh_token)
+        grant = self._exchange(grant_type="refresh_token", refresh_token=refresh_token)
+        return grant if grant.refresh_token else replace(grant, refresh_token=refresh_token)
 
 
 class ActingAsUser(ExchangedToken):
     """
-    A person's token got with an application's (``POST /applications/{org}/users/{email}/token``): 3 months.
+    A person's token obtained by an application (``POST /applications/{org}/users/{email}/token``): 3 months.
 
     :param transport: Sends the request for it.
-    :param application: Where the application's token comes from.
+    :param application: Source of the application's token.
     :param base_url: Tallyfy's address.
     :param organization_id: The organization.
-    :param email: Whom to act as; the person must be a member of the organization.
-    :param clock: A clock that only goes forward, in seconds.
+    :param email: The user to act as, a member of the organization.
+    :param clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -247,7 +231,7 @@ class ActingAsUser(ExchangedToken):
         base_url: str,
         organization_id: str,
         email: str,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Clock = time.monotonic,
     ) -> None:
         super().__init__(transport, clock)
         self._application = application
@@ -255,44 +239,46 @@ class ActingAsUser(ExchangedToken):
         self._email = email
 
     def _fetch(self, previous: Grant | None) -> Grant:
-        request = Request("POST", self._url, replayable=True)
-        token = self._application.token()
+        request = Request("POST", self._url, idempotent=True)
         try:
-            answer = self._transport.send(request, token)
-        except TallyfyAuthError:
-            if not self._application.renew(token):
-                raise
-            answer = self._transport.send(request, self._application.token())
+            response = self._application.authorize(self._transport, request)
         except (TallyfyNotFoundError, TallyfyPermissionError, TallyfyValidationError) as error:
-            raise _not_that_user(error, self._email, self._transport.where) from None
-        return self._read(payload_of(answer, request.title), request)
+            raise _refused_user(error, self._email, self._transport.where) from None
+        return self._grant_from(response, request)
 
 
-def _refused(error: TallyfyError, where: str) -> TallyfyAuthError:
+def _refused_credentials(error: TallyfyError, where: str) -> TallyfyAuthError:
+    return _auth_error(
+        error,
+        f"No token for {where}",
+        "Check client_id (a number) and the client secret in the password, username and user_password where they are "
+        "used, and token_url: Tallyfy's pages name https://go.tallyfy.com/oauth/token, "
+        "https://account.tallyfy.com/oauth/token and https://go.tallyfy.com/api/oauth/token.",
+    )
+
+
+def _refused_user(error: TallyfyError, email: str, where: str) -> TallyfyAuthError:
+    return _auth_error(
+        error,
+        f"{where[0].upper()}{where[1:]} cannot act as {email!r}",
+        "The user must be a member of the organization named in the login, and the application must be allowed to act "
+        "for it.",
+    )
+
+
+def _auth_error(error: TallyfyError, problem: str, advice: str) -> TallyfyAuthError:
     return TallyfyAuthError(
-        f"No token for {where}: {error.message.split('. ')[0]}. Check client_id (a number) and the client secret in "
-        "the password, username and user_password where they are used, and token_url: Tallyfy's pages name "
-        "https://go.tallyfy.com/oauth/token, https://account.tallyfy.com/oauth/token and "
-        "https://go.tallyfy.com/api/oauth/token.",
+        f"{problem}: {error.message.split('. ')[0]}. {advice}",
         status=error.status,
+        request=error.request,
         request_id=error.request_id,
         code=error.code,
     )
 
 
-def _not_that_user(error: TallyfyError, email: str, where: str) -> TallyfyAuthError:
-    return TallyfyAuthError(
-        f"{where} cannot act as {email!r}: {error.message.split('. ')[0]}. The user must be a member of the "
-        "organization named in the login, and the application must be allowed to act for it.",
-        status=error.status,
-        request_id=error.request_id,
-        code=error.code,
-    )
-
-
-def _seconds(expires_in: Any) -> float:
+def _lifetime(expires_in: Any) -> float:
     try:
         seconds = float(expires_in)
     except (TypeError, ValueError):
-        return _USUAL_LIFETIME
-    return seconds if 0 < seconds < float("inf") else _USUAL_LIFETIME
+        return _DEFAULT_LIFETIME
+    return seconds if 0 < seconds < float("inf") else _DEFAULT_LIFETIME

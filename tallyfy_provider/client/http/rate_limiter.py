@@ -1,9 +1,9 @@
 """
-The gate that all requests of a connection pass: so many at a time, and none while Tallyfy wants a pause.
+Limit the requests of a connection: so many at a time, and none while Tallyfy wants a pause.
 
-Tallyfy publishes no rate that all of its pages agree on (docs/tallyfy-api.md, "Errors, limits, retries"), so nothing is
-held back before Tallyfy refuses a request for the first time. From then on the gate keeps to the rate that was allowed
-until then, and tries a little more from time to time, so that refusals stay rare.
+Tallyfy publishes no rate limit that all of its pages agree on (docs/tallyfy-api.md, "Errors, limits, retries"), so
+nothing is held back before Tallyfy refuses a request for the first time. From then on requests keep to the rate that
+was allowed until then, and speed up a little from time to time, so that refusals stay rare.
 """
 
 from __future__ import annotations
@@ -12,162 +12,141 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 
-from tallyfy_provider.client.http.responses import Answer, Outcome
-from tallyfy_provider.client.http.retry import TOO_MANY_REQUESTS, retry_after
+from tallyfy_provider.client.http.responses import Failure, Response
 
-#: Lengths of the windows in which servers count requests, in seconds.
+#: Lengths of the windows in which servers usually count requests, in seconds.
 _USUAL_WINDOWS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600)
 #: Requests whose times are remembered.
-_REMEMBERED = 10_000
-#: How much faster is tried after a while without a refusal, and how much slower is gone after one.
-_FASTER, _SLOWER = 0.95, 1.05
-#: After so many pauses' time without a refusal something faster is tried.
-_PATIENCE = 100
+_MAX_REMEMBERED = 10_000
+#: Factors of the interval: after a long time without a refusal, and after a refusal.
+_SPEED_UP, _SLOW_DOWN = 0.95, 1.05
+#: After so many lengths of a pause or window without a refusal, the rate is raised.
+_WINDOWS_BEFORE_SPEED_UP = 100
 #: Fewer requests than these say nothing about a rate: somebody else has used it up.
-_ENOUGH = 5
-#: Seconds between two requests at most.
-_LONGEST_DISTANCE = 5.0
-#: Slower than the rate that was allowed, so that clocks which do not agree lead to no refusal.
+_MIN_SAMPLE = 5
+#: Upper bound of the seconds between two requests.
+_MAX_INTERVAL = 5.0
+#: Slower than the rate that was allowed, so that clocks which disagree lead to no refusal.
 _MARGIN = 1.02
 
 
-class Gate:
+class RateLimiter:
     """
-    Lets requests pass. Shared by all threads of a client.
+    Let requests pass. Shared by all threads of a client.
 
-    :param limit: Requests under way at the same time at most.
-    :param sleep: Waits so many seconds.
-    :param clock: A clock that only goes forward, in seconds.
+    :param max_in_flight: Upper bound of the requests under way at the same time.
+    :param clock: A monotonic clock, in seconds.
     """
 
-    def __init__(
-        self,
-        limit: int,
-        *,
-        sleep: Callable[[float], object] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._limit = limit
-        self._sleep = sleep
+    def __init__(self, max_in_flight: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_in_flight = max_in_flight
         self._clock = clock
         self._condition = threading.Condition()
-        self._under_way = 0
-        self._allowed = limit
-        self._pause = 0
-        self._pause_until = float("-inf")
-        self._pace = _Pace()
+        self._in_flight = 0
+        self._allowed_in_flight = max_in_flight
+        self._pauses = 0
+        self._paused_until = float("-inf")
+        self._rate = _Rate()
 
-    def enter(self, *, nap: float = float("inf"), is_useless: Callable[[], bool] = lambda: False) -> None:
+    def acquire(self, wait: Callable[[float], object] = time.sleep) -> None:
         """
-        Wait until a request may be sent; every call is followed by one of :meth:`leave`.
+        Wait until a request may be sent; every call is followed by one of :meth:`release`.
 
-        :param nap: Seconds after which a wait looks whether it is still of any use.
-        :param is_useless: Whether it is not; then it ends.
+        :param wait: Waits so many seconds; may return early where the request is cancelled.
         """
-        turn: float | None = None
-        pause, has_waited = self._pause, False
+        send_at: float | None = None
+        pauses, has_waited = self._pauses, False
         while True:
             with self._condition:
-                while self._under_way >= self._allowed:
+                while self._in_flight >= self._allowed_in_flight:
                     self._condition.wait()
                 now = self._clock()
-                if turn is None or self._pause != pause:  # a pause gives everybody another turn
-                    turn = self._pace.claim(max(now, self._pause_until))
-                    pause, has_waited = self._pause, False
-                if has_waited or turn <= now:
-                    self._under_way += 1
+                if send_at is None or self._pauses != pauses:  # after a pause everybody is scheduled anew
+                    send_at = self._rate.reserve(max(now, self._paused_until))
+                    pauses, has_waited = self._pauses, False
+                if has_waited or send_at <= now:
+                    self._in_flight += 1
                     return
-            left, has_waited = turn - now, True
-            while left > 0 and not is_useless():
-                self._sleep(min(nap, left))
-                left -= nap
+            has_waited = True
+            wait(send_at - now)
 
-    def leave(self, outcome: Outcome | None, pause: float | None = None) -> None:
+    def release(self, outcome: Response | Failure | None, pause: float | None = None) -> None:
         """
-        Say what came of the request.
+        Record the outcome of a request.
 
-        :param outcome: The answer or the failure; None where the request was never sent.
-        :param pause: Seconds for which Tallyfy wants nothing to be asked.
+        :param outcome: The response or failure; None where the request was never sent.
+        :param pause: Seconds for which Tallyfy wants no requests.
         """
         with self._condition:
-            self._under_way -= 1
+            self._in_flight -= 1
             now = self._clock()
+            response = outcome if isinstance(outcome, Response) else None
             if pause is not None:
-                self._begin_pause(now, pause, outcome)
-            elif isinstance(outcome, Answer) and not _is_refusal(outcome):
-                self._pace.note_accepted(now)
-                self._allowed = min(self._limit, self._allowed + 1, _remaining(outcome))
+                self._begin_pause(now, pause, response)
+            elif response and not response.is_rate_limited:
+                self._rate.record_success(now)
+                self._allowed_in_flight = min(self._max_in_flight, self._allowed_in_flight + 1, _remaining(response))
             self._condition.notify_all()
 
-    def _begin_pause(self, now: float, pause: float, outcome: Outcome | None) -> None:
-        if _is_refusal(outcome) and now >= self._pause_until:
-            self._pace.note_refused(now, pause, _asked(outcome) or pause)
-        self._pause += 1
-        self._pause_until = max(self._pause_until, now + pause)
-        self._allowed = 1  # and again more with each request that is accepted
+    def _begin_pause(self, now: float, pause: float, response: Response | None) -> None:
+        if response and response.is_rate_limited and now >= self._paused_until:
+            self._rate.record_refusal(now, pause, response.retry_after or pause)
+        self._pauses += 1
+        self._paused_until = max(self._paused_until, now + pause)
+        self._allowed_in_flight = 1  # and one more with each success
 
 
-class _Pace:
-    """At which distance requests are sent, once Tallyfy has refused one."""
+class _Rate:
+    """The interval between requests, once Tallyfy has refused one."""
 
     def __init__(self) -> None:
-        self._accepted: deque[float] = deque(maxlen=_REMEMBERED)
-        self._distance = 0.0
+        self._successes: deque[float] = deque(maxlen=_MAX_REMEMBERED)
+        self._interval = 0.0
+        self._interval_before = 0.0
         self._next_at = float("-inf")
-        self._quiet_until = float("inf")
-        self._patience = 0.0
+        self._speed_up_at = float("inf")
+        self._speed_up_after = 0.0
         self._window = 0.0
-        self._recent = 0
-        self._distance_before = 0.0
+        self._sample = 0
         self._paused_until = float("-inf")
 
-    def claim(self, now: float) -> float:
-        """Take the next moment at which a request may be sent."""
-        if not self._distance:
+    def reserve(self, now: float) -> float:
+        """Reserve the next time at which a request may be sent."""
+        if not self._interval:
             return now
-        if now >= self._quiet_until:
-            self._distance *= _FASTER
-            self._quiet_until = now + self._patience
-        moment = max(now, self._next_at)
-        self._next_at = moment + self._distance
-        return moment
+        if now >= self._speed_up_at:
+            self._interval *= _SPEED_UP
+            self._speed_up_at = now + self._speed_up_after
+        reserved = max(now, self._next_at)
+        self._next_at = reserved + self._interval
+        return reserved
 
-    def note_accepted(self, now: float) -> None:
-        """Count a request; one whose answer comes during a pause was sent, and allowed, before it."""
-        self._accepted.append(now)
+    def record_success(self, now: float) -> None:
+        """Count a request; one whose response comes during a pause was sent, and allowed, before it."""
+        self._successes.append(now)
         if now < self._paused_until:
-            self._recent += 1
-            self._learn()
+            self._sample += 1
+            self._update_interval()
 
-    def note_refused(self, now: float, pause: float, asked: float) -> None:
-        """Learn from the first refusal of a pause what is allowed: Tallyfy asks to wait for the end of its window."""
-        self._window = next((length for length in _USUAL_WINDOWS if length >= asked), asked)
-        self._recent = sum(1 for moment in self._accepted if moment > now - self._window)
-        self._distance_before = self._distance
-        self._learn()
+    def record_refusal(self, now: float, pause: float, retry_after: float) -> None:
+        """Learn the rate from the first refusal of a pause: Tallyfy asks to wait for the end of its window."""
+        self._window = next((length for length in _USUAL_WINDOWS if length >= retry_after), retry_after)
+        self._sample = sum(1 for sent_at in self._successes if sent_at > now - self._window)
+        self._interval_before = self._interval
+        self._update_interval()
         self._next_at = self._paused_until = now + pause
-        self._patience = _PATIENCE * max(pause, self._window)
-        self._quiet_until = now + self._patience
+        self._speed_up_after = _WINDOWS_BEFORE_SPEED_UP * max(pause, self._window)
+        self._speed_up_at = now + self._speed_up_after
 
-    def _learn(self) -> None:
-        enough = self._recent >= _ENOUGH
-        learnt = min(_LONGEST_DISTANCE, self._window / self._recent * _MARGIN) if enough else 0.0
-        before = self._distance_before
-        self._distance = max(before * _SLOWER, learnt) if before else learnt
-
-
-def _is_refusal(outcome: Outcome | None) -> bool:
-    return isinstance(outcome, Answer) and outcome.status == TOO_MANY_REQUESTS
+    def _update_interval(self) -> None:
+        is_enough = self._sample >= _MIN_SAMPLE
+        learnt = min(_MAX_INTERVAL, self._window / self._sample * _MARGIN) if is_enough else 0.0
+        before = self._interval_before
+        self._interval = max(before * _SLOW_DOWN, learnt) if before else learnt
 
 
-def _asked(outcome: Outcome | None) -> float | None:
-    return retry_after(outcome.headers, datetime.now(UTC)) if isinstance(outcome, Answer) else None
-
-
-def _remaining(answer: Answer) -> int:
-    """Tell how many may be under way, where Tallyfy says how many are welcome; one is tried in any case."""
-    text = answer.headers.get("x-ratelimit-remaining", "")
-    # One less, since answers may overtake each other.
+def _remaining(response: Response) -> int:
+    """Return how many requests Tallyfy says are left, less one, since responses may overtake each other; at least 1."""
+    text = response.headers.get("x-ratelimit-remaining", "")
     return max(1, int(text) - 1) if text.isascii() and text.isdigit() else 1_000_000

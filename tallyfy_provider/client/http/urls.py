@@ -1,9 +1,11 @@
-"""Addresses that credentials may be sent to, and paths that hold what users gave. Pure."""
+"""Check and build the parts of URLs: base URLs that credentials may be sent to, paths, and queries."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
 from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyInputError
@@ -11,17 +13,15 @@ from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyInputE
 DEFAULT_BASE_URL = "https://api.tallyfy.com"
 
 
-def base_url(host: str | None, *, allow_http: bool, what: str) -> str:
+def parse_base_url(host: str | None, *, allow_http: bool, what: str) -> str:
     """
-    Check an address that credentials will be sent to.
+    Check an address that credentials will be sent to; return it as a URL without a slash at its end.
 
     :param host: A URL or a bare host name, with or without a path; empty means Tallyfy's own API. Both of Tallyfy's
         bases work: ``https://api.tallyfy.com`` and ``https://go.tallyfy.com/api`` (docs/tallyfy-api.md, "Base, headers,
         auth").
-    :param allow_http: Whether plain http to another machine is wanted; to this machine it always is allowed.
+    :param allow_http: Allow plain http to another machine; to this machine it is always allowed.
     :param what: What the address is, for messages: ``host of connection 'x'``.
-    :return: The URL without a slash at its end.
-    :raises TallyfyConfigurationError: It is no address of this kind.
     """
     text = (host or "").strip() or DEFAULT_BASE_URL
     try:
@@ -29,11 +29,11 @@ def base_url(host: str | None, *, allow_http: bool, what: str) -> str:
         _ = parts.port
     except ValueError as error:
         raise TallyfyConfigurationError(f"The {what} is no address: {error}.") from None
-    _check(parts, allow_http=allow_http, what=what)
+    _check_base_url(parts, allow_http=allow_http, what=what)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
-def _check(parts: SplitResult, *, allow_http: bool, what: str) -> None:
+def _check_base_url(parts: SplitResult, *, allow_http: bool, what: str) -> None:
     shown = f"{parts.scheme}://{parts.hostname or ''}"
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise TallyfyConfigurationError(
@@ -47,17 +47,12 @@ def _check(parts: SplitResult, *, allow_http: bool, what: str) -> None:
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname)):
         raise TallyfyConfigurationError(
             f"The {what} is {shown}: credentials are not sent over plain http to another machine. "
-            "Use https, or set the extra 'allow_http' to true where the network between is trusted."
+            "Use https, or set the extra 'allow_http' to true if you trust the network between."
         )
 
 
 def is_loopback(hostname: str) -> bool:
-    """
-    Tell whether a host name means this machine.
-
-    :param hostname: A name or an IP address, without brackets or port.
-    :return: True for ``localhost`` and loopback addresses.
-    """
+    """Return whether a host name or IP address, without brackets or port, means this machine."""
     if hostname == "localhost" or hostname.endswith(".localhost"):
         return True
     try:
@@ -66,18 +61,61 @@ def is_loopback(hostname: str) -> bool:
         return False
 
 
-def path(segments: Iterable[object]) -> str:
-    """
-    Build a path of which no part can reach out of its place.
-
-    :param segments: The parts, unescaped; ids may be int or str.
-    :return: The escaped path, with a slash before each part.
-    :raises TallyfyInputError: A part is empty, ``.`` or ``..``.
-    """
-    return "".join(f"/{_escaped(str(segment))}" for segment in segments)
+def build_path(segments: Iterable[object]) -> str:
+    """Build a path from unescaped segments, none of which can change its structure."""
+    return "".join(f"/{_quote_segment(str(segment))}" for segment in segments)
 
 
-def _escaped(segment: str) -> str:
+def _quote_segment(segment: str) -> str:
     if segment.strip() in {"", ".", ".."}:
         raise TallyfyInputError(f"{segment!r} is no id: a path of Tallyfy's API cannot be built with it.")
     return quote(segment, safe="")
+
+
+def split_path(path: str) -> tuple[str, ...]:
+    """Split a path as users write it, such as ``runs/ID/export`` or ``/me``, into its unescaped segments."""
+    if not isinstance(path, str) or not path.strip("/ "):
+        raise TallyfyInputError(f"path is {path!r}: give one such as 'runs/ID/export', or '/me' from the API's root.")
+    if "://" in path or path.startswith("//"):
+        # The rest is not shown: it may be a guest link, which opens the task for whoever has it.
+        parts = urlsplit(path)
+        raise TallyfyInputError(
+            f"path is a whole address ({parts.scheme or 'https'}://{parts.hostname or ''}…): leave out the host, which "
+            "is the connection's, and give the path alone, such as 'runs/ID/export' or '/me'."
+        )
+    for mark, name in (("?", "query"), ("#", "fragment")):
+        if mark in path:
+            raise TallyfyInputError(
+                f"path {path.partition(mark)[0]!r} is followed by a {name} ({mark!r}): give a query as "
+                "params={'name': value}."
+            )
+    segments = tuple(path.removeprefix("/").split("/"))
+    if any(not segment.strip() for segment in segments):
+        raise TallyfyInputError(f"path {path!r} has an empty part: an id is missing in it.")
+    if any(segment.strip() in {".", ".."} for segment in segments):
+        raise TallyfyInputError(f"path {path!r} leads elsewhere by '.' or '..': write the path that is meant.")
+    if segments[0] == "organizations" and not path.startswith("/"):
+        raise TallyfyInputError(
+            f"path {path!r} is taken to be within the organization: leave out 'organizations/ID/', or begin with a "
+            "slash for a path from the API's root."
+        )
+    return segments
+
+
+def encode_query(params: Mapping[str, Any] | None) -> dict[str, str]:
+    """Encode booleans as ``true`` and ``false``, and lists separated by commas; None is left out."""
+    return {str(name): _query_value(name, value) for name, value in (params or {}).items() if value is not None}
+
+
+def _query_value(name: object, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (str, int, float)):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
+        return ",".join(_query_value(name, element) for element in value if element is not None)
+    raise TallyfyInputError(
+        f"params[{name!r}] takes text, a number, true or false, a date or a list of them, not a {type(value).__name__}."
+    )

@@ -14,7 +14,7 @@ from typing import Any
 from tallyfy_provider.client.assignees import ids_of
 from tallyfy_provider.client.forms.filled import filled
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND, indeterminate
-from tallyfy_provider.client.http.urls import path as address
+from tallyfy_provider.client.http.urls import build_path
 from tallyfy_provider.client.paging.base import Extent, PageAfterPage, Walk
 from tallyfy_provider.client.paging.newest_first import NewestFirst
 from tallyfy_provider.client.paging.oldest_first import OldestFirst
@@ -228,10 +228,10 @@ class RunsResource(Resource):
         return self._page_of_runs({"sort": STABLE_SORT, **encode(filters).params}, number, per_page=per_page)
 
     def _page_of_runs(
-        self, params: Mapping[str, str], number: int, *, per_page: int, given_up: Event | None = None
+        self, params: Mapping[str, str], number: int, *, per_page: int, cancelled: Event | None = None
     ) -> Page:
         params = {**params, "per_page": str(per_page), "page": str(number)}
-        payload = self.session.request("GET", self._path("runs"), params=params, given_up=given_up)
+        payload = self.session.request("GET", self._path("runs"), params=params, cancelled=cancelled)
         return read_page(payload, number=number, what="runs")
 
     def _one_page(self, query: Query, number: int, extent: Extent) -> Generator[dict[str, Any]]:
@@ -254,7 +254,7 @@ class RunsResource(Resource):
                 sort = f"-{STABLE_SORT}" if request.newest_first else STABLE_SORT
             params = {**query.params, "sort": sort}
             try:
-                return self._page_of_runs(params, request.number, per_page=per_page, given_up=request.given_up)
+                return self._page_of_runs(params, request.number, per_page=per_page, cancelled=request.given_up)
             except (TallyfyNotFoundError, TallyfyValidationError) as refusal:
                 if request.number == 1 or refusal.code == ENDPOINT_NOT_FOUND:
                     raise
@@ -282,7 +282,7 @@ class RunsResource(Resource):
         run = self._created("runs", body=dict(body), what="the launched run")
         if not run.get("id"):
             unreadable = TallyfyResponseError("Tallyfy's answer does not say which run was launched.")
-            raise indeterminate(unreadable, f"POST {address(self._path('runs'))}")
+            raise indeterminate(unreadable, f"POST {build_path(self._path('runs'))}")
         return run
 
     def update(self, run_id: str | int, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ CASES = [
     (Fault(kind="html"), TallyfyResponseError, "an HTML page instead of JSON", 1),
     (Fault(kind="truncate"), TallyfyResponseError, "was cut off", 3),
     (Fault(kind="unreadable"), TallyfyResponseError, "no valid JSON", 3),
-    (Fault(kind="reset"), TallyfyConnectionError, "the connection broke before the answer was complete", 3),
+    (Fault(kind="reset"), TallyfyConnectionError, "The connection broke before the response was complete", 3),
     (
         Fault(kind="redirect", location="https://evil.example/steal?x=1"),
         TallyfyResponseError,
@@ -86,7 +86,7 @@ def test_each_fault_is_an_error_of_its_own_kind_that_says_what_to_do(emulator, c
 def test_a_server_that_never_answers_is_given_up_after_the_timeout(emulator, client_of):
     emulator.order(Fault(kind="delay", delay=30))
     started = time.monotonic()
-    with pytest.raises(TallyfyConnectionError, match=r"no answer within 0\.2 s \(after 2 attempts\)"):
+    with pytest.raises(TallyfyConnectionError, match=r"No answer within 0\.2 s \(after 2 attempts\)"):
         client_of(timeout=0.2, max_attempts=2).runs.get(RUN)
     assert time.monotonic() - started < 5
 
@@ -115,12 +115,12 @@ def _drip(server: socket.socket) -> None:
 def test_nobody_at_the_other_end_says_so(client_of):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(TallyfyConnectionError, match="no connection could be made"):
+    with pytest.raises(TallyfyConnectionError, match="No connection could be made"):
         client_of(base_url=f"http://127.0.0.1:{port}").runs.get(RUN)
 
 
 def test_a_name_that_does_not_resolve_says_so(client_of):
-    with pytest.raises(TallyfyConnectionError, match="no connection could be made"):
+    with pytest.raises(TallyfyConnectionError, match="No connection could be made"):
         client_of(base_url="https://tallyfy.invalid").runs.get(RUN)
 
 
@@ -138,7 +138,7 @@ def test_a_fault_that_passes_is_not_noticed_by_the_caller(emulator, client_of):
 
 def test_a_write_is_not_sent_again_when_it_may_have_happened(emulator, client_of):
     emulator.order(Fault(kind="reset", times=1, method="POST"))
-    with pytest.raises(TallyfyIndeterminateError, match=r"may or may not have happened.*Look in Tallyfy before"):
+    with pytest.raises(TallyfyIndeterminateError, match=r"may or may not have happened: look in Tallyfy before"):
         client_of().session.request("POST", ("organizations", emulator.organization_id, "runs"), json={})
     assert len(emulator.requests) == 1
 
@@ -184,7 +184,7 @@ def test_the_request_id_and_the_fields_are_kept(emulator, client_of):
     assert raised.value.request_id == "emulator-00000001"
     assert raised.value.fields == {"prerun.abc": "Name is required", "name": "too long, odd"}
     assert "prerun.abc: Name is required" in str(raised.value)
-    assert str(raised.value).endswith("(Tallyfy request id: emulator-00000001)")
+    assert str(raised.value).endswith(f"/runs/{RUN}; Tallyfy request id: emulator-00000001)")
 
 
 @pytest.mark.parametrize(
@@ -253,9 +253,7 @@ def test_an_address_of_another_protocol_says_so_at_once(emulator, client_of):
 
 
 def test_a_failed_connection_names_the_address_and_where_it_is_from(client_of):
-    with pytest.raises(
-        TallyfyConnectionError, match=r"Asked was http://127\.0\.0\.1:9: check the host of connection 'x'"
-    ):
+    with pytest.raises(TallyfyConnectionError, match=r"Check the host of connection 'x' \(http://127\.0\.0\.1:9\)"):
         client_of(base_url="http://127.0.0.1:9").runs.get(RUN)
 
 
@@ -276,6 +274,16 @@ def test_a_closed_client_asks_nothing_and_does_not_wait_on(emulator):
     with pytest.raises(TallyfyConnectionError, match="the client is closed"):
         client.runs.get(RUN)
     assert time.monotonic() - started < 10
+    assert len(emulator.requests) == 1
+
+
+def test_a_request_that_is_cancelled_is_not_sent_again(emulator):
+    cancelled = threading.Event()
+    settings = ClientSettings(emulator.organization_id, emulator.token, base_url=emulator.base_url)
+    client = build_client(settings, sleep=lambda seconds: cancelled.set())
+    emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "60"}))
+    with pytest.raises(TallyfyConnectionError, match="The request was not sent: it was cancelled"):
+        client.session.request("GET", ("me",), cancelled=cancelled)
     assert len(emulator.requests) == 1
 
 

@@ -96,7 +96,7 @@ def test_a_launch_that_was_refused_for_its_rate_is_sent_again(emulator, client, 
 
 def test_a_launch_that_could_not_be_sent_is_tried_again(emulator, client, checklist, field, monkeypatch):
     monkeypatch.setattr(client.session, "base_url", "http://127.0.0.1:9")
-    with pytest.raises(Exception, match=r"no connection could be made .*after 3 attempts"):
+    with pytest.raises(Exception, match=r"No connection could be made .*after 3 attempts"):
         client.runs.launch(body_for(checklist, field))
     assert emulator.launched == []
 

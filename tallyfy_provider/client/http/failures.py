@@ -1,0 +1,67 @@
+"""Map exceptions of requests and urllib3 to failures: what happened, and whether the request may have been sent."""
+
+from __future__ import annotations
+
+import re
+
+import requests
+import urllib3.exceptions
+
+from tallyfy_provider.client.http.responses import Failure, UnboundedResponseError
+
+#: The exceptions that sending a request may raise.
+EXCEPTIONS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+
+#: Raised before a connection stood, so that the request cannot have reached Tallyfy.
+_NEVER_CONNECTED = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    urllib3.exceptions.ProxyError,
+)
+#: A server of plain http, or of another protocol, behind an https address.
+_HANDSHAKE_FAILED = re.compile("WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|UNEXPECTED_MESSAGE|HTTP_REQUEST")
+
+
+def failure_from_exception(error: Exception, *, timeout: float, connect_timeout: float) -> Failure:
+    """Describe an exception as a failure, which holds neither the request nor its token."""
+    text = str(error)
+    if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
+        reason = "The server's certificate is not trusted; set REQUESTS_CA_BUNDLE to the certificates of your network"
+        return Failure(reason, sent=False, permanent=True)
+    if isinstance(error, requests.exceptions.SSLError) and _HANDSHAKE_FAILED.search(text):
+        reason = "The server does not speak https here; a local emulator needs http://"
+        return Failure(reason, sent=False, permanent=True)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return Failure(f"No connection within {connect_timeout:g} s", sent=False)
+    if isinstance(error, (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
+        return Failure(f"No answer within {timeout:g} s", sent=True)
+    if isinstance(error, UnboundedResponseError):
+        return Failure(text, sent=True, garbled=True)
+    cause = _root_cause(error)
+    if isinstance(cause, _NEVER_CONNECTED):
+        return Failure(f"No connection could be made ({_system_error(cause)})", sent=False)
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, UnicodeError)):
+        return Failure(f"The request cannot be sent ({type(error).__name__})", sent=False, permanent=True)
+    if isinstance(cause, (urllib3.exceptions.IncompleteRead, urllib3.exceptions.DecodeError)):
+        return Failure("Tallyfy's response was cut off", sent=True, garbled=True)
+    return Failure(f"The connection broke before the response was complete ({_system_error(cause)})", sent=True)
+
+
+def _root_cause(error: BaseException) -> BaseException:
+    """Unwrap the exceptions of requests and urllib3."""
+    while True:
+        inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+        if isinstance(inner, BaseException):
+            error = inner
+        elif len(error.args) > 1 and isinstance(error.args[1], urllib3.exceptions.HTTPError):
+            error = error.args[1]
+        else:
+            return error
+
+
+def _system_error(error: BaseException) -> str:
+    """Return the operating system's reason, the part of urllib3's long texts that helps."""
+    for candidate in (error.__cause__, error.__context__, *error.args):
+        if isinstance(candidate, OSError) and candidate.strerror:
+            return candidate.strerror
+    return type(error).__name__
