@@ -13,7 +13,7 @@ import pytest
 from airflow.models import Connection
 
 from tallyfy_emulator import Quirks
-from tallyfy_provider.client.runs.filters import _READERS
+from tallyfy_provider.client.runs.filters import RUN_FILTERS
 from tallyfy_provider.hooks.connection import EXTRAS, read_connection
 from tallyfy_provider.triggers.activities import Activity
 from tallyfy_provider.triggers.run_events import EVENTS, confirm
@@ -124,7 +124,7 @@ def test_pages_that_the_code_refers_to_exist(source: Path) -> None:
 
 
 def test_every_filter_is_described() -> None:
-    assert set(_READERS) - first_cells(ROOT / "docs" / "listing.md") == set()
+    assert set(RUN_FILTERS.readers) - first_cells(ROOT / "docs" / "listing.md") == set()
 
 
 def test_every_extra_is_described() -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tallyfy_provider.client import checklist_filters
+from tallyfy_provider.client.filtering import (
+    MAX_PAGE_SIZE,
+    Elements,
+    FilterTable,
+    flag,
+    ids,
+    numbers,
+    text,
+    whole_number,
+)
 from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.client.resource import Resource, included, item_of
 from tallyfy_provider.exceptions import TallyfyResponseError
@@ -13,8 +22,43 @@ from tallyfy_provider.exceptions import TallyfyResponseError
 Rows = list[dict[str, Any]]
 
 
+def _archived(name: str, value: Any) -> Elements:
+    return flag(name, value) if isinstance(value, bool) else text(name, value)
+
+
+#: The filters of ``GET /organizations/{org}/checklists`` (docs/tallyfy-api.md, "Filters of other lists"). What
+#: ``status``, ``type``, ``archived`` and ``sort_by`` take is not documented, so they are sent as they are.
+CHECKLIST_FILTERS = FilterTable(
+    readers={
+        "q": text,
+        "status": text,
+        "type": text,
+        "starred": flag,
+        "folder": ids,
+        "tag": ids,
+        "owner_id": numbers,
+        "archived": _archived,
+        "with": ids,
+        "sort_by": text,
+        "page": whole_number(),
+        "per_page": whole_number(MAX_PAGE_SIZE),
+    },
+    other_names={
+        "limit": "per_page",
+        "page_size": "per_page",
+        "name": "q",
+        "title": "q",
+        "search": "q",
+        "sort": "sort_by",
+        "owner": "owner_id",
+        "owners": "owner_id",
+        "include": "with",
+    },
+)
+
+
 class ChecklistsResource(Resource):
-    """Checklists: get them, list them, and what their kick-off forms ask."""
+    """Checklists and their kick-off forms."""
 
     def get(self, checklist_id: str | int, include: Iterable[str] = ()) -> dict[str, Any]:
         """
@@ -24,7 +68,6 @@ class ChecklistsResource(Resource):
         :param include: What to get along with it (Tallyfy's ``with``), such as ``steps``.
         :return: The checklist exactly as the API gave it; ``prerun`` holds its kick-off form.
         :raises TallyfyNotFoundError: There is no such checklist in this organization.
-        :raises TallyfyError: Of the kind that fits.
         """
         payload = self._send("GET", self._path("checklists", checklist_id), params=included(include) or None)
         return item_of(payload, f"checklist {checklist_id}")
@@ -35,25 +78,11 @@ class ChecklistsResource(Resource):
 
         All pages are read, unless ``filters`` names a ``page``.
 
-        :param filters: The API's own names to values:
-            :data:`~tallyfy_provider.client.checklist_filters.OF_THE_ORGANIZATION`.
+        :param filters: The API's own names to values: :data:`CHECKLIST_FILTERS`.
         :return: Checklists exactly as the API gave them.
-        :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
-        :raises TallyfyError: Of the kind that fits.
+        :raises TallyfyInputError: A filter is wrong; nothing was sent.
         """
-        params = checklist_filters.OF_THE_ORGANIZATION.encode(filters)
-        return self._walk(self._path("checklists"), params, "checklists")
-
-    def list_steps(self, checklist_id: str | int) -> Iterator[dict[str, Any]]:
-        """
-        List the steps of a checklist, each once (``GET /organizations/{org}/checklists/{id}/steps``), all pages.
-
-        :param checklist_id: The checklist's id.
-        :return: Steps exactly as the API gave them; the ``id`` of one is what a launch's ``tasks`` are named by.
-        :raises TallyfyNotFoundError: There is no such checklist in this organization.
-        :raises TallyfyError: Of the kind that fits.
-        """
-        return self._walk(self._path("checklists", checklist_id, "steps"), {}, f"steps of checklist {checklist_id}")
+        return self._walk(self._path("checklists"), CHECKLIST_FILTERS.encode(filters), "checklists")
 
     def get_kickoff_fields(self, checklist_id: str | int) -> Rows:
         """
@@ -63,10 +92,9 @@ class ChecklistsResource(Resource):
         :return: Fields exactly as the API gave them: ``id``, ``alias``, ``label``, ``field_type``, ``required``,
             ``options`` and more; none where the checklist has no kick-off form.
         :raises TallyfyNotFoundError: There is no such checklist in this organization.
-        :raises TallyfyResponseError: Tallyfy gave something that is no list of fields.
-        :raises TallyfyError: Of the kind that fits.
+        :raises TallyfyResponseError: The response holds no list of fields.
         """
         checklist = self.get(checklist_id)
         if "prerun" not in checklist:
-            raise TallyfyResponseError(f"Tallyfy's answer for checklist {checklist_id} holds no 'prerun'.")
+            raise TallyfyResponseError(f"Tallyfy's response for checklist {checklist_id} holds no 'prerun'.")
         return [dict(field) for field in rows_of(checklist["prerun"])]

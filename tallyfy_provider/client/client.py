@@ -1,4 +1,4 @@
-"""TallyfyClient: Tallyfy's API for one organization, a resource for each subject."""
+"""Tallyfy's API for one organization."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from contextlib import closing
 from itertools import islice
 from typing import Any
 
-from tallyfy_provider.client.activity_feed import ActivityFeedResource
 from tallyfy_provider.client.checklists import ChecklistsResource
+from tallyfy_provider.client.comments import CommentsResource
 from tallyfy_provider.client.http.session import TallyfySession
 from tallyfy_provider.client.http.urls import encode_query, split_path
-from tallyfy_provider.client.organization import OrganizationResource
-from tallyfy_provider.client.resource import DEFAULT_CONCURRENCY, Resource
+from tallyfy_provider.client.organization import ActivityFeedResource, OrganizationResource
+from tallyfy_provider.client.resource import Resource
 from tallyfy_provider.client.runs.api import RunsResource
-from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 from tallyfy_provider.client.tasks.api import TasksResource
-from tallyfy_provider.client.threads import CommentsResource
 from tallyfy_provider.exceptions import TallyfyInputError
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -36,14 +34,7 @@ class TallyfyClient(Resource):
     :param concurrency: Requests that may be under way at the same time, at least 1.
     """
 
-    def __init__(
-        self,
-        session: TallyfySession,
-        organization_id: str,
-        *,
-        page_size: int = LARGEST_PAGE,
-        concurrency: int = DEFAULT_CONCURRENCY,
-    ) -> None:
+    def __init__(self, session: TallyfySession, organization_id: str, *, page_size: int, concurrency: int) -> None:
         super().__init__(session, organization_id, page_size=page_size, concurrency=concurrency)
         options = {"page_size": page_size, "concurrency": concurrency}
         self.activity_feed = ActivityFeedResource(session, organization_id, **options)
@@ -55,9 +46,9 @@ class TallyfyClient(Resource):
 
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
         """
-        Ask any endpoint.
+        Send a request to any endpoint.
 
-        A GET, PUT or DELETE whose answer is lost is sent again, a POST or PATCH is not.
+        A GET, PUT or DELETE whose response is lost is sent again, a POST or PATCH is not.
 
         :param method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
         :param path: Relative to the organization (``runs/ID/export``), or from the API's root with a slash before it
@@ -65,39 +56,37 @@ class TallyfyClient(Resource):
         :param params: The query: text, numbers, dates, booleans, or lists, which become comma-separated. None is not
             sent.
         :param json: A body to be sent as JSON.
-        :return: What the answer's JSON says, mostly with the thing itself under ``data``; None for an empty answer.
+        :return: The response's JSON, mostly with the object itself under ``data``; None for an empty response.
         :raises TallyfyInputError: The method, the path, a parameter or the body cannot be used; nothing was sent.
-        :raises TallyfyIndeterminateError: A change may or may not have happened: its answer was lost.
-        :raises TallyfyResponseError: The answer is no JSON.
-        :raises TallyfyError: Of the kind that fits.
+        :raises TallyfyIndeterminateError: A change may or may not have happened: its response was lost.
+        :raises TallyfyResponseError: The response is no JSON.
         """
         verb = method.strip().upper() if isinstance(method, str) else method
         if verb not in _METHODS:
             raise TallyfyInputError(f"method cannot be {method!r}; allowed: {', '.join(_METHODS)}.")
-        return self._send(verb, self._place(path), params=encode_query(params) or None, json=json)
+        return self._send(verb, self._segments(path), params=encode_query(params) or None, json=json)
 
     def paginate(
         self, path: str, params: Mapping[str, Any] | None = None, *, max_rows: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """
-        List the rows of any endpoint that gives pages, each once, as they arrive (``GET``).
+        List the rows of any paginated endpoint, each once, as they arrive (``GET``).
 
         All pages are read, unless ``params`` names a ``page``. Each row must have an ``id``. A row that leaves the list
-        while it is read can let another slip past between two pages; that is warned of. ``list_runs`` loses none.
+        while it is read can let another slip past between two pages; a warning is logged. ``runs.list`` loses none.
 
         :param path: As for :meth:`request`.
         :param params: As for :meth:`request`; 100 rows to a page are asked for, unless it names ``per_page``.
         :param max_rows: Stop after so many rows.
         :return: Rows exactly as the API gave them.
-        :raises TallyfyInputError: The path or a parameter cannot be used; raised before anything is asked.
+        :raises TallyfyInputError: The path or a parameter cannot be used; nothing was sent.
         :raises TallyfyResponseError: A page cannot be read, or the list has no end.
-        :raises TallyfyError: Of the kind that fits.
         """
         query = encode_query(params)
         for name in ("page", "per_page"):
             if name in query and not (query[name].isascii() and query[name].isdigit() and int(query[name]) > 0):
                 raise TallyfyInputError(f"params[{name!r}] takes a whole number from 1, not {query[name]!r}.")
-        return self._rows(self._place(path), query, f"rows of {path}", max_rows)
+        return self._rows(self._segments(path), query, f"rows of {path}", max_rows)
 
     def _rows(
         self, path: tuple[object, ...], query: Mapping[str, str], what: str, max_rows: int | None
@@ -105,10 +94,10 @@ class TallyfyClient(Resource):
         with closing(self._walk(path, query, what)) as rows:
             yield from islice(rows, max_rows)
 
-    def _place(self, path: str) -> tuple[object, ...]:
+    def _segments(self, path: str) -> tuple[object, ...]:
         segments = split_path(path)
         return segments if path.startswith("/") else self._path(*segments)
 
     def close(self) -> None:
-        """Close every open connection for good; a closed client sends nothing any more."""
+        """Close all connections for good; a closed client sends no more requests."""
         self.session.close()

@@ -1,4 +1,4 @@
-"""Tells whether a comment is there already. Pure."""
+"""Comments and problems: the threads on runs and on tasks."""
 
 from __future__ import annotations
 
@@ -7,11 +7,126 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from tallyfy_provider.client.forms.fields import rows_of
+from tallyfy_provider.client.resource import Resource, included, item_of
+from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
 from tallyfy_provider.utils.timestamps import parse_timestamp
+
+#: Who sees a comment: everybody, members only, or everybody after a click.
+STATES = ("open", "hide-for-guests", "collapsed")
+#: What a comment is marked as.
+LABELS = ("comment", "problem", "resolve", "improvement", "advice")
 
 _TAG = re.compile(r"<[^>]*>")
 
 Thread = Mapping[str, Any]
+
+
+class CommentsResource(Resource):
+    """
+    Comments and problems on runs and tasks.
+
+    A comment is sent once, and again only if it cannot have arrived; a lost response is a
+    :class:`~tallyfy_provider.exceptions.TallyfyIndeterminateError`. ``@[ID]`` in a comment notifies the member with
+    this user id.
+    """
+
+    def add_to_run(
+        self, run_id: str | int, content: str, state: str = "open", label: str | None = None
+    ) -> dict[str, Any]:
+        """
+        Comment on a run (``POST /organizations/{org}/runs/{id}/comment``).
+
+        :param run_id: The run's id.
+        :param content: The text, which may be HTML.
+        :param state: Who sees it: ``open``, ``hide-for-guests`` or ``collapsed``. Always sent, since sources disagree
+            on Tallyfy's default (docs/tallyfy-api.md, "Endpoints").
+        :param label: What it is marked as: ``comment``, ``problem``, ``resolve``, ``improvement`` or ``advice``; None
+            leaves that to Tallyfy.
+        :return: The thread as the API gave it; empty where the response is.
+        :raises TallyfyInputError: ``content`` is empty, or ``state`` or ``label`` is none of those.
+        :raises TallyfyIndeterminateError: The response was lost.
+        """
+        return self._comment(("runs", run_id), content, state, label)
+
+    def add_to_task(
+        self, task_id: str | int, content: str, state: str = "open", label: str | None = None
+    ) -> dict[str, Any]:
+        """
+        Comment on a task (``POST /organizations/{org}/tasks/{id}/comment``).
+
+        :param task_id: The task's id.
+        :param content: As for :meth:`add_to_run`.
+        :param state: As for :meth:`add_to_run`.
+        :param label: As for :meth:`add_to_run`.
+        :return: As :meth:`add_to_run`, with the same errors.
+        """
+        return self._comment(("tasks", task_id), content, state, label)
+
+    def report_problem_on_run(self, run_id: str | int, content: str) -> dict[str, Any]:
+        """
+        Report a problem on a run (``POST /organizations/{org}/runs/{id}/problem``).
+
+        The run's status becomes ``issue``, and its tasks cannot be completed before the problem is resolved.
+
+        :param run_id: The run's id.
+        :param content: What is wrong.
+        :return: The thread as the API gave it; empty where the response is.
+        :raises TallyfyInputError: ``content`` is empty.
+        :raises TallyfyIndeterminateError: The response was lost.
+        """
+        return self._add_thread(("runs", run_id, "problem"), {"content": content})
+
+    def report_problem_on_task(self, task_id: str | int, content: str) -> dict[str, Any]:
+        """
+        Report a problem on a task (``POST /organizations/{org}/tasks/{id}/problem``).
+
+        A completed task is reopened.
+
+        :param task_id: The task's id.
+        :param content: What is wrong.
+        :return: As :meth:`report_problem_on_run`, with the same errors.
+        """
+        return self._add_thread(("tasks", task_id, "problem"), {"content": content})
+
+    def list_of_task(self, task_id: str | int, run_id: str | int | None = None) -> list[dict[str, Any]]:
+        """
+        List the comments and problems on a task (``threads`` of the task, which come all at once).
+
+        The API has no such list for a run itself. An open problem has the label ``problem`` and no ``resolve_id``.
+
+        :param task_id: The task's id.
+        :param run_id: The run that it belongs to, where it is known.
+        :return: Threads exactly as the API gave them.
+        :raises TallyfyResponseError: The response has no threads, although they were asked for.
+        """
+        of_run = () if run_id is None else ("runs", run_id)
+        path = self._path(*of_run, "tasks", task_id)
+        task = item_of(self._send("GET", path, params=included(("threads",))), f"task {task_id}")
+        if "threads" not in task:
+            raise TallyfyResponseError(
+                f"Tallyfy's response for task {task_id} holds no 'threads', which were asked for."
+            )
+        return [dict(thread) for thread in rows_of(task["threads"])]
+
+    def _comment(self, place: tuple[object, ...], content: str, state: str, label: str | None) -> dict[str, Any]:
+        _check_choice("state", state, STATES)
+        body = {"content": content, "state": state}
+        if label is not None:
+            _check_choice("label", label, LABELS)
+            body["label"] = label
+        return self._add_thread((*place, "comment"), body)
+
+    def _add_thread(self, segments: tuple[object, ...], body: dict[str, Any]) -> dict[str, Any]:
+        content = body["content"]
+        if not isinstance(content, str) or not content.strip():
+            raise TallyfyInputError("content is empty: a comment or a problem needs words.")
+        return self._item_or(self._send("POST", self._path(*segments), json=body), dict)
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise TallyfyInputError(f"{name} cannot be {value!r}; allowed: {', '.join(choices)}.")
 
 
 def find_comment(
@@ -23,16 +138,13 @@ def find_comment(
     since: float | None = None,
 ) -> dict[str, Any] | None:
     """
-    Find a comment by what it says.
+    Find the newest comment with some content.
 
-    Tallyfy may hand text back as HTML, so only the words are compared.
+    Tallyfy may return text as HTML, so only the words are compared.
 
-    :param threads: Threads as the API gave them.
-    :param content: What it says.
     :param label: Such as ``problem``; None means any.
-    :param known: Ids of threads that it is not.
-    :param since: When it can have been written at the earliest, in seconds since the epoch; None means ever.
-    :return: The newest that fits; None where there is none.
+    :param known: Ids of threads to ignore.
+    :param since: The earliest time at which it can have been written, in seconds since the epoch; None means any.
     """
     for thread in reversed(threads):
         if str(thread.get("id")) in known or (label is not None and thread.get("label") != label):
@@ -45,7 +157,7 @@ def find_comment(
 
 
 def _words(content: Any) -> set[str]:
-    """Give what a text says as it is, and as HTML, without white space."""
+    """Return the readings of a text, as it is and as HTML, without white space."""
     text = str(content or "")
     readings = (text, html.unescape(text), html.unescape(_TAG.sub("", text)))
     return {"".join(reading.split()) for reading in readings} - {""}

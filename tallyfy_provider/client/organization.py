@@ -1,37 +1,34 @@
-"""Who asks, and in which organization."""
+"""The organization, the user of the token, and the activity feed."""
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from tallyfy_provider.client.paging.page import read_page
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
+from tallyfy_provider.client.paging.page import Page
 from tallyfy_provider.client.resource import Resource, item_of
-from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 
 
 class OrganizationResource(Resource):
-    """The user and the organization."""
+    """The user of the token and the organization."""
 
     def get_me(self) -> dict[str, Any]:
         """
         Get the user that the token belongs to (``GET /me``).
 
         :return: The user: ``id``, ``email``, ``first_name``, ``last_name``, ``timezone`` and more.
-        :raises TallyfyAuthError: The token is not accepted, or is an application's own, which is nobody's.
-        :raises TallyfyError: Of the kind that fits.
+        :raises TallyfyAuthError: The token is not accepted, or is an application's own, which belongs to nobody.
         """
-        return item_of(self.session.request("GET", ("me",)), "the user")
+        return item_of(self._send("GET", ("me",)), "the user")
 
     def list_mine(self) -> list[dict[str, Any]]:
         """
         List the organizations of the token's user (``GET /me/organizations``), the first 100.
 
         :return: Organizations with ``id`` and ``name``.
-        :raises TallyfyError: Of the kind that fits.
         """
-        params = {"page": "1", "per_page": str(LARGEST_PAGE)}
-        payload = self.session.request("GET", ("me", "organizations"), params=params)
-        return read_page(payload, number=1, what="organizations").rows
+        return self._page(("me", "organizations"), {"per_page": str(MAX_PAGE_SIZE)}, 1, "organizations").rows
 
     def get(self) -> dict[str, Any]:
         """
@@ -39,6 +36,23 @@ class OrganizationResource(Resource):
 
         :return: The organization: ``id``, ``name``, ``timezone`` and more.
         :raises TallyfyNotFoundError: There is none with this id, or the user is not in it.
-        :raises TallyfyError: Of the kind that fits.
         """
-        return item_of(self.session.request("GET", self._path()), "the organization")
+        return item_of(self._send("GET", self._path()), "the organization")
+
+
+class ActivityFeedResource(Resource):
+    """The activity feed of the organization."""
+
+    def get_page(self, number: int, *, created_after: date | None = None) -> Page:
+        """
+        Get one page of the activity feed, newest first (``GET /organizations/{org}/activity-feeds``).
+
+        :param number: Number of the page, from 1.
+        :param created_after: The first day to include, in UTC.
+        :return: The page; its rows are as the API gave them.
+        :raises TallyfyPermissionError: The user may not see the feed.
+        """
+        params = {"per_page": str(MAX_PAGE_SIZE)}
+        if created_after is not None:
+            params["created_after"] = created_after.isoformat()
+        return self._page(self._path("activity-feeds"), params, number, "activities")

@@ -1,4 +1,4 @@
-"""What every endpoint has in common: the session and the organization that it asks."""
+"""The base of all resources: send a request for an organization, and read what the response holds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any
 
-from tallyfy_provider.client.discretion import hide_values
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND, indeterminate
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS
 from tallyfy_provider.client.http.session import TallyfySession
@@ -15,7 +14,7 @@ from tallyfy_provider.client.http.urls import build_path
 from tallyfy_provider.client.paging.page import Page, read_page
 from tallyfy_provider.client.paging.sequential import ForwardWalk
 from tallyfy_provider.client.payload import json_body
-from tallyfy_provider.client.runs.filters import LARGEST_PAGE
+from tallyfy_provider.client.redaction import redact_values
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyIndeterminateError,
@@ -26,28 +25,21 @@ from tallyfy_provider.exceptions import (
 
 log = logging.getLogger(__name__)
 
-#: Pages that are read at the same time, unless the connection says otherwise.
-DEFAULT_CONCURRENCY = 4
+#: The kinds of assignees of a task.
+ASSIGNEE_KINDS = ("users", "guests", "groups")
 
 
 class Resource:
     """
-    Resource of Tallyfy's API for one organization.
+    A resource of Tallyfy's API, for one organization.
 
-    :param session: The authenticated conversation with Tallyfy.
+    :param session: The authenticated session.
     :param organization_id: The organization.
     :param page_size: Rows to ask for on each page of a list, at most 100.
     :param concurrency: Requests that may be under way at the same time, at least 1.
     """
 
-    def __init__(
-        self,
-        session: TallyfySession,
-        organization_id: str,
-        *,
-        page_size: int = LARGEST_PAGE,
-        concurrency: int = DEFAULT_CONCURRENCY,
-    ) -> None:
+    def __init__(self, session: TallyfySession, organization_id: str, *, page_size: int, concurrency: int) -> None:
         self.session = session
         self.organization_id = organization_id
         self.page_size = page_size
@@ -59,68 +51,65 @@ class Resource:
     def _send(
         self, method: str, path: Iterable[object], *, params: Mapping[str, str] | None = None, json: Any = None
     ) -> Any:
-        """
-        Ask for something or change it.
-
-        :raises TallyfyInputError: The body cannot be written as JSON; nothing was sent.
-        :raises TallyfyIndeterminateError: A change that must not be sent twice may or may not have happened.
-        """
+        """Send a request and return the response's JSON; an unreadable response to a change is indeterminate."""
         body = None if json is None else json_body(json)
         try:
             return self.session.request(method, path, params=params, json=body)
         except TallyfyError as error:
-            hide_values(error, body)
-            if not _hides_a_change(method, error):
+            redact_values(error, body)
+            if not _may_hide_a_change(method, error):
                 raise
             unreadable = error
         raise indeterminate(unreadable, f"{method} {build_path(path)}")
 
-    def _created(self, *segments: object, body: Mapping[str, Any], what: str) -> dict[str, Any]:
-        """
-        Make something by a POST.
-
-        :raises TallyfyIndeterminateError: It may have been made: the answer was lost or cannot be read.
-        """
+    def _create(self, *segments: object, body: Mapping[str, Any], what: str) -> dict[str, Any]:
+        """Send a POST and return the created object, which has an id; an unreadable response is indeterminate."""
         path = self._path(*segments)
         payload = self._send("POST", path, json=body)
         try:
-            return item_of(payload, what)
+            item = item_of(payload, what)
+            if not item.get("id"):
+                raise TallyfyResponseError(f"Tallyfy's response for {what} holds no id.")
         except TallyfyResponseError as error:
             unreadable = error
+        else:
+            return item
         raise indeterminate(unreadable, f"POST {build_path(path)}")
 
-    def _item_or(self, payload: Any, read: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Take the changed thing out of an answer, or read it where the answer is empty."""
+    def _item_or(self, payload: Any, get: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the changed object from a response, or get it where the response is empty."""
         data = payload.get("data") if isinstance(payload, Mapping) else None
-        return data if isinstance(data, dict) and data else read()
+        return data if isinstance(data, dict) and data else get()
 
-    def _unless_done(
+    def _ensure(
         self,
         method: str,
         path: tuple[object, ...],
-        look: Callable[[], dict[str, Any]],
+        get: Callable[[], dict[str, Any]],
         is_done: Callable[[Mapping[str, Any]], bool],
-    ) -> Any:
+    ) -> dict[str, Any]:
         """
-        Change something, and take no offence where it is so already.
+        Send a change; succeed if the resource already has that state.
 
-        What Tallyfy answers then is not documented, and a change whose answer was lost finds itself done when it is
-        sent again: so a refusal is held against the thing as it is.
+        Tallyfy's answer in that case is not documented, and a change whose response was lost finds itself done when it
+        is sent again: so after a refusal the object's state decides.
         """
         try:
-            return self._send(method, path)
+            payload = self._send(method, path)
         except (TallyfyNotFoundError, TallyfyValidationError, TallyfyIndeterminateError) as error:
             if error.code == ENDPOINT_NOT_FOUND:
                 raise
             refusal = error
+        else:
+            return self._item_or(payload, get)
         try:
-            found = look()
+            found = get()
         except TallyfyError as error:
-            # In doubt, that it cannot be looked at either says nothing more; else it says what is wrong.
+            # After a lost response, a failure to look says nothing more; else it says what is wrong.
             reason = refusal if isinstance(refusal, TallyfyIndeterminateError) else error
         else:
             if is_done(found):
-                return {"data": found}
+                return found
             reason = refusal
         raise reason
 
@@ -128,7 +117,7 @@ class Resource:
         """
         List all rows page by page, each once; of one page only where ``params`` names a ``page``.
 
-        A list that changes while it is read can lose rows between two pages: that is warned of, not repaired.
+        A list that changes while it is read can lose rows between two pages: a warning is logged.
         """
         segments = tuple(path)
         if "page" in params:
@@ -146,33 +135,50 @@ class Resource:
         return read_page(self.session.request("GET", path, params=query), number=number, what=what)
 
 
-def _hides_a_change(method: str, error: TallyfyError) -> bool:
-    """Whether something may have happened behind an answer that is no answer of Tallyfy's; a redirect did nothing."""
-    redirected = 300 <= (error.status or 0) < 400
-    return isinstance(error, TallyfyResponseError) and method not in IDEMPOTENT_METHODS and not redirected
+def _may_hide_a_change(method: str, error: TallyfyError) -> bool:
+    """Whether something may have changed although the response is none of Tallyfy's; a redirect did nothing."""
+    is_redirect = 300 <= (error.status or 0) < 400
+    return isinstance(error, TallyfyResponseError) and method not in IDEMPOTENT_METHODS and not is_redirect
 
 
 def included(include: Iterable[str]) -> dict[str, str]:
-    """
-    Ask for something to come along.
-
-    :param include: Tallyfy's words for it, such as ``form_fields``; one of them, or several.
-    :return: The query's ``with``; nothing where nothing is asked for.
-    """
+    """Build the query's ``with`` from one include or several, such as ``form_fields``; nothing where there is none."""
     names = [include] if isinstance(include, str) else list(include)
     return {"with": ",".join(names)} if names else {}
 
 
 def item_of(payload: Any, what: str) -> dict[str, Any]:
-    """
-    Take the one thing that an answer holds.
-
-    :param payload: The answer's JSON.
-    :param what: What it is, for messages.
-    :return: The object under ``data``.
-    :raises TallyfyResponseError: There is none.
-    """
+    """Return the object under ``data`` of a response's JSON."""
     data = payload.get("data") if isinstance(payload, Mapping) else None
     if not isinstance(data, dict) or not data:
-        raise TallyfyResponseError(f"Tallyfy's answer for {what} cannot be read: it holds no object under 'data'.")
+        raise TallyfyResponseError(f"Tallyfy's response for {what} cannot be read: it holds no object under 'data'.")
     return data
+
+
+def assigned_ids(assigned: Any, kind: str) -> list[Any] | None:
+    """
+    Return the ids of assignees as they are sent; None where they cannot be read.
+
+    A user is a number or an object with an ``id``, a guest an email address or an object with an ``email``, a group an
+    id or an object (docs/tallyfy-api.md, "Endpoints").
+
+    :param assigned: ``users``, ``guests`` or ``groups`` as the API gave it: a list, one that is wrapped in ``data``, or
+        an object with numbers as its keys, which is how PHP writes a list with gaps.
+    :param kind: One of :data:`ASSIGNEE_KINDS`.
+    """
+    if isinstance(assigned, Mapping) and "data" in assigned:
+        assigned = assigned["data"]
+    if isinstance(assigned, Mapping) and all(str(key).isdigit() for key in assigned):
+        assigned = list(assigned.values())
+    if not isinstance(assigned, list):
+        return None
+    ids = [_assigned_id(each, kind) for each in assigned]
+    return None if any(each is None for each in ids) else ids
+
+
+def _assigned_id(assignee: Any, kind: str) -> Any:
+    if isinstance(assignee, Mapping):
+        # A guest is sent by the address, whatever id the object has.
+        assignee = assignee.get("email" if kind == "guests" else "id")
+    is_id = isinstance(assignee, (int, str)) and not isinstance(assignee, bool) and assignee != ""
+    return assignee if is_id else None

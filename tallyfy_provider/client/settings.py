@@ -1,4 +1,4 @@
-"""What a client needs to know, and how it is put together from that."""
+"""The settings of a client, their defaults, and the client that is built from them."""
 
 from __future__ import annotations
 
@@ -8,39 +8,33 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.http.auth import (
-    ActingAsUser,
-    ClientCredentials,
-    FixedToken,
-    PasswordGrant,
-    TokenSource,
-)
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
+from tallyfy_provider.client.http.auth import ActingAsUser, ClientCredentials, FixedToken, PasswordGrant, TokenSource
 from tallyfy_provider.client.http.retry import RetryPolicy
 from tallyfy_provider.client.http.session import TallyfySession
 from tallyfy_provider.client.http.transport import Transport
 from tallyfy_provider.client.http.urls import DEFAULT_BASE_URL
 from tallyfy_provider.client.redaction import Secrets
-from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 
 
 @dataclass(frozen=True)
 class ClientSettings:
     """
-    What a client needs to know.
+    Settings of a client. Their defaults are those of the Airflow connection, too.
 
     :param organization_id: The organization.
     :param secret: The access token; or the client secret, when ``client_id`` is set.
     :param base_url: Tallyfy's address, without a slash at its end.
     :param client_id: An application's numeric id.
-    :param token_url: Where tokens are given; ``{base_url}/oauth/token`` where empty.
+    :param token_url: The token endpoint; ``{base_url}/oauth/token`` where empty.
     :param username: A person's user name, for the password grant.
     :param user_password: That person's password.
     :param act_as_user: Email of the user to act as with an application's token.
-    :param timeout: Seconds without a byte from Tallyfy after which an attempt is given up.
+    :param timeout: Seconds without a byte from Tallyfy after which an attempt ends.
     :param max_attempts: Attempts for a request, the first one included.
-    :param concurrency: Requests under way to Tallyfy at the same time at most.
-    :param page_size: Rows to a page of a list.
-    :param where: Where all this came from, for messages.
+    :param concurrency: Upper bound of the requests under way at the same time.
+    :param page_size: Rows on a page of a list, at most 100.
+    :param where: Where the settings came from, for messages.
     """
 
     organization_id: str
@@ -54,7 +48,7 @@ class ClientSettings:
     timeout: float = 60.0
     max_attempts: int = 5
     concurrency: int = 4
-    page_size: int = LARGEST_PAGE
+    page_size: int = MAX_PAGE_SIZE
     where: str = "the client"
 
 
@@ -67,13 +61,13 @@ def build_client(
     clock: Callable[[], float] = time.monotonic,
 ) -> TallyfyClient:
     """
-    Put a client together. Nothing is asked of Tallyfy yet.
+    Build a client. No request is sent yet.
 
-    :param settings: What it needs to know.
-    :param on_secret: Told of each secret, those that Tallyfy gives later included, so that it can be masked in logs.
+    :param settings: The settings.
+    :param on_secret: Called with each secret, including those that Tallyfy issues later, so that it can be masked.
     :param sleep: Waits so many seconds; by default a wait that ends when the client is closed.
     :param jitter: Draws a number between two bounds.
-    :param clock: A clock that only goes forward, in seconds.
+    :param clock: A monotonic clock, in seconds.
     :return: The client.
     """
     secrets = Secrets(on_secret)
@@ -88,15 +82,15 @@ def build_client(
         sleep=sleep,
         jitter=jitter,
     )
-    tokens = _tokens(settings, transport, clock)
+    tokens = _token_source(settings, transport, clock)
     session = TallyfySession(base_url=settings.base_url, transport=transport, tokens=tokens)
     return TallyfyClient(
         session, settings.organization_id, page_size=settings.page_size, concurrency=settings.concurrency
     )
 
 
-def _tokens(settings: ClientSettings, transport: Transport, clock: Callable[[], float]) -> TokenSource:
-    source = _own_tokens(settings, transport, clock)
+def _token_source(settings: ClientSettings, transport: Transport, clock: Callable[[], float]) -> TokenSource:
+    source = _own_token_source(settings, transport, clock)
     if not settings.act_as_user:
         return source
     return ActingAsUser(
@@ -109,24 +103,17 @@ def _tokens(settings: ClientSettings, transport: Transport, clock: Callable[[], 
     )
 
 
-def _own_tokens(settings: ClientSettings, transport: Transport, clock: Callable[[], float]) -> TokenSource:
+def _own_token_source(settings: ClientSettings, transport: Transport, clock: Callable[[], float]) -> TokenSource:
     if not settings.client_id:
         return FixedToken(settings.secret)
     token_url = settings.token_url or f"{settings.base_url}/oauth/token"
+    application = {"token_url": token_url, "client_id": settings.client_id, "client_secret": settings.secret}
     if not settings.username:
-        return ClientCredentials(
-            transport,
-            token_url=token_url,
-            client_id=settings.client_id,
-            client_secret=settings.secret,
-            clock=clock,
-        )
+        return ClientCredentials(transport, clock=clock, **application)
     return PasswordGrant(
         transport,
-        token_url=token_url,
-        client_id=settings.client_id,
-        client_secret=settings.secret,
         username=settings.username,
         user_password=settings.user_password or "",
         clock=clock,
+        **application,
     )

@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.urls import parse_base_url
-from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 from tallyfy_provider.client.settings import ClientSettings
 from tallyfy_provider.exceptions import TallyfyConfigurationError
 
@@ -51,10 +51,10 @@ def read_connection(connection: Connection) -> ClientSettings:
         username=extra.text("username"),
         user_password=extra.text("user_password"),
         act_as_user=extra.text("act_as_user"),
-        timeout=extra.number("timeout", 60.0, least=0.001, most=3600),
-        max_attempts=int(extra.number("max_attempts", 5, least=1, most=100, whole=True)),
-        concurrency=int(extra.number("concurrency", 4, least=1, most=32, whole=True)),
-        page_size=int(extra.number("page_size", LARGEST_PAGE, least=1, most=LARGEST_PAGE, whole=True)),
+        timeout=extra.number("timeout", ClientSettings.timeout, least=0.001, most=3600),
+        max_attempts=int(extra.number("max_attempts", ClientSettings.max_attempts, least=1, most=100, whole=True)),
+        concurrency=int(extra.number("concurrency", ClientSettings.concurrency, least=1, most=32, whole=True)),
+        page_size=int(extra.number("page_size", ClientSettings.page_size, least=1, most=MAX_PAGE_SIZE, whole=True)),
         where=where,
     )
     _check_grant(settings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import PokeReturnValue
 
-from tallyfy_provider.client.runs.filters import check_literals, check_names, encode
+from tallyfy_provider.client.runs.filters import RUN_FILTERS, encode
 from tallyfy_provider.client.runs.status import StatusRule, compact, unknown_statuses
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyRunFailedError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
@@ -157,8 +157,8 @@ class RunCountSensor(TallyfySensor):
         super().__init__(**kwargs)
         # Names of filters are never templates, and values often are not: what is wrong already is refused already.
         if isinstance(filters, Mapping):
-            check_names(filters)
-            check_literals(filters)
+            RUN_FILTERS.check_names(filters)
+            RUN_FILTERS.check_literals(filters)
         self.filters = filters
         self.at_least = at_least
         self.at_most = at_most

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from tallyfy_provider.client.guest_links import rows_without_guest_links
-from tallyfy_provider.client.runs.filter_check import RowCheck
-from tallyfy_provider.client.runs.filters import check_literals, check_names, encode
+from tallyfy_provider.client.redaction import rows_without_guest_links
+from tallyfy_provider.client.runs.filter_check import FilterCheck
+from tallyfy_provider.client.runs.filters import RUN_FILTERS, encode
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyResponseError
 from tallyfy_provider.transfers.incremental import Bounds, Selection, text_of
 from tallyfy_provider.transfers.writers import check_format, format_of
@@ -105,8 +105,8 @@ class ExportRunsOperator(BaseOperator):
         if isinstance(path, str) and is_literal(path):
             format_of(_absolute(path), file_format)
         if isinstance(filters, Mapping):
-            check_names(filters)
-            check_literals(filters)
+            RUN_FILTERS.check_names(filters)
+            RUN_FILTERS.check_literals(filters)
         bounds = {"created_after": created_after, "created_before": created_before, "updated_after": updated_after}
         for name, bound in bounds.items():
             if is_literal(bound):
@@ -194,10 +194,10 @@ class ExportRunsOperator(BaseOperator):
             return ObjectStoragePath(os.fspath(self.path))
 
     def _write(self, query: Query, selection: Selection, writer: Writer) -> None:
-        check = RowCheck(query.asked)
+        check = FilterCheck(query.asked)
         with closing(self._list(query, selection)) as runs:
             for run in selection.of(runs):
-                check.look_at(run)
+                check.check(run)
                 writer.write(run)
         if query.page is not None:
             selection.cut_short = True

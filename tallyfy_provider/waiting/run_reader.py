@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
-from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 from tallyfy_provider.client.runs.status import ARCHIVED, COMPLETE, compact, statuses_of
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
@@ -161,7 +161,7 @@ class Looker:
     ) -> Iterator[list[dict[str, Any]]]:
         """Read a list from its end, as long as pages are fewer than the runs that are still to be seen."""
         expected = self._pages.get(status, 1)
-        page = client.runs.get_page({"status": status}, expected, per_page=LARGEST_PAGE)
+        page = client.runs.get_page({"status": status}, expected, per_page=MAX_PAGE_SIZE)
         last = page.last or 1
         self._pages[status] = last
         if last >= expected:
@@ -173,7 +173,7 @@ class Looker:
                 continue
             if number > len(unseen):
                 return
-            yield client.runs.get_page({"status": status}, number, per_page=LARGEST_PAGE).rows
+            yield client.runs.get_page({"status": status}, number, per_page=MAX_PAGE_SIZE).rows
 
     def _take(self, rows: list[dict[str, Any]], unseen: dict[str, GoesOn]) -> list[str]:
         """Take the wanted runs that go on off the list of those to be seen, and report them."""

@@ -60,9 +60,8 @@ def test_wrong_filters_are_refused_before_anything_is_asked(emulator, client, fi
 @pytest.mark.parametrize("cap", [10, 100])
 def test_every_step_is_listed_in_order(emulator, client, checklist, cap):
     emulator.quirks = Quirks(per_page_cap=cap)
-    assert [step["title"] for step in client.checklists.list_steps(checklist["id"])] == [
-        f"Step {number}" for number in range(25)
-    ]
+    steps = client.paginate(f"checklists/{checklist['id']}/steps")
+    assert [step["title"] for step in steps] == [f"Step {number}" for number in range(25)]
 
 
 def test_the_fields_of_the_kickoff_form_come_as_tallyfy_has_them(client, checklist):

@@ -59,43 +59,40 @@ def test_a_list_of_threads_that_is_not_there_is_an_error(emulator, client, task)
 
 
 @pytest.mark.parametrize(("place", "status"), [("run", "issue"), ("task", "problem")])
-def test_a_problem_is_reported_and_resolved(emulator, client, run, places, place, status):
+def test_a_problem_is_reported_and_can_be_resolved(emulator, client, run, places, place, status):
     report, its_id = at(client, "report_problem", place, places)
-    resolve, _ = at(client, "resolve_problem", place, places)
     thread = report(its_id, "The form cannot be read")
     assert emulator.run(run["id"])["status"] == status
-    resolve(its_id, thread["id"], "Scanned again")
+    resolution = {"thread_id": thread["id"], "content": "Scanned again"}
+    client.request("POST", f"{place}s/{its_id}/resolved-threads", json=resolution)
     assert emulator.run(run["id"])["status"] == "active"
 
 
-WAYS = [("comment", ()), ("report_problem", ()), ("resolve_problem", (7,))]
-
-
 @pytest.mark.parametrize("place", ["run", "task"])
-@pytest.mark.parametrize(("verb", "more"), WAYS)
-def test_what_may_have_been_said_is_not_said_again(emulator, client, asked, places, place, verb, more):
+@pytest.mark.parametrize("verb", ["comment", "report_problem"])
+def test_what_may_have_been_said_is_not_said_again(emulator, client, asked, places, place, verb):
     say, its_id = at(client, verb, place, places)
     emulator.order(Fault(kind="reset"))
     with pytest.raises(TallyfyIndeterminateError):
-        say(its_id, *more, "Said once")
+        say(its_id, "Said once")
     assert len(asked("POST")) == 1
 
 
 @pytest.mark.parametrize("place", ["run", "task"])
-@pytest.mark.parametrize(("verb", "more"), WAYS)
-def test_an_answer_without_words_is_none(emulator, client, places, place, verb, more):
+@pytest.mark.parametrize("verb", ["comment", "report_problem"])
+def test_an_answer_without_words_is_none(emulator, client, places, place, verb):
     say, its_id = at(client, verb, place, places)
     emulator.order(Fault(kind="status", status=204, body=""))
-    assert say(its_id, *more, "Said once") == {}
+    assert say(its_id, "Said once") == {}
 
 
 @pytest.mark.parametrize("place", ["run", "task"])
-@pytest.mark.parametrize(("verb", "more"), WAYS)
+@pytest.mark.parametrize("verb", ["comment", "report_problem"])
 @pytest.mark.parametrize("content", ["", "  ", None])
-def test_nothing_is_not_said(emulator, client, places, place, verb, more, content):
+def test_nothing_is_not_said(emulator, client, places, place, verb, content):
     say, its_id = at(client, verb, place, places)
     with pytest.raises(TallyfyInputError, match="content is empty"):
-        say(its_id, *more, content)
+        say(its_id, content)
     assert emulator.requests == []
 
 

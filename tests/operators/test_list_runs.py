@@ -93,7 +93,9 @@ def test_archived_runs_are_found(emulator, run_operator):
 
 
 def test_an_unknown_filter_fails_when_the_dag_is_parsed():
-    with pytest.raises(TallyfyInputError, match=r"filters\['owner'\] is not a Tallyfy filter; did you mean 'owners'\?"):
+    with pytest.raises(
+        TallyfyInputError, match=r"filters\['owner'\] is not a Tallyfy filter of this list; did you mean 'owners'\?"
+    ):
         ListRunsOperator(task_id="x", filters={"owner": "{{ params.owner }}"})
 
 

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from threading import Event
 from typing import Any
 
-from tallyfy_provider.client.assignees import ids_of
 from tallyfy_provider.client.forms.filled import filled
-from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND, indeterminate
-from tallyfy_provider.client.http.urls import build_path
+from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.paging.base import Extent, PageAfterPage, Walk
 from tallyfy_provider.client.paging.newest_first import NewestFirst
 from tallyfy_provider.client.paging.oldest_first import OldestFirst
 from tallyfy_provider.client.paging.page import Page, no_page, read_page
 from tallyfy_provider.client.paging.prefetch import PageRequest, read_ahead
 from tallyfy_provider.client.paging.progress import Progress
-from tallyfy_provider.client.resource import Resource, item_of
-from tallyfy_provider.client.runs.filter_check import RowCheck, is_archived
+from tallyfy_provider.client.resource import Resource, assigned_ids, included, item_of
+from tallyfy_provider.client.runs.filter_check import FilterCheck, is_archived
 from tallyfy_provider.client.runs.filters import Query, encode
 from tallyfy_provider.exceptions import (
     TallyfyError,
@@ -32,10 +30,10 @@ from tallyfy_provider.exceptions import (
     TallyfyValidationError,
 )
 
-#: What ``PUT`` on a run takes for nobody where it is left out.
-_WIPED_UNLESS_SENT = ("users", "groups")
+#: What ``PUT`` on a run empties where it is left out.
+_EMPTIED_UNLESS_SENT = ("users", "groups")
 #: Archived runs that are searched at most, the newest first.
-MOST_ARCHIVED = 10_000
+MAX_ARCHIVED = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +43,7 @@ _BY_CREATION = (STABLE_SORT, f"-{STABLE_SORT}")
 
 
 class RunsResource(Resource):
-    """Runs: get them, list them, count them."""
+    """Runs: get, list, count, launch and change them."""
 
     def get(self, run_id: str | int, include: Iterable[str] = ()) -> dict[str, Any]:
         """
@@ -56,23 +54,20 @@ class RunsResource(Resource):
         :return: The run exactly as the API gave it.
         :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived: what Tallyfy answers
             for an archived run is not documented (docs/tallyfy-api.md, "Run status").
-        :raises TallyfyError: Of the kind that fits.
         """
-        includes = [include] if isinstance(include, str) else list(include)
-        params = {"with": ",".join(includes)} if includes else None
-        return item_of(self.session.request("GET", self._path("runs", run_id), params=params), f"run {run_id}")
+        payload = self._send("GET", self._path("runs", run_id), params=included(include) or None)
+        return item_of(payload, f"run {run_id}")
 
     def find(self, run_id: str) -> dict[str, Any]:
         """
         Get a run even if it is archived.
 
-        What Tallyfy answers to ``GET`` for an archived run is not documented, so a 404 is not believed before the list
-        of archived runs has been searched (docs/tallyfy-api.md, "Run status").
+        Tallyfy's answer to ``GET`` for an archived run is not documented, so after a 404 the list of archived runs is
+        searched (docs/tallyfy-api.md, "Run status").
 
         :param run_id: The run's id.
         :return: The run exactly as the API gave it.
         :raises TallyfyNotFoundError: It is neither among the live runs nor among the archived ones.
-        :raises TallyfyError: Of the kind that fits.
         """
         try:
             return self.get(run_id)
@@ -85,16 +80,16 @@ class RunsResource(Resource):
 
     def find_archived(self, run_ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
         """
-        Search the archived runs, the newest first, until all are found.
+        Search the archived runs, the newest first, until all ids are found.
 
         :param run_ids: Ids to look for.
-        :return: Those that were found, by id, and words that tell how thorough the search was.
-        :raises TallyfyError: Tallyfy cannot be asked now. That it refuses the list is told in the words.
+        :return: The runs that were found, by id, and words that tell how thorough the search was.
+        :raises TallyfyError: A transient error; where Tallyfy refuses the list, the words say so.
         """
         found: dict[str, dict[str, Any]] = {}
         searched = 0
         try:
-            for run in self.list({"archived": "only", "sort": "-created_at"}, max_runs=MOST_ARCHIVED):
+            for run in self.list({"archived": "only", "sort": "-created_at"}, max_runs=MAX_ARCHIVED):
                 searched += 1
                 if str(run["id"]) in run_ids and is_archived(run):
                     found[str(run["id"])] = run
@@ -109,36 +104,25 @@ class RunsResource(Resource):
 
     def get_again(self, run_id: str, missing: TallyfyNotFoundError, searched: str) -> dict[str, Any]:
         """
-        Get a run that was not among the archived ones: it may have left the archive just before the search.
+        Get a run that is not archived: it may have left the archive just before the search.
 
         :param run_id: The run's id.
-        :param missing: What Tallyfy said when it was asked first.
+        :param missing: The error of the first attempt to get it.
         :param searched: How thorough the search among archived runs was.
         :return: The run exactly as the API gave it.
-        :raises TallyfyNotFoundError: It is not there.
-        :raises TallyfyError: Of the kind that fits.
+        :raises TallyfyNotFoundError: There is no such run.
         """
         try:
             return self.get(run_id)
         except TallyfyNotFoundError:
-            raise self._never_was(run_id, missing, searched) from None
-
-    def _never_was(self, run_id: str, missing: TallyfyNotFoundError, searched: str) -> TallyfyNotFoundError:
-        """
-        Say that there is no such run.
-
-        :param run_id: The run's id.
-        :param missing: What Tallyfy said.
-        :param searched: How thorough the search among archived runs was.
-        :return: The error, to be raised by the caller.
-        """
-        return TallyfyNotFoundError(
-            f"There is no run {run_id!r} in organization {self.organization_id!r} ({searched}): it was deleted, never "
-            "existed, belongs to another organization, or the user of the connection may not see it.",
-            status=missing.status,
-            request_id=missing.request_id,
-            code=missing.code,
-        )
+            raise TallyfyNotFoundError(
+                f"There is no run {run_id!r} in organization {self.organization_id!r} ({searched}): it was deleted, "
+                "never existed, belongs to another organization, or the user of the connection may not see it.",
+                status=missing.status,
+                request=missing.request,
+                request_id=missing.request_id,
+                code=missing.code,
+            ) from None
 
     def list(
         self,
@@ -159,10 +143,9 @@ class RunsResource(Resource):
         :param max_runs: Stop after so many runs.
         :param created_after: Only runs created at this moment or later; one without a time zone is in UTC.
         :param created_before: Only runs created before this moment; one without a time zone is in UTC.
-        :return: Runs exactly as the API gave them. Closing the iterator ends the walk and what it has under way.
-        :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
+        :return: Runs exactly as the API gave them. Closing the iterator cancels requests under way.
+        :raises TallyfyInputError: A filter is wrong; nothing was sent.
         :raises TallyfyResponseError: A page cannot be read, or the list has no end.
-        :raises TallyfyError: Of the kind that fits.
         """
         query = encode(filters)
         for note in query.notes:
@@ -179,34 +162,32 @@ class RunsResource(Resource):
         created_before: datetime | None = None,
     ) -> Generator[dict[str, Any]]:
         """
-        List runs for filters that have been checked already; rows are not held against them.
+        List runs for encoded filters, without checking the runs against them.
 
-        :param query: What :func:`~tallyfy_provider.client.runs.filters.encode` gave.
+        :param query: The result of :func:`~tallyfy_provider.client.runs.filters.encode`.
         :param max_runs: As for :meth:`list`.
         :param created_after: As for :meth:`list`.
         :param created_before: As for :meth:`list`.
-        :return: Runs exactly as the API gave them.
-        :raises TallyfyError: As :meth:`list`.
+        :return: As :meth:`list`, with the same errors.
         """
         extent = Extent(max_runs, _seconds(created_after), _seconds(created_before))
         return self._one_page(query, query.page, extent) if query.page is not None else self._all_runs(query, extent)
 
     def count(self, query: Query, *, strict: bool = False) -> int:
         """
-        Count the runs that match, by asking for one row and reading how many Tallyfy says there are.
+        Count the runs that match, by asking for one row and reading the total.
 
-        :param query: What :func:`~tallyfy_provider.client.runs.filters.encode` gave; its page is not looked at.
-        :param strict: Raise, rather than warn, when the row is not what was asked for.
+        :param query: The result of :func:`~tallyfy_provider.client.runs.filters.encode`; its page is ignored.
+        :param strict: Raise, rather than warn, when the filters do not allow the row.
         :return: The number of runs (``meta.pagination.total``).
-        :raises TallyfyResponseError: Tallyfy does not say how many there are, or ignored a filter.
-        :raises TallyfyError: Of the kind that fits.
+        :raises TallyfyResponseError: The response has no total, or Tallyfy ignored a filter.
         """
         page = self._page_of_runs(query.params, 1, per_page=1)
         if page.total is None:
             raise TallyfyResponseError("Tallyfy does not say how many runs match: meta.pagination.total is missing.")
-        check = RowCheck(query.asked)
+        check = FilterCheck(query.asked)
         for row in page.rows:
-            check.look_at(row)
+            check.check(row)
         for mismatch in check.mismatches:
             message = f"The number cannot be trusted: {mismatch} Tallyfy ignores filters that it does not understand."
             if strict:
@@ -219,11 +200,10 @@ class RunsResource(Resource):
         Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise.
 
         :param filters: As for :meth:`list`.
-        :param number: Which page, from 1.
-        :param per_page: Rows to a page, at most 100.
-        :return: The page, with what Tallyfy says of the whole list.
-        :raises TallyfyInputError: A filter is wrong.
-        :raises TallyfyError: Of the kind that fits.
+        :param number: Number of the page, from 1.
+        :param per_page: Rows on a page, at most 100.
+        :return: The page, with the total of the whole list.
+        :raises TallyfyInputError: A filter is wrong; nothing was sent.
         """
         return self._page_of_runs({"sort": STABLE_SORT, **encode(filters).params}, number, per_page=per_page)
 
@@ -267,23 +247,18 @@ class RunsResource(Resource):
 
     def launch(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """
-        Launch a run (``POST /organizations/{org}/runs``); sent once, and never again unless nothing can have happened.
+        Launch a run (``POST /organizations/{org}/runs``); sent once, and again only if it cannot have arrived.
 
         :param body: The API's own names to values: ``checklist_id``, ``name``, ``prerun`` and more
             (docs/tallyfy-api.md, "Endpoints").
         :return: The run exactly as the API gave it.
-        :raises TallyfyInputError: ``checklist_id`` is missing, or JSON has no form for a value; nothing was sent.
-        :raises TallyfyIndeterminateError: The answer was lost: the run may be there. Look before launching it again.
+        :raises TallyfyInputError: ``checklist_id`` is missing, or a value cannot be written as JSON; nothing was sent.
+        :raises TallyfyIndeterminateError: The response was lost: look for the run before launching it again.
         :raises TallyfyValidationError: Tallyfy refused it; ``fields`` says what is wrong with each field.
-        :raises TallyfyError: Of the kind that fits.
         """
         if not str(body.get("checklist_id") or "").strip():
             raise TallyfyInputError("body['checklist_id'] is missing: it says which checklist (template) to launch.")
-        run = self._created("runs", body=dict(body), what="the launched run")
-        if not run.get("id"):
-            unreadable = TallyfyResponseError("Tallyfy's answer does not say which run was launched.")
-            raise indeterminate(unreadable, f"POST {build_path(self._path('runs'))}")
-        return run
+        return self._create("runs", body=body, what="the launched run")
 
     def update(self, run_id: str | int, changes: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -297,15 +272,14 @@ class RunsResource(Resource):
         :param run_id: The run's id.
         :param changes: The API's own names to values: ``name``, ``summary``, ``owner_id``, ``starred``,
             ``is_public``, ``users``, ``groups``, ``prerun``.
-        :return: The run as it is then.
-        :raises TallyfyInputError: There is nothing in ``changes``, or JSON has no form for a value.
+        :return: The changed run.
+        :raises TallyfyInputError: ``changes`` is empty, or a value cannot be written as JSON; nothing was sent.
         :raises TallyfyResponseError: Tallyfy does not say who is assigned to the run; nothing was sent.
-        :raises TallyfyError: Of the kind that fits.
         """
         if not changes:
             raise TallyfyInputError(f"changes is empty: it says what to change about run {run_id}.")
         run = self.get(run_id, include=("ko_form_fields",) if "prerun" in changes else ())
-        kept = {name: _assigned(run, name, run_id) for name in _WIPED_UNLESS_SENT if name not in changes}
+        kept = {name: _assigned(run, name, run_id) for name in _EMPTIED_UNLESS_SENT if name not in changes}
         body = {**changes, **kept}
         if "prerun" in changes:
             body["prerun"] = filled(changes["prerun"], run.get("ko_form_fields"), run.get("prerun"), f"run {run_id}")
@@ -317,63 +291,21 @@ class RunsResource(Resource):
         Archive a run (``DELETE /organizations/{org}/runs/{id}``); :meth:`activate` undoes it.
 
         :param run_id: The run's id.
-        :return: The run as it is then, also where it was archived before.
+        :return: The archived run, also where it was archived before.
         :raises TallyfyNotFoundError: There is no such run, not among the archived ones either.
-        :raises TallyfyError: Of the kind that fits.
         """
-        return self._bring_about("DELETE", ("runs", run_id), run_id, is_archived)
+        return self._ensure("DELETE", self._path("runs", run_id), lambda: self.find(str(run_id)), is_archived)
 
     def activate(self, run_id: str | int) -> dict[str, Any]:
         """
         Bring a run back from the archive (``PUT /organizations/{org}/runs/{id}/activate``).
 
         :param run_id: The run's id.
-        :return: The run as it is then, also where it was not archived.
+        :return: The active run, also where it was not archived.
         :raises TallyfyNotFoundError: There is no such run, not among the archived ones either.
-        :raises TallyfyError: Of the kind that fits.
         """
-        return self._bring_about("PUT", ("runs", run_id, "activate"), run_id, lambda run: not is_archived(run))
-
-    def submit_kickoff(self, run_id: str | int) -> dict[str, Any]:
-        """
-        Submit a run's kick-off form (``POST /organizations/{org}/runs/{id}/complete-prerun``).
-
-        :param run_id: The run's id.
-        :return: The run as it is then.
-        :raises TallyfyValidationError: A required field is empty.
-        :raises TallyfyIndeterminateError: The answer was lost.
-        :raises TallyfyError: Of the kind that fits.
-        """
-        payload = self._send("POST", self._path("runs", run_id, "complete-prerun"))
-        return self._item_or(payload, lambda: self.get(run_id))
-
-    def reopen_kickoff(self, run_id: str | int) -> dict[str, Any]:
-        """
-        Reopen a run's kick-off form (``DELETE /organizations/{org}/runs/{id}/complete-prerun``).
-
-        A run that was complete is active again then.
-
-        :param run_id: The run's id.
-        :return: The run as it is then.
-        :raises TallyfyError: Of the kind that fits.
-        """
-        payload = self._send("DELETE", self._path("runs", run_id, "complete-prerun"))
-        return self._item_or(payload, lambda: self.get(run_id))
-
-    def _bring_about(
-        self,
-        method: str,
-        segments: tuple[object, ...],
-        run_id: str | int,
-        is_reached: Callable[[Mapping[str, Any]], bool],
-    ) -> dict[str, Any]:
-        """Change a run; what Tallyfy answers where it is so already is not documented, so the run itself is asked."""
-        path = self._path(*segments)
-
-        def look() -> dict[str, Any]:
-            return self.find(str(run_id))
-
-        return self._item_or(self._unless_done(method, path, look, is_reached), look)
+        path = self._path("runs", run_id, "activate")
+        return self._ensure("PUT", path, lambda: self.find(str(run_id)), lambda run: not is_archived(run))
 
 
 def _walk(params: Mapping[str, str], per_page: int, extent: Extent) -> Walk:
@@ -400,17 +332,17 @@ def _seconds(moment: datetime | None) -> float | None:
 
 
 def _checked(rows: Generator[dict[str, Any]], query: Query) -> Generator[dict[str, Any]]:
-    check = RowCheck(query.asked)
+    check = FilterCheck(query.asked)
     with closing(rows):
         for row in rows:
-            check.look_at(row)
+            check.check(row)
             yield row
     for mismatch in check.mismatches:
         log.warning("%s Tallyfy ignores filters that it does not understand.", mismatch)
 
 
 def _assigned(run: Mapping[str, Any], name: str, run_id: str | int) -> list[Any]:
-    ids = ids_of(run.get(name), name)
+    ids = assigned_ids(run.get(name), name)
     if ids is None:
         raise TallyfyResponseError(
             f"Tallyfy does not say which {name} are assigned to run {run_id}, and changing it without them "

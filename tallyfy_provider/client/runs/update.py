@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tallyfy_provider.client.assignees import ids_of
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.forms.compare import compare
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields
 from tallyfy_provider.client.forms.problems import is_nothing, parsed
+from tallyfy_provider.client.resource import assigned_ids
 from tallyfy_provider.client.runs.launch_marker import line_in, with_line
 from tallyfy_provider.client.runs.launch_request import LONGEST_NAME
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
@@ -123,7 +123,7 @@ def _ids(bucket: str, value: Any) -> list[Any]:
 
 
 def _assigned(run: Mapping[str, Any], bucket: str, run_id: str) -> list[Any]:
-    ids = ids_of(run.get(bucket), bucket)
+    ids = assigned_ids(run.get(bucket), bucket)
     if ids is None:
         raise TallyfyResponseError(f"Tallyfy does not say which {bucket} are assigned to run {run_id}.")
     return ids

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tallyfy_provider.client.assignees import BUCKETS, ids_of
 from tallyfy_provider.client.forms.filled import filled
-from tallyfy_provider.client.resource import Resource, included, item_of
-from tallyfy_provider.client.tasks import filters as task_filters
+from tallyfy_provider.client.resource import ASSIGNEE_KINDS, Resource, assigned_ids, included, item_of
+from tallyfy_provider.client.tasks.filters import RUN_TASK_FILTERS, TASK_FILTERS
 from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
 
@@ -34,14 +33,14 @@ class TasksResource(Resource):
         ``auto-skipped``.
 
         :param run_id: The run's id.
-        :param filters: The API's own names to values: :data:`~tallyfy_provider.client.tasks.filters.OF_A_RUN`.
+        :param filters: The API's own names to values: :data:`~tallyfy_provider.client.tasks.filters.RUN_TASK_FILTERS`.
         :param include: What to get along with each (Tallyfy's ``with``), such as ``form_fields`` or ``step``.
         :return: Tasks exactly as the API gave them.
         :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
         :raises TallyfyNotFoundError: There is no such run.
         :raises TallyfyError: Of the kind that fits.
         """
-        params = _with(task_filters.OF_A_RUN.encode(filters), include)
+        params = _with(RUN_TASK_FILTERS.encode(filters), include)
         return self._walk(self._path("runs", run_id, "tasks"), params, f"tasks of run {run_id}")
 
     def list(self, filters: Mapping[str, Any] | None = None, include: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
@@ -52,15 +51,13 @@ class TasksResource(Resource):
         another slip past between two pages; that is warned of.
 
         :param filters: The API's own names to values:
-            :data:`~tallyfy_provider.client.tasks.filters.OF_THE_ORGANIZATION`.
+            :data:`~tallyfy_provider.client.tasks.filters.TASK_FILTERS`.
         :param include: What to get along with each (Tallyfy's ``with``), such as ``run`` or ``form_fields``.
         :return: Tasks exactly as the API gave them.
         :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
         :raises TallyfyError: Of the kind that fits.
         """
-        return self._walk(
-            self._path("tasks"), _with(task_filters.OF_THE_ORGANIZATION.encode(filters), include), "tasks"
-        )
+        return self._walk(self._path("tasks"), _with(TASK_FILTERS.encode(filters), include), "tasks")
 
     def get(self, task_id: str | int, run_id: str | int | None = None, include: Iterable[str] = ()) -> dict[str, Any]:
         """
@@ -147,7 +144,7 @@ class TasksResource(Resource):
         def look() -> dict[str, Any]:
             return self.get(task_id, run_id)
 
-        return self._item_or(self._unless_done("DELETE", path, look, lambda task: not is_completed(task)), look)
+        return self._ensure("DELETE", path, look, lambda task: not is_completed(task))
 
     def _task_path(self, run_id: str | int | None, task_id: str | int) -> tuple[object, ...]:
         return self._path(*_of(run_id), "tasks", task_id)
@@ -184,13 +181,13 @@ def _completed(changes: Mapping[str, Any], task: Mapping[str, Any], what: str, *
 
 
 def _all_owners(told: Any, current: Any, what: str) -> dict[str, Any]:
-    if not isinstance(told, Mapping) or set(told) - set(BUCKETS):
-        raise TallyfyInputError(f"changes['owners'] takes a dict of lists with the keys {', '.join(BUCKETS)}.")
+    if not isinstance(told, Mapping) or set(told) - set(ASSIGNEE_KINDS):
+        raise TallyfyInputError(f"changes['owners'] takes a dict of lists with the keys {', '.join(ASSIGNEE_KINDS)}.")
     owners = dict(told)
-    for bucket in BUCKETS:
+    for bucket in ASSIGNEE_KINDS:
         if bucket in owners:
             continue
-        ids = ids_of(current.get(bucket), bucket) if isinstance(current, Mapping) else None
+        ids = assigned_ids(current.get(bucket), bucket) if isinstance(current, Mapping) else None
         if ids is None:
             raise TallyfyResponseError(
                 f"Tallyfy does not say which {bucket} {what} is assigned to, and changing it without them would "

@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from tallyfy_provider.client.filter_values import (
+from tallyfy_provider.client.filtering import (
+    MAX_PAGE_SIZE,
+    Elements,
+    FilterTable,
     Reader,
     flag,
     ids,
     numbers,
-    one_of,
     shown,
     some_of,
+    sort_by,
     text,
     whole_number,
 )
-from tallyfy_provider.client.filtering import FilterTable
-from tallyfy_provider.client.runs.filters import LARGEST_PAGE
 from tallyfy_provider.exceptions import TallyfyInputError
 
 #: What ``status`` takes, as the documentation spells it.
@@ -47,7 +48,7 @@ _OTHER_SPELLINGS = {
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def _status(name: str, value: Any) -> tuple[str, ...]:
+def _status(name: str, value: Any) -> Elements:
     statuses = tuple(dict.fromkeys(_OTHER_SPELLINGS.get(each, each) for each in ids(name, value)))
     if "auto-skipped" in statuses:
         raise TallyfyInputError(
@@ -59,7 +60,7 @@ def _status(name: str, value: Any) -> tuple[str, ...]:
     return some_of(TASK_STATUS_FILTERS)(name, statuses)
 
 
-def _day(name: str, value: Any) -> tuple[str, ...]:
+def _day(name: str, value: Any) -> Elements:
     if isinstance(value, date):
         return ((value.date() if isinstance(value, datetime) else value).isoformat(),)
     found = text(name, value)
@@ -68,7 +69,7 @@ def _day(name: str, value: Any) -> tuple[str, ...]:
     return tuple(each.strip() for each in found)
 
 
-def _days(name: str, value: Any) -> tuple[str, ...]:
+def _days(name: str, value: Any) -> Elements:
     if isinstance(value, date):
         return _day(name, value)
     found = text(name, value)
@@ -90,15 +91,6 @@ def _is_day(written: str) -> bool:
     return True
 
 
-def _sorts(*names: str) -> Reader:
-    allowed = tuple(sign + name for name in names for sign in ("", "-"))
-
-    def read(name: str, value: Any) -> tuple[str, ...]:
-        return one_of(allowed)(name, value.strip().removeprefix("+") if isinstance(value, str) else value)
-
-    return read
-
-
 _EVERY_LIST: Mapping[str, Reader] = {
     "status": _status,
     "owners": numbers,
@@ -108,8 +100,8 @@ _EVERY_LIST: Mapping[str, Reader] = {
     "deadline_start_range": _day,
     "deadline_end_range": _day,
     "with": ids,
-    "page": whole_number(None),
-    "per_page": whole_number(LARGEST_PAGE),
+    "page": whole_number(),
+    "per_page": whole_number(MAX_PAGE_SIZE),
     "without_pagination": flag,
 }
 _OTHER_NAMES = {
@@ -128,18 +120,18 @@ _OTHER_NAMES = {
     "title": "q",
 }
 #: The filters of ``GET /organizations/{org}/runs/{id}/tasks``.
-OF_A_RUN = FilterTable(
+RUN_TASK_FILTERS = FilterTable(
     {
         **_EVERY_LIST,
         "deadline_on": _day,
         "deadline_before": _day,
         "deadline_after": _day,
-        "sort": _sorts("position", "deadline"),
+        "sort": sort_by("position", "deadline"),
     },
     {name: right for name, right in _OTHER_NAMES.items() if right != "q"},
 )
 #: The filters of ``GET /organizations/{org}/tasks``.
-OF_THE_ORGANIZATION = FilterTable(
+TASK_FILTERS = FilterTable(
     {
         "q": text,
         **_EVERY_LIST,
@@ -152,7 +144,7 @@ OF_THE_ORGANIZATION = FilterTable(
         "archived": flag,
         "custom_field_key": text,
         "custom_field_value": text,
-        "sort": _sorts("deadline", "newest", "problems", "completed_newest"),
+        "sort": sort_by("deadline", "newest", "problems", "completed_newest"),
     },
     _OTHER_NAMES,
 )

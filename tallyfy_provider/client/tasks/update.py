@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tallyfy_provider.client.assignees import BUCKETS, ids_of
 from tallyfy_provider.client.forms.problems import is_nothing as is_empty
 from tallyfy_provider.client.forms.problems import parsed
+from tallyfy_provider.client.resource import ASSIGNEE_KINDS, assigned_ids
 from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.form import encoded_values, fields_of, losses, shows_values
 from tallyfy_provider.client.tasks.lookup import run_of
@@ -115,7 +115,7 @@ class TaskUpdate:
         owners = dict(self.owners)
         current = task.get("owners")
         for bucket, ids in self.added.items():
-            assigned = ids_of(current.get(bucket), bucket) if isinstance(current, Mapping) else None
+            assigned = assigned_ids(current.get(bucket), bucket) if isinstance(current, Mapping) else None
             if assigned is None:
                 raise TallyfyResponseError(
                     f"Tallyfy does not say which {bucket} task {task.get('id')} is assigned to; nothing was sent."
@@ -134,8 +134,8 @@ def _with_values(tasks: TasksResource, updated: dict[str, Any], task: Mapping[st
 def _replacing(owners: Any) -> dict[str, list[Any]]:
     if is_nothing(owners):
         return {}
-    if not isinstance(owners, Mapping) or set(owners) - set(BUCKETS):
-        raise TallyfyInputError(f"owners takes a dict of lists with some of the keys {', '.join(BUCKETS)}.")
+    if not isinstance(owners, Mapping) or set(owners) - set(ASSIGNEE_KINDS):
+        raise TallyfyInputError(f"owners takes a dict of lists with some of the keys {', '.join(ASSIGNEE_KINDS)}.")
     return {bucket: _ids(f"owners[{bucket!r}]", bucket, ids) for bucket, ids in owners.items() if ids is not None}
 
 

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import conf
 from tallyfy_provider.client.forms.compare import compare
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import read_fields
-from tallyfy_provider.client.guest_links import without_guest_links
+from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.client.runs.launch_request import build_launch_request
 from tallyfy_provider.client.runs.status import StatusRule
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, conf
 
-from tallyfy_provider.client.guest_links import rows_without_guest_links
-from tallyfy_provider.client.runs.filter_check import RowCheck, select
-from tallyfy_provider.client.runs.filters import check_literals, check_names, encode
+from tallyfy_provider.client.redaction import rows_without_guest_links
+from tallyfy_provider.client.runs.filter_check import FilterCheck, select
+from tallyfy_provider.client.runs.filters import RUN_FILTERS, encode
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyResponseError
 from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.operators.mapping import mappable_output
@@ -68,8 +68,8 @@ class ListRunsOperator(TallyfyBaseOperator):
         super().__init__(**kwargs)
         # Names of filters are never templates, and values often are not: what is wrong already is refused already.
         if isinstance(filters, Mapping):
-            check_names(filters)
-            check_literals(filters)
+            RUN_FILTERS.check_names(filters)
+            RUN_FILTERS.check_literals(filters)
         if on_empty not in _ON_EMPTY:
             raise TallyfyInputError(f"on_empty is {on_empty!r}; it takes 'pass', 'skip' or 'fail'.")
         self.filters = filters
@@ -105,12 +105,12 @@ class ListRunsOperator(TallyfyBaseOperator):
         return result
 
     def _list(self, query: Query, max_runs: int | None) -> list[dict[str, Any]]:
-        check = RowCheck(query.asked)
+        check = FilterCheck(query.asked)
         runs = []
         rows = self.hook.client.runs.list_encoded(query, max_runs=max_runs)
         with closing(rows_without_guest_links(rows, query.params)) as without_secrets:
             for run in without_secrets:
-                check.look_at(run)
+                check.check(run)
                 runs.append(run)
         for mismatch in check.mismatches:
             message = f"{mismatch} Tallyfy ignores filters that it does not understand."

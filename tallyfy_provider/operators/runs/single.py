@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tallyfy_provider.client.guest_links import without_guest_links
+from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.guest_links import without_guest_links
+from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator

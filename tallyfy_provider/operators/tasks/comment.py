@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from tallyfy_provider.client.guest_links import without_guest_links
+from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink

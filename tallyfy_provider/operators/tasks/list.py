@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from tallyfy_provider.client.guest_links import without_guest_links
+from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.client.runs.filter_check import select
-from tallyfy_provider.client.tasks.filters import OF_A_RUN
+from tallyfy_provider.client.tasks.filters import RUN_TASK_FILTERS
 from tallyfy_provider.client.tasks.names import run_name
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
@@ -60,7 +60,7 @@ class ListTasksOperator(TallyfyBaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         if isinstance(filters, Mapping):
-            OF_A_RUN.check_names(filters)  # names of filters are never templates
+            RUN_TASK_FILTERS.check_names(filters)  # names of filters are never templates
         if on_empty not in _ON_EMPTY:
             raise TallyfyInputError(f"on_empty is {on_empty!r}; it takes 'pass', 'skip' or 'fail'.")
         self.run_id = run_id

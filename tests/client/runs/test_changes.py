@@ -365,23 +365,11 @@ def test_who_may_not_archive_is_told_so(emulator, client, asked, run):
     assert len(asked()) == 1
 
 
-def test_a_kickoff_form_is_submitted_and_reopened(emulator, client, checklist, field):
+def test_a_kickoff_form_can_be_submitted_and_reopened(emulator, client, checklist, field):
     run = client.runs.launch(body_for(checklist, field))
     for task in emulator.tasks(run["id"]):
         emulator.complete_task(task["id"])
     assert emulator.run(run["id"])["status"] == "complete"
-    assert client.runs.reopen_kickoff(run["id"])["status"] == "active"
-    assert client.runs.submit_kickoff(run["id"])["status"] == "complete"
-
-
-def test_submitting_a_kickoff_form_in_doubt_is_not_sent_again(emulator, client, asked, run):
-    emulator.order(Fault(kind="reset", method="POST"))
-    with pytest.raises(TallyfyIndeterminateError):
-        client.runs.submit_kickoff(run["id"])
-    assert len(asked("POST")) == 1
-
-
-def test_a_kickoff_form_answered_with_nothing_reads_the_run(emulator, client, run):
-    emulator.order(Fault(kind="status", status=204, body="", path="complete-prerun"))
-    assert client.runs.submit_kickoff(run["id"])["id"] == run["id"]
-    assert client.runs.reopen_kickoff(run["id"])["id"] == run["id"]
+    path = f"runs/{run['id']}/complete-prerun"
+    assert client.request("DELETE", path)["data"]["status"] == "active"
+    assert client.request("POST", path)["data"]["status"] == "complete"

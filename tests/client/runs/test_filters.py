@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyfy_provider.client.runs.filter_check import RowCheck
-from tallyfy_provider.client.runs.filters import _READERS, RunFilters, check_names, encode
+from tallyfy_provider.client.runs.filter_check import FilterCheck
+from tallyfy_provider.client.runs.filters import RUN_FILTERS, RunFilters, encode
 from tallyfy_provider.exceptions import TallyfyInputError
 
 NAMES = RunFilters.__required_keys__ | RunFilters.__optional_keys__
@@ -40,7 +40,7 @@ def refusal(filters):
 )
 def test_an_unknown_name_is_refused_with_the_nearest_right_one(wrong, right):
     with pytest.raises(TallyfyInputError, match="is not a Tallyfy filter") as refused:
-        check_names({wrong: "x"})
+        RUN_FILTERS.check_names({wrong: "x"})
     assert f"filters[{wrong!r}]" in str(refused.value)
     assert f"did you mean {right!r}?" in str(refused.value)
 
@@ -97,8 +97,8 @@ def test_lists_become_comma_separated_and_booleans_words():
 
 
 def test_every_name_of_the_typed_dict_is_taken_and_no_other():
-    check_names(dict.fromkeys(NAMES))
-    assert set(_READERS) == NAMES
+    RUN_FILTERS.check_names(dict.fromkeys(NAMES))
+    assert set(RUN_FILTERS.readers) == NAMES
 
 
 @pytest.mark.parametrize("nothing", ["", "  ", None, "None", [], [""], [None], ", ,"])
@@ -172,9 +172,9 @@ def test_whatever_comes_is_either_sent_as_text_or_refused_by_name(filters):
 
 
 def mismatches(asked, *runs):
-    check = RowCheck(encode(asked).asked)
+    check = FilterCheck(encode(asked).asked)
     for run in runs:
-        check.look_at(run)
+        check.check(run)
     return [str(mismatch) for mismatch in check.mismatches]
 
 
