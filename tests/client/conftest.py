@@ -1,25 +1,37 @@
-"""What the client's tests of endpoints share: a client that does not wait, and who asked for what."""
+"""What the client's tests share: clients that do not wait, and what was asked of the emulator."""
 
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
-from tallyfy_provider.client.settings import ClientSettings, build_client
+from tallyfy_provider.client import ClientSettings, build_client
 
 
 @pytest.fixture
-def client(emulator):
-    """A client of the emulator that makes three attempts and does not wait between them."""
-    settings = ClientSettings(
-        organization_id=emulator.organization_id,
-        secret=emulator.token,
-        base_url=emulator.base_url,
-        max_attempts=3,
-        where="connection 'x'",
-    )
-    return build_client(settings, sleep=lambda seconds: None, jitter=lambda low, high: low)
+def client_of(emulator):
+    """Build a client of the emulator that makes three attempts, and notes its waits instead of waiting."""
+
+    def build(waits=None, clock=time.monotonic, **changes):
+        settings = {
+            "organization_id": emulator.organization_id,
+            "secret": emulator.token,
+            "base_url": emulator.base_url,
+            "max_attempts": 3,
+            "where": "connection 'x'",
+            **changes,
+        }
+        waited = [] if waits is None else waits
+        return build_client(ClientSettings(**settings), sleep=waited.append, jitter=lambda low, high: low, clock=clock)
+
+    return build
+
+
+@pytest.fixture
+def client(client_of):
+    return client_of()
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from tallyfy_provider.client import ClientSettings
 from tallyfy_provider.exceptions import TallyfyConfigurationError
+from tallyfy_provider.get_provider_info import CONNECTION_FIELDS
 from tallyfy_provider.hooks.connection import misspelt_extras, read_connection
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
@@ -154,3 +156,9 @@ def test_a_misspelt_extra_is_told(read, monkeypatch):
 
 def test_a_token_copied_with_a_line_break_is_still_good(read):
     assert read({"login": f" {ORG}\n", "password": f"{TOKEN}\n"}).secret == TOKEN
+
+
+def test_the_form_names_the_defaults_that_are_used():
+    for name in ("timeout", "max_attempts", "concurrency", "page_size"):
+        default = getattr(ClientSettings, name)
+        assert f"default {default:g}." in CONNECTION_FIELDS[name]["description"]

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tallyfy_emulator import Fault
-from tallyfy_provider.client.settings import ClientSettings, build_client
+from tallyfy_provider.client import ClientSettings, build_client
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyConnectionError,
@@ -24,25 +24,6 @@ from tallyfy_provider.exceptions import (
 )
 
 RUN = "a" * 32
-
-
-@pytest.fixture
-def client_of(emulator):
-    """Build a client that does not wait between attempts but notes how long it would have."""
-
-    def build(waits=None, **changes):
-        settings = {
-            "organization_id": emulator.organization_id,
-            "secret": emulator.token,
-            "base_url": emulator.base_url,
-            "max_attempts": 3,
-            "where": "connection 'x'",
-            **changes,
-        }
-        waited = waits if waits is not None else []
-        return build_client(ClientSettings(**settings), sleep=waited.append, jitter=lambda low, high: low)
-
-    return build
 
 
 CASES = [
@@ -73,10 +54,10 @@ CASES = [
 
 
 @pytest.mark.parametrize(("fault", "kind", "words", "requests"), CASES, ids=lambda case: getattr(case, "kind", None))
-def test_each_fault_is_an_error_of_its_own_kind_that_says_what_to_do(emulator, client_of, fault, kind, words, requests):
+def test_each_fault_is_an_error_of_its_own_kind_that_says_what_to_do(emulator, client, fault, kind, words, requests):
     emulator.order(fault)
     with pytest.raises(TallyfyError) as raised:
-        client_of().runs.get(RUN)
+        client.runs.get(RUN)
     assert type(raised.value) is kind
     assert words in str(raised.value)
     assert RUN in str(raised.value)
@@ -136,51 +117,50 @@ def test_a_fault_that_passes_is_not_noticed_by_the_caller(emulator, client_of):
     assert waits == [0.0, pytest.approx(9.0, abs=0.5)]
 
 
-def test_a_write_is_not_sent_again_when_it_may_have_happened(emulator, client_of):
+def test_a_write_is_not_sent_again_when_it_may_have_happened(emulator, client):
     emulator.order(Fault(kind="reset", times=1, method="POST"))
     with pytest.raises(TallyfyIndeterminateError, match=r"may or may not have happened: look in Tallyfy before"):
-        client_of().session.request("POST", ("organizations", emulator.organization_id, "runs"), json={})
+        client.request("POST", "runs", json={})
     assert len(emulator.requests) == 1
 
 
 @pytest.mark.parametrize("status", [408, 500, 501, 502, 503, 504, 520, 524, 599])
-def test_a_write_answered_by_a_server_error_is_in_doubt(emulator, client_of, status):
+def test_a_write_answered_by_a_server_error_is_in_doubt(emulator, client, status):
     emulator.order(Fault(kind="status", status=status, method="POST"))
     with pytest.raises(TallyfyIndeterminateError) as raised:
-        client_of().session.request("POST", ("organizations", emulator.organization_id, "runs"), json={})
+        client.request("POST", "runs", json={})
     assert raised.value.status == status
     assert len(emulator.requests) == 1
 
 
 @pytest.mark.parametrize("status", [408, 425])
-def test_a_request_that_tallyfy_did_not_take_for_now_passes(emulator, client_of, status):
+def test_a_request_that_tallyfy_did_not_take_for_now_passes(emulator, client, status):
     emulator.order(Fault(kind="status", status=status))
     with pytest.raises(TallyfyServerError, match="did not take the request now; try again later") as raised:
-        client_of().runs.get(RUN)
+        client.runs.get(RUN)
     assert raised.value.transient
 
 
-def test_a_write_that_was_refused_for_its_rate_is_sent_again(emulator, client_of):
+def test_a_write_that_was_refused_for_its_rate_is_sent_again(emulator, client):
     emulator.order(Fault(kind="status", status=429, times=2, method="POST"))
     emulator.order(Fault(kind="status", status=201, body={"data": {"id": "1"}}, method="POST"))
-    answer = client_of().session.request("POST", ("organizations", emulator.organization_id, "runs"), json={})
+    answer = client.request("POST", "runs", json={})
     assert answer == {"data": {"id": "1"}}
     assert len(emulator.requests) == 3
 
 
-def test_a_write_that_was_in_doubt_once_stays_in_doubt(emulator, client_of):
-    path = ("organizations", emulator.organization_id, "runs", RUN)
+def test_a_write_that_was_in_doubt_once_stays_in_doubt(emulator, client):
     emulator.order(Fault(kind="reset", times=1, method="PUT"))
     emulator.order(Fault(kind="status", status=403, method="PUT"))
     with pytest.raises(TallyfyIndeterminateError):
-        client_of().session.request("PUT", path, json={})
+        client.request("PUT", f"runs/{RUN}", json={})
 
 
-def test_the_request_id_and_the_fields_are_kept(emulator, client_of):
+def test_the_request_id_and_the_fields_are_kept(emulator, client):
     body = {"error": True, "errors": {"prerun": {"abc": ["Name is required"]}, "name": ["too long", "odd"]}}
     emulator.order(Fault(kind="status", status=422, body=body))
     with pytest.raises(TallyfyValidationError) as raised:
-        client_of().runs.get(RUN)
+        client.runs.get(RUN)
     assert raised.value.request_id == "emulator-00000001"
     assert raised.value.fields == {"prerun.abc": "Name is required", "name": "too long, odd"}
     assert "prerun.abc: Name is required" in str(raised.value)
@@ -198,18 +178,18 @@ def test_the_request_id_and_the_fields_are_kept(emulator, client_of):
         ("<html><body>oops</body></html>", "an HTML page"),
     ],
 )
-def test_what_tallyfy_says_is_quoted_in_whatever_shape_it_comes(emulator, client_of, body, words):
+def test_what_tallyfy_says_is_quoted_in_whatever_shape_it_comes(emulator, client, body, words):
     emulator.order(Fault(kind="status", status=409, body=body))
     with pytest.raises(TallyfyValidationError) as raised:
-        client_of().runs.get(RUN)
+        client.runs.get(RUN)
     assert words in str(raised.value)
     assert len(str(raised.value)) < 800
     assert "SQLSTATE" not in str(raised.value)
 
 
-def test_the_headers_that_tallyfy_insists_on_are_sent(emulator, client_of):
+def test_the_headers_that_tallyfy_insists_on_are_sent(emulator, client):
     run = emulator.add_run()
-    client_of().runs.get(run["id"])
+    client.runs.get(run["id"])
     headers = emulator.requests[0].headers
     assert headers["accept"] == "application/json"
     assert headers["x-tallyfy-client"] == "APIClient"
@@ -218,32 +198,32 @@ def test_the_headers_that_tallyfy_insists_on_are_sent(emulator, client_of):
     assert "cookie" not in headers
 
 
-def test_spaces_in_a_query_are_sent_as_tallyfy_wants_them(emulator, client_of):
+def test_spaces_in_a_query_are_sent_as_tallyfy_wants_them(emulator, client):
     emulator.add_run(name="Quarter end + close")
     emulator.add_run(name="Another")
-    assert [run["name"] for run in client_of().runs.list({"q": "Quarter end + close"})] == ["Quarter end + close"]
+    assert [run["name"] for run in client.runs.list({"q": "Quarter end + close"})] == ["Quarter end + close"]
 
 
 @pytest.mark.parametrize("run_id", ["", " ", ".", ".."])
-def test_a_path_cannot_be_led_astray(emulator, client_of, run_id):
+def test_a_path_cannot_be_led_astray(emulator, client, run_id):
     with pytest.raises(TallyfyError, match="is no id"):
-        client_of().runs.get(run_id)
+        client.runs.get(run_id)
     assert emulator.requests == []
 
 
 @pytest.mark.parametrize("run_id", ["a/b", "../../me", "x?y=z", "a%2Fb", "ü#"])
-def test_odd_ids_stay_in_their_place_in_the_path(emulator, client_of, run_id):
+def test_odd_ids_stay_in_their_place_in_the_path(emulator, client, run_id):
     with pytest.raises(TallyfyNotFoundError):
-        client_of().runs.get(run_id)
+        client.runs.get(run_id)
     assert emulator.requests[0].path.startswith(f"/organizations/{emulator.organization_id}/runs/")
 
 
-def test_credentials_in_a_netrc_do_not_replace_the_token(emulator, client_of, tmp_path, monkeypatch):
+def test_credentials_in_a_netrc_do_not_replace_the_token(emulator, client, tmp_path, monkeypatch):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
     run = emulator.add_run()
-    client_of().runs.get(run["id"])
+    client.runs.get(run["id"])
     assert emulator.requests[0].headers["authorization"] == f"Bearer {emulator.token}"
 
 
@@ -287,9 +267,9 @@ def test_a_request_that_is_cancelled_is_not_sent_again(emulator):
     assert len(emulator.requests) == 1
 
 
-def test_nothing_of_the_request_hangs_on_an_error(client_of, emulator):
+def test_nothing_of_the_request_hangs_on_an_error(client, emulator):
     emulator.order(Fault(kind="reset"))
     with pytest.raises(TallyfyConnectionError) as raised:
-        client_of().runs.get(RUN)
+        client.runs.get(RUN)
     assert raised.value.__cause__ is None
     assert raised.value.__context__ is None
