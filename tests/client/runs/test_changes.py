@@ -130,6 +130,19 @@ def test_a_refusal_says_which_fields_are_wrong(client, checklist):
 PERSONAL = "Jane Q. Public, born 1970"
 
 
+@pytest.fixture
+def refusal(emulator, client, checklist, field):
+    """Launch with a value of the form, let Tallyfy refuse that with some words, and give all that the error shows."""
+
+    def refusal(said, value=PERSONAL, status=422):
+        emulator.order(Fault(kind="status", status=status, body={"message": said, "errors": {"prerun": {"a": [said]}}}))
+        with pytest.raises((TallyfyValidationError, TallyfyIndeterminateError)) as raised:
+            client.runs.launch(body_for(checklist, field, prerun={field["Customer"]: value}))
+        return f"{raised.value} {raised.value.args} {raised.value.fields}"
+
+    return refusal
+
+
 @pytest.mark.parametrize(
     "said",
     [
@@ -141,11 +154,8 @@ PERSONAL = "Jane Q. Public, born 1970"
     ],
 )
 @pytest.mark.parametrize("status", [422, 500])
-def test_a_refusal_that_quotes_a_value_does_not_hand_it_on(emulator, client, checklist, field, said, status):
-    emulator.order(Fault(kind="status", status=status, body={"message": said, "errors": {"prerun": {"a": [said]}}}))
-    with pytest.raises((TallyfyValidationError, TallyfyIndeterminateError)) as raised:
-        client.runs.launch(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
-    shown = f"{raised.value} {raised.value.args} {raised.value.fields}"
+def test_a_value_that_a_refusal_quotes_is_hidden(refusal, said, status):
+    shown = refusal(said, status=status)
     assert "Jane" not in shown
     assert "***" in shown
 
@@ -163,31 +173,22 @@ def test_a_refusal_that_quotes_a_value_does_not_hand_it_on(emulator, client, che
         PERSONAL.replace("J", "\\u004A"),
     ],
 )
-def test_a_value_that_is_quoted_in_another_form_is_hidden(emulator, client, checklist, field, quoted):
-    said = f"The value '{quoted}' is invalid ... see below"
-    emulator.order(Fault(kind="status", status=422, body={"message": said, "errors": {"prerun": {"a": [said]}}}))
-    with pytest.raises(TallyfyValidationError) as raised:
-        client.runs.launch(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
-    shown = f"{raised.value} {raised.value.args} {raised.value.fields}".lower()
+def test_a_value_that_is_quoted_in_another_form_is_hidden(refusal, quoted):
+    shown = refusal(f"The value '{quoted}' is invalid ... see below").lower()
     assert "jane" not in html.unescape(shown)
     assert "q. pub" not in shown
     assert "is invalid ... see below" in shown
     assert "the value '***" in shown
 
 
-def test_a_value_that_is_cut_where_the_message_ends_is_hidden(emulator, client, checklist, field):
-    emulator.order(Fault(kind="status", status=422, body={"message": f"Bad: {PERSONAL[:9]}..."}))
-    with pytest.raises(TallyfyValidationError) as raised:
-        client.runs.launch(body_for(checklist, field, prerun={field["Customer"]: PERSONAL}))
-    assert "Bad: ***" in str(raised.value)
-    assert "Jane" not in str(raised.value)
+def test_a_value_that_is_cut_where_the_message_ends_is_hidden(refusal):
+    shown = refusal(f"Bad: {PERSONAL[:9]}...")
+    assert "Bad: ***" in shown
+    assert "Jane" not in shown
 
 
-def test_a_short_value_is_hidden_as_a_word_and_leaves_other_words_alone(emulator, client, checklist, field):
-    emulator.order(Fault(kind="status", status=422, body={"message": "No is not an answer to Notice"}))
-    with pytest.raises(TallyfyValidationError) as raised:
-        client.runs.launch(body_for(checklist, field, prerun={field["Customer"]: "No"}))
-    assert "*** is not an answer to Notice" in str(raised.value)
+def test_a_short_value_is_hidden_as_a_word_and_leaves_other_words_alone(refusal):
+    assert "*** is not an answer to Notice" in refusal("No is not an answer to Notice", value="No")
 
 
 def test_an_update_leaves_everybody_assigned(emulator, client, run, people, groups):
@@ -281,41 +282,45 @@ def test_a_run_goes_into_the_archive_and_comes_back(emulator, client, run):
     assert emulator.run(run["id"])["archived_at"] is None
 
 
-REFUSALS = [
-    Fault(kind="status", status=404, body={"message": "not found", "code": "RESOURCE_NOT_FOUND"}),
-    Fault(kind="status", status=422, body={"message": "already so"}),
-    Fault(kind="status", status=409, body={"message": "already so"}),
-]
+REFUSALS = {
+    404: {"message": "not found", "code": "RESOURCE_NOT_FOUND"},
+    422: {"message": "already so"},
+    409: {"message": "already so"},
+}
 
 
-def refusing(fault, method):
-    return Fault(kind=fault.kind, status=fault.status, body=fault.body, method=method)
+@pytest.fixture(params=REFUSALS)
+def refuse(request, emulator):
+    """Let Tallyfy refuse all requests of a method; give the kind of error that is."""
+
+    def refuse(method):
+        emulator.order(Fault(kind="status", status=request.param, body=REFUSALS[request.param], method=method))
+        return TallyfyNotFoundError if request.param == 404 else TallyfyValidationError
+
+    return refuse
 
 
 @pytest.mark.parametrize("answer", [200, 404])
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda fault: str(fault.status))
-def test_archived_already_is_archived(emulator, client, run, refusal, answer):
+def test_archived_already_is_archived(emulator, client, run, refuse, answer):
     emulator.archive_run(run["id"])
     emulator.quirks = Quirks(archived_run_status=answer)
-    emulator.order(refusing(refusal, "DELETE"))
+    refuse("DELETE")
     assert client.runs.archive(run["id"])["id"] == run["id"]
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda fault: str(fault.status))
-def test_active_already_is_active(emulator, client, run, refusal):
-    emulator.order(refusing(refusal, "PUT"))
+def test_active_already_is_active(client, run, refuse):
+    refuse("PUT")
     assert client.runs.activate(run["id"])["id"] == run["id"]
 
 
-@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda fault: str(fault.status))
-def test_a_refusal_of_what_is_not_so_yet_is_an_error(emulator, client, run, refusal):
-    emulator.order(refusing(refusal, "DELETE"))
-    emulator.order(refusing(refusal, "PUT"))
-    kind = TallyfyNotFoundError if refusal.status == 404 else TallyfyValidationError
-    with pytest.raises(kind):
+def test_a_refusal_to_archive_an_active_run_is_an_error(client, run, refuse):
+    with pytest.raises(refuse("DELETE")):
         client.runs.archive(run["id"])
+
+
+def test_a_refusal_to_activate_an_archived_run_is_an_error(emulator, client, run, refuse):
     emulator.archive_run(run["id"])
-    with pytest.raises(kind):
+    with pytest.raises(refuse("PUT")):
         client.runs.activate(run["id"])
 
 

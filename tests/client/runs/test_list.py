@@ -9,6 +9,13 @@ import pytest
 from tallyfy_emulator import Fault, Quirks
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
 
+
+@pytest.fixture
+def listing(connect):
+    """List runs with ten rows to a page."""
+    return lambda *arguments, **options: connect(extra={"page_size": 10}).list_runs(*arguments, **options)
+
+
 SHAPES = [
     Quirks(),
     Quirks(links="both"),
@@ -26,12 +33,11 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("quirks", SHAPES, ids=str)
-def test_every_run_is_listed_once_whatever_the_shape_of_meta(emulator, connect, quirks):
+def test_every_run_is_listed_once_whatever_the_shape_of_meta(emulator, listing, quirks):
     ids = emulator.add_runs(33)
     emulator.add_runs(5, status="delayed")
     emulator.quirks = quirks
-    hook = connect(extra={"page_size": 10})
-    assert sorted(run["id"] for run in hook.list_runs({"status": "active"})) == sorted(ids)
+    assert sorted(run["id"] for run in listing({"status": "active"})) == sorted(ids)
     assert {request.query.get("status") for request in emulator.requests} == {"active"}
 
 
@@ -65,9 +71,9 @@ def test_a_list_holds_its_rows_against_the_filters(emulator, connect, caplog):
     assert "1 of the runs came back although filters['status'] does not allow them" in caplog.text
 
 
-def test_pages_are_asked_for_by_number_with_everything_else_unchanged(emulator, connect):
+def test_pages_are_asked_for_by_number_with_everything_else_unchanged(emulator, listing):
     emulator.add_runs(25)
-    list(connect(extra={"page_size": 10}).list_runs({"status": "active"}))
+    list(listing({"status": "active"}))
     asked = [dict(request.query) for request in emulator.requests]
     assert {query.pop("page") for query in asked} == {"1", "2", "3"}
     assert asked == [{"sort": "created_at", "status": "active", "per_page": "10"}] * len(asked)
@@ -93,15 +99,14 @@ def test_without_pagination_gives_all_in_one_request(emulator, connect, caplog):
     assert "is full" not in caplog.text
 
 
-def test_listing_is_lazy_and_stops_with_max_runs(emulator, connect):
+def test_listing_is_lazy_and_stops_with_max_runs(emulator, listing):
     emulator.add_runs(50)
-    hook = connect(extra={"page_size": 10})
-    runs = hook.list_runs(max_runs=15)
+    runs = listing(max_runs=15)
     assert emulator.requests == []
     assert len(list(runs)) == 15
     assert {request.query["page"] for request in emulator.requests} == {"1", "2"}
     emulator.clear_requests()
-    next(hook.list_runs())
+    next(listing())
     assert len(emulator.requests) == 1
 
 
@@ -117,33 +122,33 @@ def test_a_wrong_filter_is_refused_before_anything_is_asked(emulator, connect):
     assert emulator.requests == []
 
 
-def test_a_500_in_the_middle_is_got_over_without_losing_a_row(emulator, connect):
+def test_a_500_in_the_middle_is_got_over_without_losing_a_row(emulator, listing):
     ids = emulator.add_runs(30)
     emulator.order(Fault(kind="status", status=500, path="page=2", times=1))
-    assert [run["id"] for run in connect(extra={"page_size": 10}).list_runs()] == ids
+    assert [run["id"] for run in listing()] == ids
 
 
 @pytest.mark.parametrize("empty", [2, 3])
-def test_an_empty_page_before_the_end_is_warned_of_and_hides_no_other(emulator, connect, caplog, empty):
+def test_an_empty_page_before_the_end_is_warned_of_and_hides_no_other(emulator, listing, caplog, empty):
     emulator.add_runs(40)
     emulator.quirks = Quirks(empty_page=empty)
     with caplog.at_level(logging.WARNING):
-        runs = list(connect(extra={"page_size": 10}).list_runs())
+        runs = list(listing())
     assert len(runs) == 30
     assert f"Page {empty} of runs is empty although Tallyfy announced more pages" in caplog.text
 
 
 @pytest.mark.parametrize("rows", ["new", "repeat"])
 @pytest.mark.parametrize("total_pages", [True, False])
-def test_a_list_without_an_end_is_an_error(emulator, connect, rows, total_pages):
+def test_a_list_without_an_end_is_an_error(emulator, listing, rows, total_pages):
     emulator.add_runs(20)
     emulator.quirks = Quirks(endless=True, endless_rows=rows, total_pages=total_pages)
     with pytest.raises(TallyfyResponseError, match=r"has no end|does not move on"):
-        list(connect(extra={"page_size": 10}).list_runs())
+        list(listing())
     assert len(emulator.requests) < 150
 
 
-def test_the_token_never_goes_to_where_a_next_link_points(emulator, connect):
+def test_the_token_never_goes_to_where_a_next_link_points(emulator, listing):
     emulator.add_runs(30)
     emulator.quirks = Quirks(link_base="http://127.0.0.1:1", total_pages=False)
-    assert len(list(connect(extra={"page_size": 10}).list_runs())) == 30
+    assert len(list(listing())) == 30
