@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from tallyfy_provider.client.http.responses import TOO_MANY_REQUESTS, Failure, Response
+from tallyfy_provider.client.http.responses import REQUEST_TIMEOUT, TOO_MANY_REQUESTS, Failure, Response
 from tallyfy_provider.client.redaction import quotable
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
@@ -28,8 +28,6 @@ from tallyfy_provider.exceptions import (
 
 #: 404 with this code: the path or the client header is wrong, not the id.
 ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
-#: Tallyfy, or a proxy before it, gave up reading the request.
-REQUEST_TIMEOUT = 408
 TOO_EARLY = 425
 
 

@@ -81,17 +81,16 @@ class RateLimiter:
         with self._condition:
             self._in_flight -= 1
             now = self._clock()
-            response = outcome if isinstance(outcome, Response) else None
             if pause is not None:
-                self._begin_pause(now, pause, response)
-            elif response and not response.is_rate_limited:
+                self._begin_pause(now, pause, outcome)
+            elif isinstance(outcome, Response) and not outcome.is_rate_limited:
                 self._rate.record_success(now)
-                self._allowed_in_flight = min(self._max_in_flight, self._allowed_in_flight + 1, _remaining(response))
+                self._allowed_in_flight = min(self._max_in_flight, self._allowed_in_flight + 1, _remaining(outcome))
             self._condition.notify_all()
 
-    def _begin_pause(self, now: float, pause: float, response: Response | None) -> None:
-        if response and response.is_rate_limited and now >= self._paused_until:
-            self._rate.record_refusal(now, pause, response.retry_after or pause)
+    def _begin_pause(self, now: float, pause: float, outcome: Response | Failure | None) -> None:
+        if outcome and outcome.is_rate_limited and now >= self._paused_until:
+            self._rate.record_refusal(now, pause, outcome.retry_after or pause)
         self._pauses += 1
         self._paused_until = max(self._paused_until, now + pause)
         self._allowed_in_flight = 1  # and one more with each success

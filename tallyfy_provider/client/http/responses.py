@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import requests
 
+#: Tallyfy, or a proxy before it, gave up reading the request.
+REQUEST_TIMEOUT = 408
 TOO_MANY_REQUESTS = 429
 
 #: A page of 100 runs with every include has a few MB; no response of Tallyfy's comes near this.
@@ -59,6 +61,16 @@ class Response:
         """Whether Tallyfy wants no requests at all for a while."""
         return self.is_rate_limited or "retry-after" in self.headers
 
+    @property
+    def leaves_doubt(self) -> bool:
+        """Whether a change may have happened although it did not succeed."""
+        return self.status >= 500 or self.status == REQUEST_TIMEOUT
+
+    @property
+    def summary(self) -> str:
+        """What happened, for people."""
+        return f"Tallyfy answered {self.status}"
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -77,6 +89,21 @@ class Failure:
     garbled: bool = False
     permanent: bool = False
     request_id: str | None = None
+
+    #: What a :class:`Response` tells by its status and headers.
+    is_rate_limited: ClassVar[bool] = False
+    asks_for_pause: ClassVar[bool] = False
+    retry_after: ClassVar[float | None] = None
+
+    @property
+    def leaves_doubt(self) -> bool:
+        """Whether a change may have happened."""
+        return self.sent
+
+    @property
+    def summary(self) -> str:
+        """What happened, for people."""
+        return self.reason
 
 
 class UnboundedResponseError(ValueError):

@@ -51,7 +51,7 @@ class RetryPolicy:
         """
         if attempt >= self.max_attempts or not _may_repeat(outcome, idempotent):
             return None
-        retry_after = outcome.retry_after if isinstance(outcome, Response) else None
+        retry_after = outcome.retry_after
         backoff = min(self.max_backoff, self.first_backoff * 2 ** (attempt - 1))
         if retry_after is None:
             return jitter(0.0, backoff)

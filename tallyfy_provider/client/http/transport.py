@@ -20,12 +20,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from tallyfy_provider import __version__
-from tallyfy_provider.client.http.errors import (
-    REQUEST_TIMEOUT,
-    error_from_failure,
-    error_from_response,
-    indeterminate,
-)
+from tallyfy_provider.client.http.errors import error_from_failure, error_from_response, indeterminate
 from tallyfy_provider.client.http.failures import EXCEPTIONS, failure_from_exception
 from tallyfy_provider.client.http.rate_limiter import RateLimiter
 from tallyfy_provider.client.http.responses import Failure, Response, parse_response, read_body
@@ -168,15 +163,15 @@ class Transport:
             outcome, delay = self._attempt(request, token, attempt)
             if isinstance(outcome, Response) and outcome.is_success:
                 return outcome
-            in_doubt = in_doubt or _may_have_happened(outcome)
+            in_doubt = in_doubt or outcome.leaves_doubt
             if delay is None:
                 raise self._error(request, outcome, attempt, in_doubt)
             attempt += 1
-            summary = self.secrets.redact(_summary(outcome))
+            summary = self.secrets.redact(outcome.summary)
             log.info(
                 "%s; attempt %d of %d in %.1f s (%s).", summary, attempt, self.retry.max_attempts, delay, request.title
             )
-            if not _asks_for_pause(outcome):  # else the rate limiter holds every request back
+            if not outcome.asks_for_pause:  # else the rate limiter holds every request back
                 self._wait(delay, request)
 
     def _attempt(self, request: Request, token: str | None, attempt: int) -> tuple[Response | Failure, float | None]:
@@ -197,7 +192,7 @@ class Transport:
 
     def _pause(self, outcome: Response | Failure, delay: float | None) -> float | None:
         """Return for how long nothing is to be sent, also where this request is not sent again."""
-        if not isinstance(outcome, Response) or not outcome.asks_for_pause:
+        if not outcome.asks_for_pause:
             return None
         return delay if delay is not None else min(outcome.retry_after or 0.0, self.retry.max_retry_after)
 
@@ -257,18 +252,3 @@ class _Bearer(requests.auth.AuthBase):
         if self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-def _may_have_happened(outcome: Response | Failure) -> bool:
-    """Whether a change may have had its effect without a response that says so."""
-    if isinstance(outcome, Failure):
-        return outcome.sent
-    return outcome.status >= 500 or outcome.status == REQUEST_TIMEOUT
-
-
-def _summary(outcome: Response | Failure) -> str:
-    return outcome.reason if isinstance(outcome, Failure) else f"Tallyfy answered {outcome.status}"
-
-
-def _asks_for_pause(outcome: Response | Failure) -> bool:
-    return isinstance(outcome, Response) and outcome.asks_for_pause
