@@ -77,13 +77,7 @@ class FixedToken(TokenSource):
 
 @dataclass(frozen=True)
 class Grant:
-    """
-    A token as a token endpoint issued it.
-
-    :param access_token: The bearer token.
-    :param valid_until: Reading of the clock after which it is not used any more.
-    :param refresh_token: What can be exchanged for the next one, if anything.
-    """
+    """A token as a token endpoint issued it, valid until some reading of the clock."""
 
     access_token: str = field(repr=False)
     valid_until: float
@@ -91,12 +85,7 @@ class Grant:
 
 
 class ExchangedToken(TokenSource):
-    """
-    A token that is issued in exchange for other credentials, and again before it expires.
-
-    :param transport: Sends the request for it.
-    :param clock: A monotonic clock, in seconds.
-    """
+    """A token that is issued in exchange for other credentials, and again before it expires."""
 
     def __init__(self, transport: Transport, clock: Clock = time.monotonic) -> None:
         self._transport = transport
@@ -143,11 +132,8 @@ class ClientCredentials(ExchangedToken):
     """
     An application's own token (``grant_type=client_credentials``): 7 days, no refresh token, simply fetched again.
 
-    :param transport: Sends the request for it.
     :param token_url: The token endpoint; Tallyfy's pages name three addresses.
     :param client_id: The application's numeric id, from Tallyfy's support.
-    :param client_secret: Its secret.
-    :param clock: A monotonic clock, in seconds.
     """
 
     acts_as_person = False
@@ -184,13 +170,7 @@ class ClientCredentials(ExchangedToken):
 
 
 class PasswordGrant(ClientCredentials):
-    """
-    A person's token for a user name and password, renewed by its refresh token.
-
-    :param username: The person's user name in Tallyfy, an email address.
-    :param user_password: The person's password.
-    :param options: The arguments of :class:`ClientCredentials`.
-    """
+    """A person's token for a user name (an email address) and a password, renewed by its refresh token."""
 
     acts_as_person = True
 
@@ -215,12 +195,7 @@ class ActingAsUser(ExchangedToken):
     """
     A person's token obtained by an application (``POST /applications/{org}/users/{email}/token``): 3 months.
 
-    :param transport: Sends the request for it.
-    :param application: Source of the application's token.
-    :param base_url: Tallyfy's address.
-    :param organization_id: The organization.
-    :param email: The user to act as, a member of the organization.
-    :param clock: A monotonic clock, in seconds.
+    The person must be a member of the organization.
     """
 
     def __init__(

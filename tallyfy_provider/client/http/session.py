@@ -13,13 +13,7 @@ from tallyfy_provider.client.http.urls import build_path
 
 
 class TallyfySession:
-    """
-    Send authenticated requests.
-
-    :param base_url: Tallyfy's address, without a slash at its end.
-    :param transport: Sends and repeats requests.
-    :param tokens: Source of bearer tokens.
-    """
+    """Send authenticated requests to one base URL."""
 
     def __init__(self, *, base_url: str, transport: Transport, tokens: TokenSource) -> None:
         self.base_url = base_url

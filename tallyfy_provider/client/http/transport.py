@@ -95,9 +95,6 @@ class Transport:
     Send requests, and repeat them where that is safe.
 
     :param timeout: Seconds without a byte from Tallyfy; a whole response may take ten times that.
-    :param retry: When a request is sent again.
-    :param concurrency: Upper bound of the requests under way at the same time.
-    :param secrets: Texts to be redacted from messages.
     :param where: Where the credentials came from, for messages.
     :param sleep: Waits so many seconds (a test's own clock); by default a wait that ends when the transport is closed.
     :param jitter: Draws a number between two bounds.

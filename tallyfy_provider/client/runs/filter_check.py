@@ -14,13 +14,7 @@ Run = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Mismatch:
-    """
-    Runs that a filter does not allow.
-
-    :param filter: The filter's name.
-    :param count: How many runs.
-    :param example: One of them, for people.
-    """
+    """Runs that a filter does not allow: how many, and one of them as an example."""
 
     filter: str
     count: int
