@@ -9,9 +9,9 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from .rate_limit import RateLimit
-from .recorder import RequestRecord
-from .server import Emulator
+from tallyfy_emulator.emulator import Emulator
+from tallyfy_emulator.middleware.rate_limit import RateLimit
+from tallyfy_emulator.middleware.recorder import RequestRecord
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ import json
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from .world import World
+from tallyfy_emulator.store.organization import World
 
 Grant = Literal["token", "client_credentials", "password"]
 

@@ -11,30 +11,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import (
+from tallyfy_emulator.admin import app as control
+from tallyfy_emulator.api import (
     account,
     activity_feed,
     completions,
-    control,
     directory,
-    discussions,
     launches,
     oauth,
     one_offs,
     run_updates,
     runs,
-    task_lists,
     task_updates,
-    templates,
 )
-from .answers import ApiError, endpoint_not_found, error_answer, unprocessable
-from .connections import Connections
-from .generated import GeneratedRunsError
-from .misbehave import FaultMiddleware
-from .rate_limit import RateLimitMiddleware
-from .recorder import RecorderMiddleware
-from .refusal import Refusal
-from .world import World
+from tallyfy_emulator.api import catalog as templates
+from tallyfy_emulator.api import comments as discussions
+from tallyfy_emulator.api import tasks as task_lists
+from tallyfy_emulator.api.responses import ApiError, endpoint_not_found, error_answer, unprocessable
+from tallyfy_emulator.middleware.connections import Connections
+from tallyfy_emulator.middleware.fault_middleware import FaultMiddleware
+from tallyfy_emulator.middleware.rate_limit import RateLimitMiddleware
+from tallyfy_emulator.middleware.recorder import RecorderMiddleware
+from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.store.generated import GeneratedRunsError
+from tallyfy_emulator.store.organization import World
 
 # A new subject is a module with a function ``routes(world)``, named here.
 _SUBJECTS = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tallyfy_emulator.blueprint import checklist_of
-from tallyfy_emulator.lifecycle import changed, new_run
-from tallyfy_emulator.refusal import Refusal
-from tallyfy_emulator.run import OPEN_ISSUE
-from tallyfy_emulator.seed import catalog
-from tallyfy_emulator.task_changes import completed, filled, reopened, resolved, talked
-from tallyfy_emulator.tasks import tasks_of, threads_of
+from tallyfy_emulator.model.run import OPEN_ISSUE
+from tallyfy_emulator.model.run_changes import changed, new_run
+from tallyfy_emulator.model.run_tasks import tasks_of, threads_of
+from tallyfy_emulator.model.task_changes import completed, filled, reopened, resolved, talked
+from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.seed.runs import catalog
+from tallyfy_emulator.seed.templates import checklist_of
 
 ORGANIZATION = catalog()
 CHECKLIST = checklist_of(

@@ -1,0 +1,149 @@
+"""
+The emulator's own endpoints, for a person or another process: order faults, read requests, change runs, do tasks.
+
+They need no token, are neither recorded nor limited nor hit by faults, and are meant for this machine only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from tallyfy_emulator.admin.runs import RunBook
+from tallyfy_emulator.admin.task_endpoints import PeopleControls, fields_of, json_of
+from tallyfy_emulator.admin.tasks import People
+from tallyfy_emulator.api.responses import json_answer
+from tallyfy_emulator.middleware.faults import Fault
+from tallyfy_emulator.middleware.recorder import RequestRecord
+from tallyfy_emulator.store.organization import World
+
+PREFIX = "/_emulator"
+
+_Answer = Callable[[Request], Awaitable[Response]]
+
+
+def build(world: World) -> ASGIApp:
+    """
+    Make the application that answers below ``/_emulator``.
+
+    :param world: the emulated organization.
+    :return: an ASGI application.
+    """
+    controls, people = _Controls(world), PeopleControls(People(world), RunBook(world))
+
+    def route(path: str, method: str, answer: _Answer) -> Route:
+        return Route(PREFIX + path, _explained(answer), methods=[method])
+
+    return Starlette(
+        routes=[
+            route("", "GET", controls.about),
+            route("/faults", "GET", controls.list_faults),
+            route("/faults", "POST", controls.order_fault),
+            route("/faults", "DELETE", controls.clear_faults),
+            route("/requests", "GET", controls.list_requests),
+            route("/requests", "DELETE", controls.clear_requests),
+            route("/runs", "POST", controls.add_run),
+            route("/runs/{run}", "PATCH", controls.change_run),
+            route("/runs/{run}", "DELETE", controls.delete_run),
+            route("/tokens/revoke", "POST", controls.revoke_token),
+            route("/runs", "GET", people.list_runs),
+            route("/runs/{run}/tasks", "GET", people.list_tasks),
+            route("/threads/{run}", "GET", people.list_threads),
+            route("/tasks/{task}/fill", "POST", people.fill_task),
+            route("/tasks/{task}/complete", "POST", people.complete_task),
+            route("/tasks/{task}/reopen", "POST", people.reopen_task),
+            route("/checklists", "POST", people.add_checklist),
+            route("/fired", "GET", people.list_fired),
+            route("/launched", "GET", people.list_launched),
+        ]
+    )
+
+
+class _Controls:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def about(self, request: Request) -> Response:
+        known = self._world.credentials
+        return json_answer(
+            {
+                "organization_id": self._world.catalog.organization_id,
+                "token": known.token,
+                "client_id": known.client_id,
+                "client_secret": known.client_secret,
+                "username": known.username,
+                "user_password": known.user_password,
+                "now": self._world.clock.now(),
+            }
+        )
+
+    async def list_faults(self, request: Request) -> Response:
+        return json_answer({"data": [_fault_json(each) for each in self._world.faults.waiting()]})
+
+    async def order_fault(self, request: Request) -> Response:
+        fault = Fault.from_json(await json_of(request))
+        self._world.faults.order(fault)
+        return json_answer({"data": _fault_json(fault)}, 201)
+
+    async def clear_faults(self, request: Request) -> Response:
+        self._world.faults.clear()
+        return Response(status_code=204)
+
+    async def list_requests(self, request: Request) -> Response:
+        return json_answer({"data": [_request_json(each) for each in self._world.log.all()]})
+
+    async def clear_requests(self, request: Request) -> Response:
+        self._world.log.clear()
+        return Response(status_code=204)
+
+    async def add_run(self, request: Request) -> Response:
+        run = self._world.add_run(await fields_of(request))
+        return json_answer({"data": self._world.read(run)}, 201)
+
+    async def change_run(self, request: Request) -> Response:
+        run_id, fields = request.path_params["run"], await fields_of(request)
+        after = request.query_params.get("after")
+        if after is not None:
+            self._world.runs.plan(run_id, float(after), fields)
+            return Response(status_code=202)
+        return json_answer({"data": self._world.read(self._world.runs.change(run_id, fields))})
+
+    async def delete_run(self, request: Request) -> Response:
+        self._world.runs.remove(request.path_params["run"])
+        return Response(status_code=204)
+
+    async def revoke_token(self, request: Request) -> Response:
+        fields = await fields_of(request)
+        if not self._world.tokens.revoke(str(fields.get("token", ""))):
+            raise ValueError('There is no such token. Send {"token": "…"} with one that is known.')
+        return Response(status_code=204)
+
+
+def _explained(answer: _Answer) -> _Answer:
+    """Turn a caller's mistake into an answer that says what it was."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except KeyError:
+            [(what, identifier)] = request.path_params.items()
+            return json_answer({"error": True, "message": f"There is no {what} with the id {identifier!r}."}, 404)
+        except (TypeError, ValueError) as error:
+            return json_answer({"error": True, "message": str(error)}, 422)
+
+    return endpoint
+
+
+def _fault_json(fault: Fault) -> dict[str, Any]:
+    # The instance's own dictionary, not dataclasses.asdict(), which can't copy every kind of mapping.
+    return {name: dict(value) if name == "headers" else value for name, value in vars(fault).items()}
+
+
+def _request_json(record: RequestRecord) -> dict[str, Any]:
+    return vars(record) | {"body": record.body.decode("utf-8", "replace")}

@@ -1,0 +1,40 @@
+"""Who tasks are assigned to, as a request says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tallyfy_emulator.api.body import Body
+from tallyfy_emulator.model.catalog import Catalog
+from tallyfy_emulator.model.task import Owners
+from tallyfy_emulator.model.wire import Refusal
+
+
+def read_owners(catalog: Catalog, sent: object) -> Owners:
+    """
+    Read ``owners``. They replace the former ones: a list that is not there is an empty one.
+
+    :param catalog: who there is.
+    :param sent: what was sent.
+    :return: the owners.
+    :raises Refusal: if it can't be taken.
+    """
+    if not isinstance(sent, Mapping):
+        raise Refusal.of("owners", "The owners must be an object.")
+    body = Body(dict(sent))
+    owners = Owners(
+        users=body.members("users", catalog.member_ids) or (),
+        guests=body.texts("guests"),
+        groups=body.ids("groups", catalog.groups) or (),
+    )
+    _check(body, "owners")
+    return owners
+
+
+def _check(body: Body, name: str) -> None:
+    try:
+        body.check()
+    except Refusal as refusal:
+        errors: dict[str, Any] = {f"{name}.{field}": messages for field, messages in refusal.errors.items()}
+        raise Refusal(errors) from refusal

@@ -1,0 +1,232 @@
+"""The body of a request: what is in it, checked field by field, with every flaw told at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from typing import Any
+
+from tallyfy_emulator.api.request import Call
+from tallyfy_emulator.model.run import parse_date
+from tallyfy_emulator.model.wire import Refusal
+
+
+class Body:
+    """
+    A body's fields. What is missing is None; what can't be taken is None too, and told by :meth:`check`.
+
+    :param values: the decoded body.
+    """
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+        self._errors: dict[str, Any] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.values
+
+    def check(self) -> None:
+        """
+        Insist that everything that was read could be taken.
+
+        :raises Refusal: if not.
+        """
+        if self._errors:
+            raise Refusal(self._errors)
+
+    def refuse(self, name: str, message: str) -> None:
+        """
+        Remember a flaw.
+
+        :param name: the field.
+        :param message: what is wrong; ``{}`` stands for the field's name in words.
+        """
+        self._errors.setdefault(name, []).append(message.format(name.replace("_", " ")))
+
+    def take(self, read: Callable[[], Any]) -> Any:
+        """
+        Read something that tells its flaws itself.
+
+        :param read: reads it.
+        :return: what it gives; None if it refuses.
+        """
+        try:
+            return read()
+        except Refusal as refusal:
+            self._errors.update(refusal.errors)
+            return None
+
+    def text(self, name: str, limit: int | None = None, *, required: bool = False) -> str | None:
+        """
+        Read a text.
+
+        :param name: the field.
+        :param limit: characters that it may have at most.
+        :param required: whether it must be there and not empty.
+        :return: the text.
+        """
+        value = self.values.get(name)
+        if value is None or value == "":
+            if required:
+                self.refuse(name, "The {} field is required.")
+            return value
+        if not isinstance(value, str):
+            self.refuse(name, "The {} must be a string.")
+            return None
+        if limit is not None and len(value) > limit:
+            self.refuse(name, f"The {{}} may not be greater than {limit} characters.")
+            return None
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        """
+        Read a yes or no.
+
+        :param name: the field.
+        :return: the value.
+        """
+        value = self.values.get(name)
+        if value is None or value in (True, False):  # Laravel takes 1 and 0 too
+            return None if value is None else bool(value)
+        self.refuse(name, "The {} field must be true or false.")
+        return None
+
+    def moment(self, name: str, *, required: bool = False) -> float | None:
+        """
+        Read a time.
+
+        :param name: the field.
+        :param required: whether it must be there.
+        :return: seconds since 1970-01-01 UTC.
+        """
+        text = self.text(name, required=required)
+        if not text:
+            return None
+        try:
+            return parse_date(text)
+        except ValueError:
+            self.refuse(name, "The {} is not a valid date.")
+            return None
+
+    def number(self, name: str) -> int | None:
+        """
+        Read a whole number, which may be written as text.
+
+        :param name: the field.
+        :return: the number.
+        """
+        value = self.values.get(name)
+        found = _number(value)
+        if value is not None and found is None:
+            self.refuse(name, "The {} must be an integer.")
+        return found
+
+    def member(self, name: str, members: Collection[int]) -> int | None:
+        """
+        Read the id of a member, as a number or as text.
+
+        :param name: the field.
+        :param members: the ids of all members.
+        :return: the id.
+        """
+        value = self.values.get(name)
+        if value is None:
+            return None
+        found = _number(value)
+        if found not in members:
+            self.refuse(name, "The selected {} is invalid.")
+            return None
+        return found
+
+    def members(self, name: str, members: Collection[int]) -> tuple[int, ...] | None:
+        """
+        Read a list of ids of members.
+
+        :param name: the field.
+        :param members: the ids of all members.
+        :return: the ids.
+        """
+        found = [_number(value) for value in self._list(name)]
+        if not all(each in members for each in found):
+            self.refuse(name, "The selected {} is invalid.")
+            return None
+        return tuple(each for each in found if each is not None) if self.values.get(name) is not None else None
+
+    def ids(self, name: str, known: Collection[str]) -> tuple[str, ...] | None:
+        """
+        Read a list of ids, as texts or as numbers.
+
+        :param name: the field.
+        :param known: the ids that there are.
+        :return: the ids, as texts.
+        """
+        found = tuple(str(value) for value in self._list(name))
+        if not set(found) <= set(known):
+            self.refuse(name, "The selected {} is invalid.")
+            return None
+        return found if self.values.get(name) is not None else None
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """
+        Read a list of texts.
+
+        :param name: the field.
+        :return: the texts; none if there is no such field.
+        """
+        found = self._list(name)
+        if all(isinstance(each, str) for each in found):
+            return tuple(found)
+        self.refuse(name, "The {} must be strings.")
+        return ()
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """
+        Read an object; PHP takes an empty list for one.
+
+        :param name: the field.
+        :return: the object; empty if there is none.
+        """
+        value = self.values.get(name)
+        if value is None or value == []:
+            return {}
+        if isinstance(value, dict):
+            return value
+        self.refuse(name, "The {} must be an object.")
+        return {}
+
+    def _list(self, name: str) -> list[Any]:
+        value = self.values.get(name)
+        if value is None:
+            return []
+        if isinstance(value, list):
+            return value
+        self.refuse(name, "The {} must be an array.")
+        return []
+
+
+async def body_of(call: Call) -> Body:
+    """
+    Read a request's body; none is an empty one.
+
+    :param call: the request.
+    :return: the body.
+    :raises Refusal: if it is no JSON object.
+    """
+    raw = await call.request.body()
+    if not raw:
+        return Body({})
+    try:
+        values = json.loads(raw)
+    except ValueError as error:
+        raise Refusal.of("body", "The body must be JSON.") from error
+    if values == []:
+        return Body({})
+    if not isinstance(values, dict):
+        raise Refusal.of("body", "The body must be a JSON object.")
+    return Body(values)
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,140 @@
+"""The endpoint that launches a run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tallyfy_emulator.api import responses as answers
+from tallyfy_emulator.api.assignment import read_owners
+from tallyfy_emulator.api.body import Body, body_of
+from tallyfy_emulator.api.request import Call, api
+from tallyfy_emulator.api.runs import one_run
+from tallyfy_emulator.model import form_values
+from tallyfy_emulator.model.catalog import Catalog, Checklist
+from tallyfy_emulator.model.forms import FormField
+from tallyfy_emulator.model.run import format_date
+from tallyfy_emulator.model.run_changes import new_run
+from tallyfy_emulator.model.run_tasks import new_tasks
+from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.store.organization import World
+
+NAME_LIMIT = 550
+
+
+def routes(world: World) -> list[Route]:
+    """
+    Give the routes of this subject.
+
+    :param world: the emulated organization.
+    :return: Starlette's routes.
+    """
+    return [Route("/organizations/{organization}/runs", api(world, _launch), methods=["POST"])]
+
+
+async def _launch(call: Call) -> Response:
+    world = call.world
+    body = await body_of(call)
+    checklist = _checklist(world.catalog, body)
+    fields = _fields(call, body, checklist)
+    prerun = body.take(lambda: kickoff_values(world, checklist, body.values.get("prerun")))
+    overrides = _overrides(world.catalog, body)
+    body.check()
+    given = {**fields, "prerun": prerun, "tasks_done": 0}
+    run = new_run(world.catalog, world.next_number(), world.clock.now(), given)
+    tasks = tuple(replace(task, **overrides.get(task.step_id or "", {})) for task in new_tasks(run))
+    launched = replace(run, tasks=tasks)
+    world.work.launch(launched, call.token.person_id)
+    return one_run(call, launched, 201)
+
+
+def kickoff_values(world: World, checklist: Checklist, sent: object) -> dict[str, Any]:
+    """
+    Read a whole kick-off form.
+
+    :param world: the emulated organization.
+    :param checklist: the template that the form is of.
+    :param sent: what was sent; None = nothing.
+    :return: the values by field id.
+    :raises Refusal: if a value can't be taken, or a required one is missing.
+    """
+    values = form_values.take("prerun", checklist.kickoff, {} if sent is None else sent, world.catalog.member_ids)
+    form_values.insist("prerun", checklist.kickoff, values)
+    return as_stored(world, checklist.kickoff, values)
+
+
+def as_stored(world: World, fields: Collection[FormField], values: dict[str, Any]) -> dict[str, Any]:
+    """
+    Give the values of a form as they are kept.
+
+    :param world: the emulated organization.
+    :param fields: the form's fields.
+    :param values: the values as they were sent.
+    :return: the values by field id.
+    """
+    return form_values.as_rendered(fields, values) if world.quirks.form_readback == "rendered" else values
+
+
+def _checklist(catalog: Catalog, body: Body) -> Checklist:
+    checklist_id = body.text("checklist_id", required=True)
+    body.check()
+    checklist = catalog.checklists.get(str(checklist_id))
+    if checklist is None:
+        raise answers.resource_not_found("Checklist")
+    return checklist
+
+
+def _fields(call: Call, body: Body, checklist: Checklist) -> dict[str, Any]:
+    world, catalog = call.world, call.world.catalog
+    starter = body.member("user_id", catalog.member_ids) or call.token.person_id or catalog.people[0].id
+    owner = body.member("owner_id", catalog.member_ids) or starter
+    users = body.members("users", catalog.member_ids) or ()
+    parent_id = body.text("parent_id")
+    if parent_id and world.runs.get(parent_id) is None:
+        body.refuse("parent_id", "The selected {} is invalid.")
+    today = format_date(world.clock.now())[:10]
+    return {
+        "checklist_id": checklist.id,
+        "name": body.text("name", NAME_LIMIT) or f"{checklist.title} - {today}",
+        "summary": body.text("summary") or "",
+        "owner_id": owner,
+        "started_by": starter,
+        "starred": body.flag("starred") or False,
+        "is_public": body.flag("is_public") or False,
+        "parent_id": parent_id or None,
+        "users": users,
+        "assignees": users or (owner,),
+        "groups": body.ids("groups", catalog.groups) or (),
+        "tags": body.ids("tags", catalog.tags) or (),
+        "folders": body.ids("folders", catalog.folders) or (),
+        "roles": body.mapping("roles") or [],
+    }
+
+
+def _overrides(catalog: Catalog, body: Body) -> dict[str, dict[str, Any]]:
+    """Read what changes about tasks, by step id. Unknown steps are dropped without a word, as fields of forms are."""
+    sent = body.mapping("tasks")
+    return {step: body.take(partial(_changes, catalog, changes)) or {} for step, changes in sent.items()}
+
+
+def _changes(catalog: Catalog, sent: object) -> dict[str, Any]:
+    if not isinstance(sent, dict):
+        raise Refusal.of("tasks", "The tasks must be objects.")
+    body = Body(sent)
+    changes: dict[str, Any] = {
+        "deadline": body.moment("deadline"),
+        "position": body.number("position"),
+        "max_assignable": body.number("max_assignable"),
+    }
+    if "owners" in body:
+        changes["owners"] = body.take(partial(read_owners, catalog, sent["owners"]))
+    try:
+        body.check()
+    except Refusal as refusal:
+        raise Refusal({"tasks": refusal.errors}) from refusal
+    return {name: value for name, value in changes.items() if value is not None}

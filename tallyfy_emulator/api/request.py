@@ -1,0 +1,101 @@
+"""What every endpoint of the API has in common: headers, token and organization are checked first."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tallyfy_emulator.api import responses as answers
+from tallyfy_emulator.middleware.recorder import parse_query
+from tallyfy_emulator.model.catalog import Person
+from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.tokens import Token, bearer_token
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request that passed the checks, and whose it is."""
+
+    request: Request
+    world: World
+    token: Token
+
+    @property
+    def person(self) -> Person | None:
+        """The person who asks; None for the application."""
+        return self.world.catalog.person_by_id(self.token.person_id)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters."""
+        return parse_query(self.request.scope["query_string"], self.world.quirks.plus_is_space)
+
+    @property
+    def address(self) -> str:
+        """The request's address without its query, on the host that ``links`` are to point to."""
+        base = self.world.quirks.link_base
+        url = self.request.url
+        return (base.rstrip("/") if base else f"{url.scheme}://{url.netloc}") + url.path
+
+    def require_person(self) -> Person:
+        """
+        Insist on a person.
+
+        :return: the person who asks.
+        :raises ApiError: 401, if it is the application.
+        """
+        person = self.person
+        if person is None:
+            raise answers.unauthenticated()
+        return person
+
+    def parameter(self, name: str) -> str:
+        """
+        Read a part of the path.
+
+        :param name: its name in the route.
+        :return: its text.
+        """
+        return str(self.request.path_params[name])
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+def api(world: World, handler: Handler, *, wrong_organization: answers.ApiError | None = None) -> Endpoint:
+    """
+    Put the checks in front of a handler.
+
+    :param world: the emulated organization.
+    :param handler: what answers a request that passed.
+    :param wrong_organization: what a path with another organization's id gets; a 404 when None.
+    :return: an endpoint for Starlette.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        if not request.headers.get("x-tallyfy-client"):
+            raise answers.endpoint_not_found()
+        token = world.tokens.find(bearer_token(request.headers.get("authorization", "")))
+        if token is None:
+            raise answers.unauthenticated()
+        organization = request.path_params.get("organization")
+        if organization is not None and organization != world.catalog.organization_id:
+            raise wrong_organization or answers.resource_not_found("Organization")
+        await _check_body(request)
+        return await handler(Call(request, world, token))
+
+    return endpoint
+
+
+async def _check_body(request: Request) -> None:
+    """Only a request with a body needs a Content-Type, and then it must be JSON."""
+    if not await request.body():
+        return
+    if "json" not in request.headers.get("content-type", "").lower():
+        message = "A request with a body needs the header Content-Type: application/json."
+        raise answers.ApiError(415, {"error": True, "message": message})

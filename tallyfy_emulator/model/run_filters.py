@@ -1,0 +1,269 @@
+"""Which runs a list holds, in which order, on which page. Pure: from a query to rows and ``meta``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from tallyfy_emulator.model.catalog import stable_id
+from tallyfy_emulator.model.quirks import Quirks
+from tallyfy_emulator.model.run import Run
+
+DEFAULT_PER_PAGE = 10
+STATUSES = frozenset({"active", "problem", "delayed", "complete", "issue", "improvement", "starred"})
+TYPES = frozenset({"procedure", "form"})
+TASK_STATUSES = frozenset({"all", "in-progress", "completed"})
+_BOOLEANS = {"true": True, "false": False}
+_ALIASES = {"blueprint_id": "checklist_id", "sort_by": "sort"}
+_SORT_KEYS: dict[str, Callable[[Run], tuple[Any, ...]]] = {
+    "name": lambda run: (run.name.casefold(), run.increment_id),
+    "created_at": lambda run: (run.created_at, run.increment_id),
+}
+_DEFAULT_SORT = "-created_at"
+
+Test = Callable[[Run], bool]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The part of a query that decides which runs a list holds and in which order."""
+
+    filters: tuple[tuple[str, str], ...]
+    sort: str
+
+    def apply(self, runs: Iterable[Run]) -> list[Run]:
+        """
+        Choose and order runs.
+
+        :param runs: all runs.
+        :return: those that every filter lets through, in order.
+        """
+        tests = self.tests()
+        chosen = [run for run in runs if all(test(run) for test in tests)]
+        chosen.sort(key=_SORT_KEYS[self.sort.lstrip("+-")], reverse=self.backwards)
+        return chosen
+
+    def tests(self) -> list[Test]:
+        """Give what a run must pass; filters that let everything through are left out."""
+        return [test for test in (_test(name, value) for name, value in self.filters) if test is not None]
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the order is a falling one."""
+        return self.sort.startswith("-")
+
+    @property
+    def by_name(self) -> bool:
+        """Whether a run's name decides if, or where, the list has it."""
+        return self.sort.lstrip("+-") == "name" or "q" in dict(self.filters)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a query that decides which page is given."""
+
+    page: int
+    per_page: int
+    everything: bool = False
+
+
+def selection_of(query: Mapping[str, str]) -> Selection:
+    """
+    Read what a query selects. Unknown filters, values and sort orders are ignored, as Tallyfy does.
+
+    :param query: the query's parameters.
+    :return: what is selected.
+    """
+    named = {_ALIASES.get(name, name): value for name, value in query.items()}
+    sort = named.get("sort", "").strip()
+    if sort.lstrip("+-") not in _SORT_KEYS:
+        sort = _DEFAULT_SORT
+    filters = {name: value for name, value in named.items() if name in _TESTS and value != ""}
+    filters.setdefault("archived", "")
+    return Selection(tuple(sorted(filters.items())), sort)
+
+
+def window_of(query: Mapping[str, str], quirks: Quirks, default: int = DEFAULT_PER_PAGE) -> Window:
+    """
+    Read which page a query asks for. Numbers that can't be read are taken as not given.
+
+    :param query: the query's parameters.
+    :param quirks: holds the cap on ``per_page``.
+    :param default: rows on a page when the query does not say.
+    :return: the page.
+    """
+    per_page = min(_positive(query.get("per_page"), default), quirks.per_page_cap)
+    return Window(_positive(query.get("page"), 1), per_page, query.get("without_pagination") == "true")
+
+
+def page_of(chosen: Sequence[Run], window: Window, quirks: Quirks) -> list[Run]:
+    """
+    Cut a page out of the chosen runs.
+
+    :param chosen: the runs of the whole list, in order.
+    :param window: which page.
+    :param quirks: pages that are empty, or that never end.
+    :return: the runs on the page; none past the end.
+    """
+    if window.everything:
+        return list(chosen)
+    if window.page == quirks.empty_page:
+        return []
+    start = (window.page - 1) * window.per_page
+    found = list(chosen[start : start + window.per_page])
+    if not quirks.endless or not chosen:
+        return found
+    if quirks.endless_rows == "new":
+        return found + [_invented(chosen, window.page, number) for number in range(len(found), window.per_page)]
+    return found or list(chosen[: window.per_page])
+
+
+def pagination(
+    total: int, count: int, window: Window, quirks: Quirks, url: str, query: Mapping[str, str]
+) -> dict[str, Any]:
+    """
+    Make ``meta.pagination``.
+
+    :param total: runs on all pages.
+    :param count: runs on this page.
+    :param window: which page this is.
+    :param quirks: the shape to give it.
+    :param url: the list's address without a query, for ``links``.
+    :param query: the request's parameters, for ``links``.
+    :return: the object.
+    """
+    told = _positive(query.get("per_page"), window.per_page) if quirks.per_page_tells == "asked" else window.per_page
+    pages = max(1, math.ceil(total / told))
+    if quirks.endless:
+        pages, total = window.page + 1, max(total, (window.page + 1) * window.per_page)
+    announced = max(1, math.ceil(total / DEFAULT_PER_PAGE)) if quirks.total_pages_ignores_per_page else pages
+    meta: dict[str, Any] = {
+        "total": total,
+        "count": count,
+        "per_page": told,
+        "current_page": window.page,
+    }
+    if quirks.total_pages:
+        meta["total_pages"] = announced
+    if quirks.links != "absent":
+        meta["links"] = _links(window.page, pages, quirks, url, query)
+    return meta
+
+
+def _links(page: int, pages: int, quirks: Quirks, url: str, query: Mapping[str, str]) -> object:
+    if quirks.links == "null":
+        return None
+    if quirks.links == "empty list":
+        return []
+    kept = {name: value for name, value in query.items() if name != "page"} if quirks.links_keep_filters else {}
+
+    def link(number: int) -> str:
+        return f"{url}?{urlencode({**kept, 'page': number}, quote_via=quote)}"
+
+    following = link(page + 1) if page < pages else None
+    previous = link(page - 1) if page > 1 else None
+    if quirks.links == "nulls":
+        return {"previous": previous, "next": following}
+    candidates = {"next": following} if quirks.links == "next" else {"previous": previous, "next": following}
+    # PHP writes an object without keys as a list.
+    return {name: value for name, value in candidates.items() if value is not None} or []
+
+
+def _invented(chosen: Sequence[Run], page: int, number: int) -> Run:
+    return replace(chosen[number % len(chosen)], id=stable_id("endless", page, number))
+
+
+def _test(name: str, value: str) -> Test | None:
+    return _TESTS[name](value)
+
+
+def _positive(text: str | None, default: int) -> int:
+    if text is None or not text.isascii() or not text.isdigit() or int(text) < 1:
+        return default
+    return int(text)
+
+
+def _ids(value: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in value.split(",") if part.strip())
+
+
+def _by_name(value: str) -> Test | None:
+    wanted = value.strip().casefold()
+    return lambda run: wanted in run.name.casefold()
+
+
+def _by_status(value: str) -> Test | None:
+    if value not in STATUSES:
+        return None
+    if value == "starred":
+        return lambda run: run.starred
+    if value == "improvement":
+        return lambda run: run.improvement
+    if value == "problem":
+        return lambda run: run.status in ("problem", "issue")
+    return lambda run: run.status == value
+
+
+def _by_archived(value: str) -> Test | None:
+    if value == "true":
+        return None
+    if value == "only":
+        return lambda run: run.archived_at is not None
+    return lambda run: run.archived_at is None
+
+
+def _by_owners(value: str) -> Test | None:
+    wanted = _ids(value)
+    return lambda run: str(run.owner_id) in wanted or any(str(each) in wanted for each in run.assignees)
+
+
+def _by_checklist(value: str) -> Test | None:
+    return lambda run: run.checklist.id == value
+
+
+def _by_any(attribute: str) -> Callable[[str], Test | None]:
+    def make(value: str) -> Test | None:
+        wanted = _ids(value)
+        return lambda run: not wanted.isdisjoint(getattr(run, attribute))
+
+    return make
+
+
+def _by_untagged(value: str) -> Test | None:
+    return (lambda run: not run.tags) if value == "true" else None
+
+
+def _by_starred(value: str) -> Test | None:
+    wanted = _BOOLEANS.get(value)
+    return None if wanted is None else lambda run: run.starred is wanted
+
+
+def _by_type(value: str) -> Test | None:
+    return (lambda run: run.type == value) if value in TYPES else None
+
+
+def _by_task_status(value: str) -> Test | None:
+    if value not in TASK_STATUSES or value == "all":
+        return None
+    finished = value == "completed"
+    return lambda run: (run.tasks_done >= run.tasks_total) is finished
+
+
+_TESTS: dict[str, Callable[[str], Test | None]] = {
+    "q": _by_name,
+    "status": _by_status,
+    "archived": _by_archived,
+    "owners": _by_owners,
+    "checklist_id": _by_checklist,
+    "folder": _by_any("folders"),
+    "tag": _by_any("tags"),
+    "tag_ids": _by_any("tags"),
+    "untagged": _by_untagged,
+    "groups": _by_any("groups"),
+    "starred": _by_starred,
+    "type": _by_type,
+    "task_status": _by_task_status,
+}

@@ -1,0 +1,242 @@
+"""The tasks of a run as they are, and how the API writes them down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tallyfy_emulator.model.catalog import stable_id
+from tallyfy_emulator.model.forms import form_with_values
+from tallyfy_emulator.model.quirks import Quirks
+from tallyfy_emulator.model.run import Run
+from tallyfy_emulator.model.step import Step
+from tallyfy_emulator.model.task import Owners, Task, Thread
+
+#: What every secret in a guest's link begins with: it opens the task without a password, so it must never leak.
+GUEST_SECRET = "guest-secret-"
+_STEP_DAYS = 86400.0
+
+
+def tasks_of(run: Run) -> tuple[Task, ...]:
+    """
+    Give a run's tasks.
+
+    As long as nobody touched one of them, there is one for each step of the template, and as many are completed, from
+    the first on, as the run's progress says.
+
+    :param run: the run.
+    :return: the tasks in order, with those that rules skipped.
+    """
+    if run.tasks is not None:
+        return run.tasks
+    slots = _slots(run)
+    troubled = max(0, min(run.tasks_done, len(slots) - 1)) if run.status == "problem" else None
+    made = []
+    visible = 0
+    for number, step in enumerate(slots):
+        skipped = step is not None and step.auto_skipped
+        done = not skipped and visible < run.tasks_done
+        made.append(_made(run, number, step, done=done, has_issue=number == troubled))
+        visible += not skipped
+    return tuple(made)
+
+
+def threads_of(run: Run) -> tuple[Thread, ...]:
+    """
+    Give the threads of a run itself, not of its tasks.
+
+    :param run: the run.
+    :return: the threads, oldest first.
+    """
+    if run.tasks is not None or run.threads or run.status != "issue":
+        return run.threads
+    return (_known_issue(run),)
+
+
+def new_tasks(run: Run) -> tuple[Task, ...]:
+    """
+    Give the tasks of a run that begins: nobody did anything.
+
+    :param run: the run.
+    :return: the tasks in order.
+    """
+    slots = enumerate(run.checklist.steps)
+    return tuple(_made(run, number, step, done=False, has_issue=False) for number, step in slots)
+
+
+def under_way(run: Run) -> Task | None:
+    """
+    Give the task whose turn it is.
+
+    :param run: the run.
+    :return: the first that is open, or None.
+    """
+    return next((task for task in tasks_of(run) if task.is_open), None)
+
+
+def task_row(run: Run, task: Task, quirks: Quirks) -> dict[str, Any]:
+    """
+    Write a task down as the API does.
+
+    :param run: its run.
+    :param task: the task.
+    :param quirks: the words to choose.
+    :return: the API's object, without what ``with`` adds.
+    """
+    status = status_of(run, task, quirks)
+    owners = task.owners
+    return {
+        "id": task.id,
+        "increment_id": task.increment_id,
+        "title": task.title,
+        "original_title": task.original_title,
+        "alias": task.alias,
+        "run_id": run_id_of(run, task),
+        "checklist_id": None if task.is_oneoff else run.checklist.id,
+        "step_id": task.step_id,
+        "status": status,
+        "status_label": _label(task, status),
+        "task_type": task.task_type,
+        "is_approved": task.is_approved,
+        "position": task.position,
+        "deadline": run.date(task.deadline),
+        "started_at": run.date(task.started_at),
+        "completed_at": run.date(task.completed_at),
+        "completer_id": task.completer_id,
+        "created_at": run.date(task.created_at),
+        "last_updated": run.date(run.last_updated),
+        "archived_at": run.date(run.archived_at),
+        "owners": {
+            "users": list(owners.users),
+            "guests": list(owners.guests),
+            "groups": list(owners.groups),
+            "taskUrls": [_guest_link(task, guest) for guest in (*owners.guests, "anyone")],
+        },
+        "taskdata": dict(task.values) or [],
+        "is_oneoff_task": task.is_oneoff,
+        "everyone_must_complete": False,
+        "max_assignable": task.max_assignable,
+        "webhook": task.webhook,
+        "problem": task.has_open_issue,
+        "run_status": None if is_container(run) else run.status,
+    }
+
+
+def status_of(run: Run, task: Task, quirks: Quirks) -> str:
+    """
+    Tell a task's status.
+
+    :param run: its run.
+    :param task: the task.
+    :param quirks: the word for a completed one.
+    :return: the status.
+    """
+    if task.auto_skipped:
+        return "auto-skipped"
+    if task.is_done:
+        return quirks.task_done_status
+    first = under_way(run)
+    return "active" if task.started_at is not None or (first is not None and first.id == task.id) else "not-started"
+
+
+def form_rows(task: Task, quirks: Quirks) -> list[dict[str, Any]]:
+    """
+    Write a task's form down as ``with=form_fields`` does.
+
+    :param task: the task.
+    :param quirks: the key of a value.
+    :return: the API's objects, in order.
+    """
+    return form_with_values(task.form_fields, task.values, quirks.form_value_key)
+
+
+def thread_row(run: Run, thread: Thread) -> dict[str, Any]:
+    """
+    Write a thread down as ``with=threads`` does.
+
+    :param run: the run that it belongs to.
+    :param thread: the thread.
+    :return: the API's object.
+    """
+    return {
+        "id": thread.id,
+        "label": thread.label,
+        "content": thread.content,
+        "state": thread.state,
+        "author_id": thread.author_id,
+        "created_at": run.date(thread.at),
+        "resolve_id": thread.resolve_id,
+    }
+
+
+def is_container(run: Run) -> bool:
+    """
+    Tell whether a run only holds a one-off task that belongs to no run.
+
+    :param run: the run.
+    :return: whether Tallyfy has no such run.
+    """
+    return not run.checklist.id
+
+
+def run_id_of(run: Run, task: Task) -> str | None:
+    """
+    Tell the run that a task belongs to.
+
+    :param run: the run that holds it.
+    :param task: the task.
+    :return: the run's id; None for a one-off task of its own.
+    """
+    return None if is_container(run) else run.id
+
+
+def _slots(run: Run) -> list[Step | None]:
+    visible = [step for step in run.checklist.steps if not step.auto_skipped]
+    if run.tasks_total == len(visible):
+        return list(run.checklist.steps)
+    return [visible[number % len(visible)] if visible else None for number in range(run.tasks_total)]
+
+
+def _made(run: Run, number: int, step: Step | None, *, done: bool, has_issue: bool) -> Task:
+    title = step.title if step else "Task"
+    approval = step is not None and step.task_type == "approval"
+    return Task(
+        id=stable_id("task", run.id, number),
+        increment_id=run.increment_id * 100 + number,
+        title=title,
+        original_title=title,
+        alias=step.alias if step else "task",
+        position=number + 1,
+        created_at=run.created_at,
+        step_id=step.id if step else None,
+        task_type=step.task_type if step else "task",
+        form_fields=step.form_fields if step else (),
+        owners=Owners(users=run.assignees, groups=run.groups),
+        deadline=run.created_at + (number + 1) * _STEP_DAYS,
+        started_at=run.created_at if done or number == run.tasks_done else None,
+        completed_at=run.last_updated if done else None,
+        completer_id=run.owner_id if done else None,
+        is_approved=True if done and approval else None,
+        threads=(_known_issue(run),) if has_issue else (),
+        auto_skipped=step.auto_skipped if step else False,
+    )
+
+
+def _known_issue(run: Run) -> Thread:
+    """Give the issue of a run that was added with its status."""
+    content = f"There is a problem with {run.name}."
+    return Thread(run.increment_id * 1000 + 1, "problem", content, run.owner_id, run.last_updated)
+
+
+def _label(task: Task, status: str) -> str:
+    if not task.is_done:
+        return status
+    if task.task_type == "approval":
+        return "approved" if task.is_approved else "rejected"
+    if task.task_type in ("expiring", "expiring_email"):
+        return "expired" if task.is_approved is False else "acknowledged"
+    return status
+
+
+def _guest_link(task: Task, guest: str) -> dict[str, str]:
+    secret = GUEST_SECRET + stable_id("guest link", task.id, guest)
+    return {"email": guest, "url": f"https://go.tallyfy.com/guest/tasks/{task.id}?code={secret}"}

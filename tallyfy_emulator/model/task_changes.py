@@ -1,0 +1,295 @@
+"""What people do to tasks: pure functions from a run to the run after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from tallyfy_emulator.model import form_values
+from tallyfy_emulator.model.run import OPEN_ISSUE, Run
+from tallyfy_emulator.model.run_tasks import tasks_of, threads_of, under_way
+from tallyfy_emulator.model.task import Task, Thread
+from tallyfy_emulator.model.wire import Refusal
+
+Change = Callable[[Task], Task]
+
+
+def find_task(run: Run, task_id: str) -> Task:
+    """
+    Find a task of a run.
+
+    :param run: the run.
+    :param task_id: the task's id.
+    :return: the task.
+    :raises KeyError: if the run has no such task.
+    """
+    for task in tasks_of(run):
+        if task.id == task_id:
+            return task
+    raise KeyError(task_id)
+
+
+def with_task(run: Run, task_id: str, at: float, change: Change) -> Run:
+    """
+    Change a task, and with it the run's progress and status.
+
+    :param run: the run before.
+    :param task_id: the task's id.
+    :param at: when, in seconds since 1970-01-01 UTC.
+    :param change: makes the task after of the task before.
+    :return: the run after.
+    :raises KeyError: if the run has no such task.
+    """
+    find_task(run, task_id)
+    tasks = tuple(change(task) if task.id == task_id else task for task in tasks_of(run))
+    return settled(replace(run, tasks=tasks, threads=threads_of(run)), at)
+
+
+def with_new_task(run: Run, task: Task, at: float) -> Run:
+    """
+    Add a task to a run, and with it change the run's progress and status.
+
+    :param run: the run before.
+    :param task: the task.
+    :param at: when, in seconds since 1970-01-01 UTC.
+    :return: the run after; the task is the last one.
+    """
+    return settled(replace(run, tasks=(*tasks_of(run), task), threads=threads_of(run)), at)
+
+
+def completed(run: Run, task_id: str, at: float, is_approved: bool | None, by: int, *, again: bool = False) -> Run:
+    """
+    Complete a task.
+
+    :param run: the run before.
+    :param task_id: the task's id.
+    :param at: when, in seconds since 1970-01-01 UTC.
+    :param is_approved: the verdict, which only an approval needs.
+    :param by: who completes it.
+    :param again: whether a completed one may be completed again; nothing changes then.
+    :return: the run after.
+    :raises KeyError: if the run has no such task.
+    :raises Refusal: if the task can't be completed now.
+    """
+    task = find_task(run, task_id)
+    if task.is_done:
+        if again:
+            return run
+        raise Refusal.of("task", "This task is already completed.")
+    _insist_on_readiness(run, task)
+    if task.task_type == "approval" and not isinstance(is_approved, bool):
+        raise Refusal.of("is_approved", "The is approved field is required.")
+    verdict = None if task.task_type in ("task", "email") else is_approved
+    return with_task(run, task_id, at, lambda old: _done(old, at, by, verdict))
+
+
+def reopened(run: Run, task_id: str, at: float) -> Run:
+    """
+    Reopen a task; one that is open stays as it is.
+
+    :param run: the run before.
+    :param task_id: the task's id.
+    :param at: when, in seconds since 1970-01-01 UTC.
+    :return: the run after.
+    :raises KeyError: if the run has no such task.
+    """
+    if not find_task(run, task_id).is_done:
+        return run
+    return with_task(run, task_id, at, _open_again)
+
+
+def filled(run: Run, task_id: str, at: float, values: Mapping[str, Any], *, replaces: bool = False) -> Run:
+    """
+    Fill a task's form.
+
+    :param run: the run before.
+    :param task_id: the task's id.
+    :param at: when, in seconds since 1970-01-01 UTC.
+    :param values: the values by field id, checked.
+    :param replaces: whether the values of the other fields are lost.
+    :return: the run after.
+    :raises KeyError: if the run has no such task.
+    :raises Refusal: if the task can't be changed now.
+    """
+    insist_on_change(run, find_task(run, task_id))
+    return with_task(run, task_id, at, lambda old: replace(old, values={**({} if replaces else old.values), **values}))
+
+
+def talked(run: Run, task_id: str | None, at: float, label: str, content: str, by: int, state: str) -> Run:
+    """
+    Comment on a task or a run, or report an issue on it. A completed task with an issue is open again.
+
+    :param run: the run before.
+    :param task_id: the task's id; None = the run itself.
+    :param at: when, in seconds since 1970-01-01 UTC.
+    :param label: ``comment`` or ``problem``.
+    :param content: what is said.
+    :param by: who says it.
+    :param state: who sees it, and how.
+    :return: the run after; the new thread is the last of the task or run.
+    :raises KeyError: if the run has no such task.
+    """
+    thread = Thread(_next_thread_id(run), label, content, by, at, state)
+    if task_id is None:
+        return settled(replace(run, tasks=tasks_of(run), threads=(*threads_of(run), thread)), at)
+
+    def change(task: Task) -> Task:
+        task = _open_again(task) if label == "problem" and task.is_done else task
+        return replace(task, threads=(*task.threads, thread))
+
+    return with_task(run, task_id, at, change)
+
+
+def resolved(run: Run, task_id: str | None, at: float, thread_id: int, content: str, by: int) -> Run:
+    """
+    Resolve an issue.
+
+    :param run: the run before.
+    :param task_id: the task's id; None = the run itself.
+    :param at: when, in seconds since 1970-01-01 UTC.
+    :param thread_id: the issue's thread.
+    :param content: what is said about it; may be empty.
+    :param by: who resolves it.
+    :return: the run after; what was said is the last thread of the task or run.
+    :raises KeyError: if the run has no such task.
+    :raises Refusal: if there is no such open issue.
+    """
+    answer = Thread(_next_thread_id(run), "resolve", content, by, at)
+
+    def with_answer(threads: tuple[Thread, ...]) -> tuple[Thread, ...]:
+        if not any(thread.id == thread_id and thread.is_open_issue for thread in threads):
+            raise Refusal.of("thread_id", "The selected thread id is invalid.")
+        ended = (replace(each, resolve_id=answer.id) if each.id == thread_id else each for each in threads)
+        return (*ended, answer)
+
+    if task_id is None:
+        return settled(replace(run, tasks=tasks_of(run), threads=with_answer(threads_of(run))), at)
+    return with_task(run, task_id, at, lambda task: replace(task, threads=with_answer(task.threads)))
+
+
+def settled(run: Run, at: float) -> Run:
+    """
+    Bring a run's progress, status and end in line with its tasks, its kick-off and its issues.
+
+    :param run: the run, with tasks of its own.
+    :param at: when they changed, in seconds since 1970-01-01 UTC.
+    :return: the run.
+    """
+    counted = [task for task in tasks_of(run) if not task.auto_skipped]
+    done = sum(task.is_done for task in counted)
+    status = _status(run, all_done=bool(counted) and done == len(counted))
+    ended = run.completed_at if run.status == "complete" else at
+    return replace(
+        run,
+        tasks_done=done,
+        tasks_total=len(counted),
+        status=status,
+        completed_at=ended if status == "complete" else None,
+        last_updated=at,
+        # A progress that was given as it is, once, is not true any longer.
+        extra={name: value for name, value in run.extra.items() if "progress" not in name},
+    )
+
+
+def following(before: Run, after: Run, at: float) -> Run:
+    """
+    Bring a run's tasks in line with a status or a progress that it was given.
+
+    :param before: the run before the change.
+    :param after: the run after it.
+    :param at: when it changed, in seconds since 1970-01-01 UTC.
+    :return: the run after it; as it is, if it has no tasks of its own.
+    """
+    if after.tasks is None:
+        return after
+    if (before.status, before.tasks_done) == (after.status, after.tasks_done):
+        return after
+    if before.tasks_done == after.tasks_done == after.tasks_total and after.status not in ("complete", *OPEN_ISSUE):
+        after = replace(after, tasks_done=max(after.tasks_total - 1, 0))  # it goes on, so there is something to do
+    by, tasks, threads = after.owner_id, after.tasks or (), after.threads
+    if after.status not in OPEN_ISSUE:
+        threads = _all_resolved(threads)
+        tasks = tuple(replace(task, threads=_all_resolved(task.threads)) for task in tasks)
+    if before.tasks_done != after.tasks_done:
+        tasks = _as_many_done(tasks, after.tasks_done, at, by)
+    kickoff_is_open = after.kickoff_is_open and after.status != "complete"
+    following_run = replace(after, tasks=tasks, threads=threads, kickoff_is_open=kickoff_is_open)
+    if after.status in OPEN_ISSUE and before.status != after.status:
+        first = under_way(following_run)
+        where = first.id if after.status == "problem" and first else None
+        content = f"There is a problem with {after.name}."
+        talked_run = talked(following_run, where, at, "problem", content, by, "open")
+        return replace(following_run, tasks=talked_run.tasks, threads=talked_run.threads)
+    return following_run
+
+
+def insist_on_change(run: Run, task: Task) -> None:
+    """
+    Insist that a task can be changed now.
+
+    :param run: its run.
+    :param task: the task.
+    :raises Refusal: if it is completed, or the run is archived or has an issue.
+    """
+    if task.is_done:
+        raise Refusal.of("task", "A completed task can not be updated.")
+    if run.archived_at is not None:
+        raise Refusal.of("run", "The process is archived.")
+    if any(thread.is_open_issue for thread in threads_of(run)):
+        raise Refusal.of("run", "The process has an open issue. Resolve it first.")
+
+
+def _insist_on_readiness(run: Run, task: Task) -> None:
+    if task.auto_skipped:
+        raise Refusal.of("task", "A task that was skipped can not be completed.")
+    insist_on_change(run, task)
+    if run.kickoff_is_open:
+        raise Refusal.of("prerun", "The kick-off form is not completed.")
+    if task.has_open_issue:
+        raise Refusal.of("task", "The task has an open issue. Resolve it first.")
+    form_values.insist("taskdata", task.form_fields, task.values)
+
+
+def _status(run: Run, *, all_done: bool) -> str:
+    if any(thread.is_open_issue for thread in threads_of(run)):
+        return "issue"
+    if any(task.has_open_issue for task in tasks_of(run)):
+        return "problem"
+    if all_done and not run.kickoff_is_open:
+        return "complete"
+    return "active" if run.status in ("complete", *OPEN_ISSUE) else run.status
+
+
+def _done(task: Task, at: float, by: int, verdict: bool | None) -> Task:
+    started_at = at if task.started_at is None else task.started_at
+    return replace(task, started_at=started_at, completed_at=at, completer_id=by, is_approved=verdict)
+
+
+def _open_again(task: Task) -> Task:
+    return replace(task, completed_at=None, completer_id=None, is_approved=None)
+
+
+def _as_many_done(tasks: tuple[Task, ...], wanted: int, at: float, by: int) -> tuple[Task, ...]:
+    """Complete the first open tasks, or reopen the last completed ones, until as many are completed as wanted."""
+    done = sum(task.is_done for task in tasks)
+    changed = list(tasks)
+    for place, task in enumerate(tasks):
+        if done < wanted and task.is_open:
+            changed[place] = _done(task, at, by, True if task.task_type == "approval" else None)
+            done += 1
+    for place, task in reversed(list(enumerate(changed))):
+        if done > wanted and task.is_done:
+            changed[place] = _open_again(task)
+            done -= 1
+    return tuple(changed)
+
+
+def _all_resolved(threads: tuple[Thread, ...]) -> tuple[Thread, ...]:
+    return tuple(replace(each, resolve_id=each.id) if each.is_open_issue else each for each in threads)
+
+
+def _next_thread_id(run: Run) -> int:
+    """Give the next thread's id: counted in the run, and unlike those of other runs."""
+    so_far = len(threads_of(run)) + sum(len(task.threads) for task in tasks_of(run))
+    return run.increment_id * 1000 + so_far + 1

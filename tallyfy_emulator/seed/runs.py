@@ -1,0 +1,315 @@
+"""The organization that the emulator begins with: a small company and about sixty runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal
+
+from tallyfy_emulator.model.catalog import Catalog, Checklist, Named, Person, plain_steps, stable_id
+from tallyfy_emulator.model.forms import FormField
+from tallyfy_emulator.model.step import Visit
+from tallyfy_emulator.seed.form_templates import add_templates_with_forms
+from tallyfy_emulator.store.organization import World
+
+_HOUR = 3600.0
+_DAY = 24 * _HOUR
+_BYTE_ORDER_MARK = "\ufeff"
+
+_PEOPLE = (
+    Person(10201, "priya.raman@brightwater.example", "Priya", "Raman", "admin"),
+    Person(10202, "jonas.weber@brightwater.example", "Jonas", "Weber"),
+    Person(10203, "amara.okafor@brightwater.example", "Amara", "Okafor"),
+    Person(10204, "luis.ortega@brightwater.example", "Luis", "Ortega"),
+    Person(10205, "mei.tanaka@brightwater.example", "Mei", "Tanaka"),
+    Person(10206, "sofia.rossi@brightwater.example", "Sofia", "Rossi", "light"),
+)
+_GUESTS = ("buyer@acme.example", "counsel@globex.example")
+_GROUPS = ("Finance", "Legal", "Security", "Customer success")
+_TAGS = ("urgent", "enterprise", "renewal", "quarter-end")
+_FOLDERS = {"Finance": "311", "Customers": "312", "Vendors": "313", "People": "314"}
+
+
+def _checklist(
+    title: str,
+    steps: tuple[str, ...],
+    kickoff: tuple[str, ...] = (),
+    form: bool = False,
+    pace: float | None = None,
+) -> Checklist:
+    """Make a template; with a pace, people do a step of each launched run every so many seconds."""
+    fields = tuple(FormField(stable_id("field", title, label), label) for label in kickoff)
+    checklist_id = stable_id("checklist", title)
+    kind: Literal["procedure", "form"] = "form" if form else "procedure"
+    made = plain_steps(checklist_id, steps)
+    if pace is not None:
+        made = tuple(replace(step, visit=Visit(pace * number)) for number, step in enumerate(made, 1))
+    return Checklist(checklist_id, title, kind, made, fields)
+
+
+_ONBOARDING = _checklist(
+    "Customer onboarding",
+    (
+        "Kick-off call",
+        "Collect requirements",
+        "Set up workspace",
+        "Train the team",
+        "Go live",
+        "First review",
+    ),
+    ("Customer", "Contract value"),
+)
+_CONTRACT = _checklist(
+    "Contract review",
+    ("Check parties", "Legal review", "Commercial review", "Sign"),
+    ("Counterparty",),
+)
+_MONTH_END = _checklist(
+    "Month-end close",
+    ("Reconcile bank", "Accruals", "Intercompany", "Review variances", "Lock the period"),
+    ("Period",),
+)
+_VENDOR = _checklist(
+    "Vendor security review",
+    ("Send questionnaire", "Assess answers", "Penetration report", "Decide"),
+    ("Vendor", "Data shared"),
+)
+_EMPLOYEE = _checklist(
+    "Employee onboarding",
+    ("Contract", "Laptop", "Accounts", "First day", "30-day talk"),
+    ("New colleague", "Start date"),
+    pace=3.0,
+)
+_EXPENSE = _checklist("Expense request", ("Approve", "Pay"), ("Amount", "Reason"), form=True)
+
+# (template, folder, group, name after the dash and status of each run). The running Contract reviews and
+# Month-end close are not here but below: whoever waits for all of them is not to wait for ever.
+_STORIES: tuple[tuple[Checklist, str, str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        _ONBOARDING,
+        "Customers",
+        "Customer success",
+        (
+            ("Acme Corp", "active"),
+            ("Blue Harbor Foods", "active"),
+            ("Cedar & Pine", "delayed"),
+            ("Delta Freight", "active"),
+            ("Evergreen Clinics", "problem"),
+            ("Fjord Energy", "complete"),
+            ("Granite Bank", "active"),
+            ("Helix Labs", "complete"),
+            ("Ibis Travel", "delayed"),
+            ("Juniper Schools", "active"),
+            ("Kestrel Air", "complete"),
+            ("Lumen Optics", "issue"),
+            ("Meridian Hotels", "active"),
+            ("Nimbus Software", "complete"),
+        ),
+    ),
+    (
+        _CONTRACT,
+        "Customers",
+        "Legal",
+        (
+            ("Oakridge lease", "complete"),
+            ("Pinnacle reseller agreement", "complete"),
+            ("Quartz data processing addendum", "delayed"),
+            ("Riverside framework contract", "problem"),
+            ("Summit licence renewal", "complete"),
+            ("Tidal joint venture", "issue"),
+            ("Umbra NDA", "complete"),
+        ),
+    ),
+    (
+        _MONTH_END,
+        "Finance",
+        "Finance",
+        (
+            ("May 2026", "complete"),
+            ("June 2026", "complete"),
+            ("July 2026", "complete"),
+            ("August 2026", "complete"),
+            ("September 2026", "complete"),
+        ),
+    ),
+    (
+        _VENDOR,
+        "Vendors",
+        "Security",
+        (
+            ("Atlas Hosting", "active"),
+            ("Beacon Payroll", "delayed"),
+            ("Cobalt Analytics", "problem"),
+            ("Dune Couriers", "active"),
+            ("Ember Print", "complete"),
+            ("Falcon Telecom", "active"),
+            ("Glacier Backup", "delayed"),
+            ("Harvest Catering", "complete"),
+        ),
+    ),
+    (
+        _EMPLOYEE,
+        "People",
+        "",
+        (
+            ("Ana Silva", "active"),
+            ("Ben Carter", "active"),
+            ("Chloe Martin", "delayed"),
+            ("Daniel Novak", "complete"),
+            ("Elif Demir", "active"),
+            ("Finn Larsen", "problem"),
+            ("Grace Mbeki", "complete"),
+            ("Hugo Bernard", "active"),
+        ),
+    ),
+    (
+        _EXPENSE,
+        "",
+        "Finance",
+        (
+            ("Conference in Lisbon", "active"),
+            ("New monitors", "complete"),
+            ("Team dinner", "active"),
+            ("Train tickets", "delayed"),
+            ("Trade fair stand", "active"),
+            ("Software licences", "complete"),
+        ),
+    ),
+)
+
+
+def catalog() -> Catalog:
+    """
+    Give the organization without its runs.
+
+    :return: it; always the same.
+    """
+    checklists = (_ONBOARDING, _CONTRACT, _MONTH_END, _VENDOR, _EMPLOYEE, _EXPENSE)
+    found = Catalog(
+        organization_id=stable_id("organization"),
+        organization_name="Brightwater Trading",
+        people=_PEOPLE,
+        checklists={each.id: each for each in checklists},
+        groups=_named("group", _GROUPS),
+        tags=_named("tag", _TAGS),
+        folders={number: Named(number, name) for name, number in _FOLDERS.items()},
+        guests=_GUESTS,
+    )
+    add_templates_with_forms(found)
+    return found
+
+
+def seed_runs(world: World) -> None:
+    """
+    Fill an organization with runs, and plan what becomes of some of them.
+
+    :param world: the organization, without runs.
+    """
+    for number, fields in enumerate(_standing_runs(world)):
+        world.add_varied_run({**_decoration(world, number), **fields}, since=0.0)
+    _archived_runs(world)
+    _moving_runs(world)
+    world.activities.number_by_time()
+
+
+def _standing_runs(world: World) -> Iterator[dict[str, Any]]:
+    now = world.clock.now()
+    age = 0
+    for checklist, folder, group, runs in _STORIES:
+        for label, status in runs:
+            age += 1
+            created = now - age * 1.3 * _DAY
+            fields = _fields(world, checklist, label, folder, group)
+            yield fields | {"status": status, "created_at": created} | _times(status, created, now)
+
+
+def _times(status: str, created: float, now: float) -> dict[str, Any]:
+    if status == "complete":
+        return {
+            "completed_at": created + 0.6 * (now - created),
+            "last_updated": created + 0.6 * (now - created),
+        }
+    due = now - _DAY if status == "delayed" else now + 9 * _DAY
+    return {"due_date": due, "last_updated": created + 0.8 * (now - created)}
+
+
+def _fields(world: World, checklist: Checklist, label: str, folder: str, group: str) -> dict[str, Any]:
+    groups = {each.name: each.id for each in world.catalog.groups.values()}
+    return {
+        "checklist_id": checklist.id,
+        "name": checklist.run_name(label),
+        "folders": [_FOLDERS[folder]] if folder else [],
+        "groups": [groups[group]] if group else [],
+        "prerun": {checklist.kickoff[0].id: label} if checklist.kickoff else {},
+    }
+
+
+def _decoration(world: World, number: int) -> dict[str, Any]:
+    """Give a run an owner, tags and the like, so that every filter has something to find and to leave out."""
+    tags = list(world.catalog.tags)
+    owner = _PEOPLE[number % len(_PEOPLE)].id
+    helper = _PEOPLE[(number * 5 + 2) % len(_PEOPLE)].id
+    return {
+        "owner_id": owner,
+        "assignees": [owner, helper],
+        "users": [owner],
+        "tags": [] if number % 3 == 0 else [tags[number % len(tags)]],
+        "starred": number % 7 == 0,
+        "improvement": number % 11 == 0,
+        "is_public": number % 9 == 0,
+        "summary": f"<p>Run number {number + 1} of <b>Brightwater Trading</b>.</p>" if number % 2 else "",
+    }
+
+
+def _archived_runs(world: World) -> None:
+    now = world.clock.now()
+    cancelled = _fields(world, _CONTRACT, "Vertex merger (called off)", "Customers", "Legal")
+    world.add_varied_run(
+        cancelled | {"status": "active", "created_at": now - 50 * _DAY, "archived_at": now - 40 * _DAY},
+        since=0.0,
+    )
+    finished = _fields(world, _ONBOARDING, "Willow Bakery", "Customers", "Customer success")
+    times = {"created_at": now - 400 * _DAY, "completed_at": now - 380 * _DAY, "archived_at": now - 16 * _DAY}
+    world.add_varied_run(finished | {"status": "complete"} | times, since=0.0)
+    delayed = _fields(world, _VENDOR, "Xenon Cleaning", "Vendors", "Security")
+    world.add_varied_run(
+        delayed | {"status": "delayed", "created_at": now - 90 * _DAY, "archived_at": now - 20 * _DAY},
+        since=0.0,
+    )
+
+
+def _moving_runs(world: World) -> None:
+    """Add the runs that change by themselves soon after the start, for those who try out waiting."""
+    _moving(world, _CONTRACT, "Globex master services agreement", "Customers", "Legal", (5.0, "complete"))
+    _moving(world, _CONTRACT, "Initech NDA", "Customers", "Legal", (10.0, "complete"))
+    _moving(world, _CONTRACT, "Northwind supply contract", "Customers", "Legal", (15.0, "complete"))
+    _moving(world, _MONTH_END, "October 2026", "Finance", "Finance", (20.0, "complete"))
+    _moving(world, _VENDOR, "Yarrow Robotics", "Vendors", "Security", (25.0, "problem"), (60.0, "active"))
+    _moving(
+        world,
+        _ONBOARDING,
+        "Zephyr Sports",
+        "Customers",
+        "Customer success",
+        (30.0, "delayed"),
+        (90.0, "complete"),
+    )
+    _moving(world, _EMPLOYEE, "Ingrid Holm", "People", "", (45.0, "complete"))
+    auto_named = _fields(world, _EXPENSE, "Taxi to the airport", "", "Finance")
+    auto_named["name"] = _BYTE_ORDER_MARK + auto_named["name"]  # as the names that Tallyfy makes itself can begin
+    world.add_varied_run(auto_named | {"created_at": world.clock.now() - _HOUR}, since=0.0)
+
+
+def _moving(
+    world: World, checklist: Checklist, label: str, folder: str, group: str, *changes: tuple[float, str]
+) -> None:
+    now = world.clock.now()
+    fields = _fields(world, checklist, label, folder, group)
+    run = world.add_varied_run(fields | {"created_at": now - 2 * _HOUR, "due_date": now + _DAY}, since=0.0)
+    for seconds, status in changes:
+        world.runs.plan(run.id, seconds, {"status": status})
+
+
+def _named(kind: str, names: tuple[str, ...]) -> dict[str, Named]:
+    found = (Named(stable_id(kind, name), name) for name in names)
+    return {each.id: each for each in found}

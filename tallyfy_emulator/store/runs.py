@@ -1,0 +1,250 @@
+"""The runs of the organization, now and a little while ago, and the changes that the clock will bring."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tallyfy_emulator.model.run import Run
+from tallyfy_emulator.model.run_changes import changed
+from tallyfy_emulator.store.clock import Clock
+from tallyfy_emulator.store.generated import GeneratedRuns, GeneratedRunsError
+
+_KEPT_VERSIONS = 50
+
+# Makes the run that it is after a change, of the run before and the time, in seconds since 1970-01-01 UTC. It gives the
+# same run back if nothing changes.
+Revision = Callable[[Run, float], Run]
+Listener = Callable[[Run | None, Run | None, float, int | None], None]
+
+
+class RunStore:
+    """
+    All runs. Safe to use from several threads.
+
+    Planned changes are carried out by :meth:`settle`, which every reader calls first: what a reader sees
+    depends on the clock alone, not on a background thread. Each change carries the time for which it was
+    planned.
+
+    :param clock: where the time comes from.
+    :param listener: told of every change, in order, with the run before it (None = new), the run after it (None =
+        gone), when it was or was due, and the id of who did it (None = nobody in particular).
+    """
+
+    def __init__(self, clock: Clock, listener: Listener) -> None:
+        self._clock = clock
+        self._listener = listener
+        self._lock = threading.RLock()
+        self._current: dict[str, Run] = {}
+        self._versions: dict[str, list[tuple[float, Run | None]]] = {}
+        self._planned: list[tuple[float, int, str, Revision]] = []
+        self._order = itertools.count()
+        self._generation = 0
+        self._generated: GeneratedRuns | None = None
+
+    def add(self, run: Run, since: float | None = None) -> None:
+        """
+        Add a run.
+
+        :param run: the run.
+        :param since: when it came to be, for readers that lag behind, in seconds since 1970-01-01 UTC; now
+            when None.
+        :raises ValueError: if there is a run with that id.
+        """
+        with self._lock:
+            self.settle()
+            if self.get(run.id) is not None:
+                raise ValueError(f"There is already a run with the id {run.id!r}.")
+            self._put(run.id, run, self._clock.now() if since is None else since)
+
+    def change(self, run_id: str, fields: Mapping[str, Any], by: int | None = None) -> Run:
+        """
+        Change a run now, as a person does.
+
+        A change of status, or archiving, cancels what was planned for the run.
+
+        :param run_id: the run's id.
+        :param fields: as for :func:`lifecycle.changed`.
+        :param by: the person's id, if it is known.
+        :return: the run after the change.
+        :raises KeyError: if there is no such run.
+        :raises ValueError: if a value can't be used.
+        """
+        with self._lock:
+            self.settle()
+            now = self._clock.now()
+            run = changed(self._changeable(run_id), now, fields)
+            if {"status", "archived_at"} & set(fields):
+                self._cancel(run_id)
+            self._put(run_id, run, now, by)
+            return run
+
+    def revise(self, run_id: str, revision: Revision, by: int | None = None) -> Run:
+        """
+        Change something in a run now, such as a task of it.
+
+        Nobody else sees or changes the run in between. What was planned for it stays planned.
+
+        :param run_id: the run's id.
+        :param revision: makes the run after the change; what it raises is raised, and nothing is changed then.
+        :param by: the id of who does it, if it is known.
+        :return: the run after the change.
+        :raises KeyError: if there is no such run.
+        """
+        with self._lock:
+            self.settle()
+            now, before = self._clock.now(), self._changeable(run_id)
+            after = revision(before, now)
+            if after is not before:
+                self._put(run_id, after, now, by)
+            return after
+
+    def plan(self, run_id: str, after: float, fields: Mapping[str, Any]) -> None:
+        """
+        Let a run change by itself later.
+
+        :param run_id: the run's id.
+        :param after: seconds from now.
+        :param fields: as for :func:`lifecycle.changed`.
+        :raises KeyError: if there is no such run.
+        :raises ValueError: if a value can't be used, or ``after`` is negative.
+        """
+        if after < 0:
+            raise ValueError(f"A change can't be planned {after!r} seconds from now: give zero or more.")
+        with self._lock:
+            at = self._clock.now() + after
+            given = dict(fields)
+            changed(self._changeable(run_id), at, given)
+            self._plan(at, run_id, lambda run, due: changed(run, due, given))
+
+    def plan_revision(self, run_id: str, after: float, revision: Revision) -> None:
+        """
+        Let something in a run, such as a task, change by itself later.
+
+        :param run_id: the run's id.
+        :param after: seconds from now.
+        :param revision: makes the run after the change.
+        :raises KeyError: if there is no such run.
+        """
+        with self._lock:
+            self._changeable(run_id)
+            self._plan(self._clock.now() + after, run_id, revision)
+
+    def remove(self, run_id: str, by: int | None = None) -> None:
+        """
+        Delete a run for good.
+
+        :param run_id: the run's id.
+        :param by: the id of the person who deletes it, if it is known.
+        :raises KeyError: if there is no such run.
+        """
+        with self._lock:
+            self.settle()
+            run, now = self._changeable(run_id), self._clock.now()
+            del self._current[run_id]
+            self._cancel(run_id)
+            self._remember(run_id, None, now)
+            self._listener(run, None, now, by)
+
+    def settle(self) -> None:
+        """Carry out the planned changes whose time has come."""
+        with self._lock:
+            now = self._clock.now()
+            while self._planned and self._planned[0][0] <= now:
+                at, _, run_id, revision = heapq.heappop(self._planned)
+                before = self._current[run_id]
+                after = revision(before, at)
+                if after is not before:
+                    self._put(run_id, after, at)
+
+    def get(self, run_id: str) -> Run | None:
+        """
+        Look up a run.
+
+        :param run_id: the run's id.
+        :return: the run as it is now, or None.
+        """
+        with self._lock:
+            self.settle()
+            return self._current.get(run_id) or self._generated_run(run_id)
+
+    @property
+    def generated(self) -> GeneratedRuns | None:
+        """Runs that exist only as a formula, in lists and to be looked up; set once."""
+        return self._generated
+
+    @generated.setter
+    def generated(self, runs: GeneratedRuns | None) -> None:
+        with self._lock:
+            if self._generated is not None:
+                raise GeneratedRunsError("There are generated runs already: ask for all of them at once.")
+            self._generated = runs
+            self._generation += 1
+
+    def snapshot(self) -> tuple[int, list[Run]]:
+        """
+        Give all runs as they are now, but those that are :attr:`generated`.
+
+        :return: a number that differs after every change, and the runs in the order of their adding.
+        """
+        with self._lock:
+            self.settle()
+            return self._generation, list(self._current.values())
+
+    def as_of(self, moment: float) -> list[Run]:
+        """
+        Give all runs as they were, but those that are :attr:`generated`.
+
+        :param moment: when, in seconds since 1970-01-01 UTC.
+        :return: the runs that there were, in the order of their adding.
+        """
+        with self._lock:
+            self.settle()
+            found = (_version_at(versions, moment) for versions in self._versions.values())
+            return [run for run in found if run is not None]
+
+    def get_as_of(self, run_id: str, moment: float) -> Run | None:
+        """
+        Look up a run as it was.
+
+        :param run_id: the run's id.
+        :param moment: when, in seconds since 1970-01-01 UTC.
+        :return: the run as it was, or None.
+        """
+        with self._lock:
+            self.settle()
+            return _version_at(self._versions.get(run_id, []), moment) or self._generated_run(run_id)
+
+    def _generated_run(self, run_id: str) -> Run | None:
+        return None if self._generated is None else self._generated.get(run_id)
+
+    def _changeable(self, run_id: str) -> Run:
+        if self._generated_run(run_id) is not None:
+            raise GeneratedRunsError(f"Run {run_id} is generated: it exists only as a formula and can't be changed.")
+        return self._current[run_id]
+
+    def _plan(self, at: float, run_id: str, revision: Revision) -> None:
+        heapq.heappush(self._planned, (at, next(self._order), run_id, revision))
+
+    def _put(self, run_id: str, run: Run, at: float, by: int | None = None) -> None:
+        before = self._current.get(run_id)
+        self._current[run_id] = run
+        self._remember(run_id, run, at)
+        self._listener(before, run, at, by)
+
+    def _remember(self, run_id: str, run: Run | None, at: float) -> None:
+        versions = self._versions.setdefault(run_id, [])
+        versions.append((at, run))
+        del versions[:-_KEPT_VERSIONS]
+        self._generation += 1
+
+    def _cancel(self, run_id: str) -> None:
+        self._planned = [each for each in self._planned if each[2] != run_id]
+        heapq.heapify(self._planned)
+
+
+def _version_at(versions: list[tuple[float, Run | None]], moment: float) -> Run | None:
+    return next((run for at, run in reversed(versions) if at <= moment), None)

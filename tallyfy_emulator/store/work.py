@@ -1,0 +1,197 @@
+"""The work in an organization: launches, the people who do tasks, and the messages that go out about it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from tallyfy_emulator.model import form_values
+from tallyfy_emulator.model.catalog import Catalog
+from tallyfy_emulator.model.run import Run, format_date
+from tallyfy_emulator.model.run_tasks import run_id_of, tasks_of
+from tallyfy_emulator.model.step import Visit
+from tallyfy_emulator.model.task import Task
+from tallyfy_emulator.model.task_changes import completed, filled, find_task, with_new_task
+from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.store.clock import Clock
+from tallyfy_emulator.store.runs import Revision, RunStore
+
+
+class Work:
+    """
+    What people and the API do in runs. Safe to use from several threads.
+
+    :param clock: where the time comes from.
+    :param catalog: who the people are.
+    :param runs: the runs.
+    """
+
+    def __init__(self, clock: Clock, catalog: Catalog, runs: RunStore) -> None:
+        self._clock = clock
+        self._catalog = catalog
+        self._runs = runs
+        self._one_offs = RunStore(clock, lambda before, after, at, by: None)
+        self._lock = threading.Lock()
+        self._fired: list[dict[str, Any]] = []
+        self._launched: list[Run] = []
+        self._holders: dict[str, tuple[RunStore, str]] = {}
+        self._searched: set[tuple[str, int]] = set()
+
+    @property
+    def fired(self) -> list[dict[str, Any]]:
+        """The messages that went out so far: copies, oldest first."""
+        self._runs.settle()
+        with self._lock:
+            return [dict(each) for each in self._fired]
+
+    @property
+    def launched(self) -> list[Run]:
+        """The runs that the API launched, as they are now, or as they were launched if they are gone."""
+        with self._lock:
+            launched = list(self._launched)
+        return [self._runs.get(run.id) or run for run in launched]
+
+    def note(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
+        """
+        Send the message that a run is complete, when it becomes so.
+
+        :param before: the run before a change; None = it is new.
+        :param after: the run after the change; None = it is gone.
+        :param at: when, in seconds since 1970-01-01 UTC.
+        :param by: who did it.
+        """
+        if before is not None and after is not None and before.status != "complete" == after.status:
+            self._fire("process.completed", after.id, None, at)
+
+    def launch(self, run: Run, by: int | None) -> None:
+        """
+        Add a run that was launched: messages go out, and those who do its steps by themselves begin to.
+
+        :param run: the run, with tasks of its own.
+        :param by: who launched it.
+        """
+        self._runs.add(run)
+        self._hold(self._runs, run)
+        with self._lock:
+            self._launched.append(run)
+        self._fire("process.launched", run.id, None, run.created_at)
+        visits = {step.id: step.visit for step in run.checklist.steps}
+        for task in tasks_of(run):
+            visit = visits.get(task.step_id or "")
+            if visit is not None:
+                self._runs.plan_revision(run.id, visit.after, self._visit(task.id, visit))
+
+    def add_one_off(self, container: Run) -> None:
+        """
+        Add a one-off task that belongs to no run.
+
+        :param container: holds the task; see :func:`tasks.is_container`.
+        """
+        self._one_offs.add(container)
+        self._hold(self._one_offs, container)
+
+    def add_to_run(self, run_id: str, make: Callable[[Run, float], Task], by: int | None) -> tuple[Run, Task]:
+        """
+        Add a one-off task to a run.
+
+        :param run_id: the run's id.
+        :param make: makes the task.
+        :param by: who adds it.
+        :return: the run after, and the task.
+        :raises KeyError: if there is no such run.
+        """
+
+        def revision(run: Run, at: float) -> Run:
+            return with_new_task(run, make(run, at), at)
+
+        run = self._runs.revise(run_id, revision, by)
+        self._hold(self._runs, run)
+        return run, tasks_of(run)[-1]
+
+    def find(self, task_id: str) -> tuple[Run, Task]:
+        """
+        Find a task, wherever it is.
+
+        :param task_id: its id.
+        :return: the run that holds it, and the task.
+        :raises KeyError: if there is no such task.
+        """
+        store, run_id = self._holder(task_id)
+        run = store.get(run_id)
+        if run is None:
+            raise KeyError(task_id)
+        return run, find_task(run, task_id)
+
+    def one_offs(self) -> list[Run]:
+        """Give what holds the one-off tasks that belong to no run."""
+        return self._one_offs.snapshot()[1]
+
+    def revise(self, task_id: str, revision: Revision, by: int | None = None) -> tuple[Run, Task]:
+        """
+        Change a task.
+
+        :param task_id: its id.
+        :param revision: as for :meth:`RunStore.revise`.
+        :param by: who changes it.
+        :return: the run and the task after.
+        :raises KeyError: if there is no such task.
+        """
+        store, run_id = self._holder(task_id)
+        run = store.revise(run_id, revision, by)
+        return run, find_task(run, task_id)
+
+    def complete(self, task_id: str, is_approved: bool | None, by: int, *, again: bool = False) -> tuple[Run, Task]:
+        """
+        Complete a task; messages go out.
+
+        :param task_id: its id.
+        :param is_approved: the verdict.
+        :param by: who completes it.
+        :param again: whether a completed one may be completed again: nothing changes, and messages go out again.
+        :return: the run and the task after.
+        :raises KeyError: if there is no such task.
+        :raises Refusal: if it can't be completed now.
+        """
+        return self.revise(task_id, lambda run, at: self._completed(run, task_id, at, is_approved, by, again=again), by)
+
+    def _completed(
+        self, run: Run, task_id: str, at: float, is_approved: bool | None, by: int, *, again: bool = False
+    ) -> Run:
+        after = completed(run, task_id, at, is_approved, by, again=again)
+        self._fire("task.completed", run_id_of(after, find_task(after, task_id)), task_id, at)
+        return after
+
+    def _visit(self, task_id: str, visit: Visit) -> Revision:
+        def revision(run: Run, at: float) -> Run:
+            task = find_task(run, task_id)
+            by = task.owners.users[0] if task.owners.users else run.owner_id
+            try:
+                values = form_values.take(
+                    "taskdata",
+                    task.form_fields,
+                    form_values.by_person(task.form_fields, visit.values),
+                    self._catalog.member_ids,
+                )
+                done = filled(run, task_id, at, values) if values else run
+                return self._completed(done, task_id, at, visit.is_approved, by)
+            except Refusal:
+                return run  # somebody was there before, or the task is stuck: nobody presses the button then
+
+        return revision
+
+    def _fire(self, event: str, run_id: str | None, task_id: str | None, at: float) -> None:
+        with self._lock:
+            self._fired.append({"event": event, "run_id": run_id, "task_id": task_id, "at": format_date(at)})
+
+    def _hold(self, store: RunStore, run: Run) -> None:
+        self._searched.add((run.id, run.tasks_total))
+        for task in tasks_of(run):
+            self._holders[task.id] = (store, run.id)
+
+    def _holder(self, task_id: str) -> tuple[RunStore, str]:
+        if task_id not in self._holders:
+            for run in self._runs.snapshot()[1]:
+                if (run.id, run.tasks_total) not in self._searched:
+                    self._hold(self._runs, run)
+        return self._holders[task_id]
