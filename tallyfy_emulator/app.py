@@ -27,14 +27,14 @@ from tallyfy_emulator.api import (
 from tallyfy_emulator.api import catalog as templates
 from tallyfy_emulator.api import comments as discussions
 from tallyfy_emulator.api import tasks as task_lists
-from tallyfy_emulator.api.responses import ApiError, endpoint_not_found, error_answer, unprocessable
+from tallyfy_emulator.api.responses import ApiError, endpoint_not_found, error_response, unprocessable
 from tallyfy_emulator.middleware.connections import Connections
 from tallyfy_emulator.middleware.fault_middleware import FaultMiddleware
 from tallyfy_emulator.middleware.rate_limit import RateLimitMiddleware
 from tallyfy_emulator.middleware.recorder import RecorderMiddleware
-from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.model.wire import ValidationError
 from tallyfy_emulator.store.generated import GeneratedRunsError
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.organization import Organization
 
 # A new subject is a module with a function ``routes(world)``, named here.
 _SUBJECTS = (
@@ -57,21 +57,21 @@ _SUBJECTS = (
 _BASES = ("", "/api")
 
 
-def build(world: World, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
+def build(organization: Organization, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
     """
     Make the emulator's application.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :param connections: the server's connections, for faults.
     :param stopping: set when the server stops.
     :return: an ASGI application.
     """
-    limited = RateLimitMiddleware(_api(world), world.limiter)
-    faulty = FaultMiddleware(limited, world.faults, world.tokens, connections, stopping)
-    return _Entrance(RecorderMiddleware(faulty, world.log), control.build(world))
+    limited = RateLimitMiddleware(_api(organization), organization.limiter)
+    faulty = FaultMiddleware(limited, organization.faults, organization.tokens, connections, stopping)
+    return _Router(RecorderMiddleware(faulty, organization.log), control.build(organization))
 
 
-class _Entrance:
+class _Router:
     """Sends the emulator's own controls past the recorder, the faults and the rate limit."""
 
     def __init__(self, api: ASGIApp, controls: ASGIApp) -> None:
@@ -84,14 +84,14 @@ class _Entrance:
         await (self._controls if is_control else self._api)(scope, receive, send)
 
 
-def _api(world: World) -> ASGIApp:
-    found = [route for subject in _SUBJECTS for route in subject.routes(world)]
+def _api(organization: Organization) -> ASGIApp:
+    found = [route for subject in _SUBJECTS for route in subject.routes(organization)]
     application = Starlette(
         routes=[_at(base, route) for base in _BASES for route in found],
         exception_handlers={
-            ApiError: _refused,
-            Refusal: _not_taken,
-            GeneratedRunsError: _beyond_the_formula,
+            ApiError: _api_error,
+            ValidationError: _validation_error,
+            GeneratedRunsError: _generated_runs_error,
             HTTPException: _unknown_endpoint,
         },
     )
@@ -103,22 +103,22 @@ def _at(base: str, route: Route) -> Route:
     return Route(base + route.path, route.endpoint, methods=sorted(route.methods or ()))
 
 
-async def _refused(request: Request, error: Exception) -> Response:
+async def _api_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):
         raise error
-    return error_answer(error, request.headers.get("accept", ""))
+    return error_response(error, request.headers.get("accept", ""))
 
 
-async def _not_taken(request: Request, error: Exception) -> Response:
-    errors = error.errors if isinstance(error, Refusal) else {}
-    return error_answer(unprocessable(errors), request.headers.get("accept", ""))
+async def _validation_error(request: Request, error: Exception) -> Response:
+    errors = error.errors if isinstance(error, ValidationError) else {}
+    return error_response(unprocessable(errors), request.headers.get("accept", ""))
 
 
-async def _beyond_the_formula(request: Request, error: Exception) -> Response:
+async def _generated_runs_error(request: Request, error: Exception) -> Response:
     """Answer what Tallyfy could do, and generated runs can't."""
-    return error_answer(ApiError(422, {"error": True, "message": str(error)}), request.headers.get("accept", ""))
+    return error_response(ApiError(422, {"error": True, "message": str(error)}), request.headers.get("accept", ""))
 
 
 async def _unknown_endpoint(request: Request, error: Exception) -> Response:
     """Answer a path, or a method on a path, that is no endpoint."""
-    return error_answer(endpoint_not_found(), request.headers.get("accept", ""))
+    return error_response(endpoint_not_found(), request.headers.get("accept", ""))

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import TracebackType
 
-from tallyfy_emulator.admin.runs import RunBook
-from tallyfy_emulator.admin.tasks import People
+from tallyfy_emulator.admin.runs import RunAdmin
+from tallyfy_emulator.admin.tasks import TaskAdmin
 from tallyfy_emulator.airflow_connection import Grant, connection_json, connection_uri
 from tallyfy_emulator.middleware.faults import Fault
 from tallyfy_emulator.middleware.rate_limit import RateLimit
 from tallyfy_emulator.middleware.recorder import RequestRecord
 from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.seed.runs import catalog, seed_runs
-from tallyfy_emulator.server import RunningServer, is_loopback
+from tallyfy_emulator.server import ServerThread, is_loopback
 from tallyfy_emulator.store.clock import Clock, SystemClock
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.organization import Organization
 
 
-class Emulator(RunBook, People):
+class Emulator(RunAdmin, TaskAdmin):
     """
     A Tallyfy on this machine, with one organization in memory.
 
@@ -56,10 +56,10 @@ class Emulator(RunBook, People):
             )
         self._host = host
         self._port = port
-        super().__init__(World(clock or SystemClock(), catalog(), quirks or Quirks(), RateLimit.of(rate_limit)))
+        super().__init__(Organization(clock or SystemClock(), catalog(), quirks or Quirks(), RateLimit.of(rate_limit)))
         if seed:
-            seed_runs(self._world)
-        self._running: RunningServer | None = None
+            seed_runs(self._organization)
+        self._running: ServerThread | None = None
 
     def start(self) -> Emulator:
         """
@@ -71,7 +71,7 @@ class Emulator(RunBook, People):
         """
         if self._running is not None:
             raise RuntimeError(f"The emulator runs already, at {self.base_url}.")
-        self._running = RunningServer(self._world, self._host, self._port)
+        self._running = ServerThread(self._organization, self._host, self._port)
         self._port = self._running.port  # a restarted emulator is found where it was
         return self
 
@@ -109,57 +109,57 @@ class Emulator(RunBook, People):
     @property
     def organization_id(self) -> str:
         """The id of the organization, 32 hexadecimal digits."""
-        return self._world.catalog.organization_id
+        return self._organization.catalog.organization_id
 
     @property
     def token(self) -> str:
         """A personal access token, whose holder is an administrator."""
-        return self._world.credentials.token
+        return self._organization.credentials.token
 
     @property
     def client_id(self) -> str:
         """The number of the application that may ask for tokens."""
-        return self._world.credentials.client_id
+        return self._organization.credentials.client_id
 
     @property
     def client_secret(self) -> str:
         """The secret of that application."""
-        return self._world.credentials.client_secret
+        return self._organization.credentials.client_secret
 
     @property
     def username(self) -> str:
         """The e-mail address of the token's holder, for the password grant."""
-        return self._world.credentials.username
+        return self._organization.credentials.username
 
     @property
     def user_password(self) -> str:
         """The password of the token's holder."""
-        return self._world.credentials.user_password
+        return self._organization.credentials.user_password
 
     @property
     def people(self) -> dict[str, int]:
         """The members of the organization: e-mail address to id."""
-        return {each.email: each.id for each in self._world.catalog.people}
+        return {each.email: each.id for each in self._organization.catalog.people}
 
     @property
     def checklists(self) -> dict[str, str]:
         """The templates: title to id."""
-        return {each.title: each.id for each in self._world.catalog.checklists.values()}
+        return {each.title: each.id for each in self._organization.catalog.checklists.values()}
 
     @property
     def tags(self) -> dict[str, str]:
         """The tags: title to id."""
-        return {each.name: each.id for each in self._world.catalog.tags.values()}
+        return {each.name: each.id for each in self._organization.catalog.tags.values()}
 
     @property
     def folders(self) -> dict[str, str]:
         """The folders: name to id."""
-        return {each.name: each.id for each in self._world.catalog.folders.values()}
+        return {each.name: each.id for each in self._organization.catalog.folders.values()}
 
     @property
     def groups(self) -> dict[str, str]:
         """The groups: name to id."""
-        return {each.name: each.id for each in self._world.catalog.groups.values()}
+        return {each.name: each.id for each in self._organization.catalog.groups.values()}
 
     def connection_json(self, grant: Grant = "token") -> str:
         """
@@ -170,7 +170,7 @@ class Emulator(RunBook, People):
         :return: JSON.
         :raises ValueError: if ``grant`` is none of these.
         """
-        return connection_json(self._world, self.base_url, grant)
+        return connection_json(self._organization, self.base_url, grant)
 
     def connection_uri(self, grant: Grant = "token") -> str:
         """
@@ -180,7 +180,7 @@ class Emulator(RunBook, People):
         :return: the URI.
         :raises ValueError: as for :meth:`connection_json`.
         """
-        return connection_uri(self._world, self.base_url, grant)
+        return connection_uri(self._organization, self.base_url, grant)
 
     def order(self, fault: Fault) -> None:
         """
@@ -188,25 +188,25 @@ class Emulator(RunBook, People):
 
         :param fault: what, with which requests, how often.
         """
-        self._world.faults.order(fault)
+        self._organization.faults.order(fault)
 
     def clear_faults(self) -> None:
         """Forget all ordered faults."""
-        self._world.faults.clear()
+        self._organization.faults.clear()
 
     @property
     def requests(self) -> list[RequestRecord]:
         """The requests so far, in the order in which they came in."""
-        return self._world.log.all()
+        return self._organization.log.all()
 
     @property
     def most_at_once(self) -> int:
         """The most requests that were under way at the same time so far, each until its answer began."""
-        return self._world.log.most_at_once
+        return self._organization.log.most_at_once
 
     def clear_requests(self) -> None:
         """Forget the requests so far."""
-        self._world.log.clear()
+        self._organization.log.clear()
 
     def listen(self, listener: Callable[[RequestRecord], None] | None) -> None:
         """
@@ -214,7 +214,7 @@ class Emulator(RunBook, People):
 
         :param listener: called on the server's thread, so it must be quick; None = nobody.
         """
-        self._world.log.listener = listener
+        self._organization.log.listener = listener
 
     def revoke(self, token: str) -> None:
         """
@@ -223,32 +223,32 @@ class Emulator(RunBook, People):
         :param token: an access token or a refresh token.
         :raises ValueError: if there is no such token.
         """
-        if not self._world.tokens.revoke(token):
+        if not self._organization.tokens.revoke(token):
             raise ValueError("The emulator knows no such token, or it was revoked before.")
 
     @property
     def token_lifetime(self) -> float | None:
         """Seconds for which tokens issued from now on are valid; None = each kind's own lifetime."""
-        return self._world.tokens.lifetime
+        return self._organization.tokens.lifetime
 
     @token_lifetime.setter
     def token_lifetime(self, seconds: float | None) -> None:
-        self._world.tokens.lifetime = seconds
+        self._organization.tokens.lifetime = seconds
 
     @property
     def quirks(self) -> Quirks:
         """The shapes that answers take; may be set at any time."""
-        return self._world.quirks
+        return self._organization.quirks
 
     @quirks.setter
     def quirks(self, quirks: Quirks) -> None:
-        self._world.quirks = quirks
+        self._organization.quirks = quirks
 
     @property
     def rate_limit(self) -> RateLimit | None:
         """How many requests are welcome; may be set at any time, also as text such as ``100/60``."""
-        return self._world.limiter.limit
+        return self._organization.limiter.limit
 
     @rate_limit.setter
     def rate_limit(self, limit: RateLimit | str | None) -> None:
-        self._world.limiter.limit = RateLimit.of(limit)
+        self._organization.limiter.limit = RateLimit.of(limit)

@@ -12,25 +12,25 @@ import uvicorn
 
 from tallyfy_emulator.app import build
 from tallyfy_emulator.middleware.connections import Connections
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.organization import Organization
 
 _START_SECONDS = 10.0
 _STOP_SECONDS = 10.0
 _TICK_SECONDS = 0.1  # uvicorn's own; every tenth tick it renews the Date header
 
 
-class RunningServer:
+class ServerThread:
     """
     The emulator's server in a thread of its own. It answers as soon as this object is made.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :param host: address to listen on.
     :param port: TCP port; 0 = a free one, which :attr:`port` tells.
     :raises OSError: if the port can't be had.
     :raises RuntimeError: if the server does not start.
     """
 
-    def __init__(self, world: World, host: str, port: int) -> None:
+    def __init__(self, organization: Organization, host: str, port: int) -> None:
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
@@ -38,7 +38,7 @@ class RunningServer:
         self.port: int = self._socket.getsockname()[1]
         connections = Connections()
         config = uvicorn.Config(
-            build(world, connections, self._stopping),
+            build(organization, connections, self._stopping),
             http=connections.protocol(),
             ws="none",
             lifespan="off",

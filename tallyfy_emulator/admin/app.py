@@ -15,30 +15,30 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from tallyfy_emulator.admin.runs import RunBook
-from tallyfy_emulator.admin.task_endpoints import PeopleControls, fields_of, json_of
-from tallyfy_emulator.admin.tasks import People
-from tallyfy_emulator.api.responses import json_answer
+from tallyfy_emulator.admin.runs import RunAdmin
+from tallyfy_emulator.admin.task_endpoints import TaskEndpoints, fields_of, json_of
+from tallyfy_emulator.admin.tasks import TaskAdmin
+from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.middleware.faults import Fault
 from tallyfy_emulator.middleware.recorder import RequestRecord
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.organization import Organization
 
 PREFIX = "/_emulator"
 
-_Answer = Callable[[Request], Awaitable[Response]]
+_HeldResponse = Callable[[Request], Awaitable[Response]]
 
 
-def build(world: World) -> ASGIApp:
+def build(organization: Organization) -> ASGIApp:
     """
     Make the application that answers below ``/_emulator``.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :return: an ASGI application.
     """
-    controls, people = _Controls(world), PeopleControls(People(world), RunBook(world))
+    controls, people = _Controls(organization), TaskEndpoints(TaskAdmin(organization), RunAdmin(organization))
 
-    def route(path: str, method: str, answer: _Answer) -> Route:
-        return Route(PREFIX + path, _explained(answer), methods=[method])
+    def route(path: str, method: str, answer: _HeldResponse) -> Route:
+        return Route(PREFIX + path, _explain_errors(answer), methods=[method])
 
     return Starlette(
         routes=[
@@ -66,66 +66,66 @@ def build(world: World) -> ASGIApp:
 
 
 class _Controls:
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, organization: Organization) -> None:
+        self._organization = organization
 
     async def about(self, request: Request) -> Response:
-        known = self._world.credentials
-        return json_answer(
+        known = self._organization.credentials
+        return json_response(
             {
-                "organization_id": self._world.catalog.organization_id,
+                "organization_id": self._organization.catalog.organization_id,
                 "token": known.token,
                 "client_id": known.client_id,
                 "client_secret": known.client_secret,
                 "username": known.username,
                 "user_password": known.user_password,
-                "now": self._world.clock.now(),
+                "now": self._organization.clock.now(),
             }
         )
 
     async def list_faults(self, request: Request) -> Response:
-        return json_answer({"data": [_fault_json(each) for each in self._world.faults.waiting()]})
+        return json_response({"data": [_fault_json(each) for each in self._organization.faults.pending()]})
 
     async def order_fault(self, request: Request) -> Response:
         fault = Fault.from_json(await json_of(request))
-        self._world.faults.order(fault)
-        return json_answer({"data": _fault_json(fault)}, 201)
+        self._organization.faults.order(fault)
+        return json_response({"data": _fault_json(fault)}, 201)
 
     async def clear_faults(self, request: Request) -> Response:
-        self._world.faults.clear()
+        self._organization.faults.clear()
         return Response(status_code=204)
 
     async def list_requests(self, request: Request) -> Response:
-        return json_answer({"data": [_request_json(each) for each in self._world.log.all()]})
+        return json_response({"data": [_request_json(each) for each in self._organization.log.all()]})
 
     async def clear_requests(self, request: Request) -> Response:
-        self._world.log.clear()
+        self._organization.log.clear()
         return Response(status_code=204)
 
     async def add_run(self, request: Request) -> Response:
-        run = self._world.add_run(await fields_of(request))
-        return json_answer({"data": self._world.read(run)}, 201)
+        run = self._organization.add_run(await fields_of(request))
+        return json_response({"data": self._organization.read(run)}, 201)
 
     async def change_run(self, request: Request) -> Response:
         run_id, fields = request.path_params["run"], await fields_of(request)
         after = request.query_params.get("after")
         if after is not None:
-            self._world.runs.plan(run_id, float(after), fields)
+            self._organization.runs.schedule(run_id, float(after), fields)
             return Response(status_code=202)
-        return json_answer({"data": self._world.read(self._world.runs.change(run_id, fields))})
+        return json_response({"data": self._organization.read(self._organization.runs.change(run_id, fields))})
 
     async def delete_run(self, request: Request) -> Response:
-        self._world.runs.remove(request.path_params["run"])
+        self._organization.runs.remove(request.path_params["run"])
         return Response(status_code=204)
 
     async def revoke_token(self, request: Request) -> Response:
         fields = await fields_of(request)
-        if not self._world.tokens.revoke(str(fields.get("token", ""))):
+        if not self._organization.tokens.revoke(str(fields.get("token", ""))):
             raise ValueError('There is no such token. Send {"token": "…"} with one that is known.')
         return Response(status_code=204)
 
 
-def _explained(answer: _Answer) -> _Answer:
+def _explain_errors(answer: _HeldResponse) -> _HeldResponse:
     """Turn a caller's mistake into an answer that says what it was."""
 
     async def endpoint(request: Request) -> Response:
@@ -133,9 +133,9 @@ def _explained(answer: _Answer) -> _Answer:
             return await answer(request)
         except KeyError:
             [(what, identifier)] = request.path_params.items()
-            return json_answer({"error": True, "message": f"There is no {what} with the id {identifier!r}."}, 404)
+            return json_response({"error": True, "message": f"There is no {what} with the id {identifier!r}."}, 404)
         except (TypeError, ValueError) as error:
-            return json_answer({"error": True, "message": str(error)}, 422)
+            return json_response({"error": True, "message": str(error)}, 422)
 
     return endpoint
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from tallyfy_emulator.api.activity_row import row_of
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.organization import Organization
 
 
-class RunBook:
+class RunAdmin:
     """
     Runs, and what happened to them.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, organization: Organization) -> None:
+        self._organization = organization
 
     def add_run(
         self,
@@ -42,7 +42,7 @@ class RunBook:
         given = {"status": status, "checklist_id": checklist_id, "completes_in": completes_in, **fields}
         if name is not None:
             given["name"] = name
-        return self._world.read(self._world.add_run(given))
+        return self._organization.read(self._organization.add_run(given))
 
     def add_runs(self, count: int, status: str = "active", **fields: Any) -> list[str]:
         """
@@ -57,13 +57,13 @@ class RunBook:
         :raises ValueError: if a value can't be used.
         """
         prefix = fields.pop("name", None)
-        now = self._world.clock.now()
+        now = self._organization.clock.now()
         ids = []
         for number in range(count):
             given = {"created_at": now - 60.0 * (count - 1 - number), "status": status, **fields}
             if prefix is not None:
                 given["name"] = f"{prefix} {number + 1}"
-            ids.append(self._world.add_varied_run(given).id)
+            ids.append(self._organization.add_varied_run(given).id)
         return ids
 
     def add_generated_runs(
@@ -90,8 +90,8 @@ class RunBook:
         :raises ValueError: if a value can't be used, or there are generated runs already.
         """
         if first_created_at is None:
-            first_created_at = self._world.clock.now() - spacing * (count - 1)
-        self._world.generate_runs(count, first_created_at, spacing, {"status": status, **fields})
+            first_created_at = self._organization.clock.now() - spacing * (count - 1)
+        self._organization.generate_runs(count, first_created_at, spacing, {"status": status, **fields})
 
     def run(self, run_id: str) -> dict[str, Any]:
         """
@@ -101,10 +101,10 @@ class RunBook:
         :return: the run as the API gives it.
         :raises KeyError: if there is no such run.
         """
-        run = self._world.runs.get(run_id)
+        run = self._organization.runs.get(run_id)
         if run is None:
             raise KeyError(run_id)
-        return self._world.read(run)
+        return self._organization.read(run)
 
     def update_run(self, run_id: str, **fields: Any) -> dict[str, Any]:
         """
@@ -118,7 +118,7 @@ class RunBook:
         :raises KeyError: if there is no such run.
         :raises ValueError: if a value can't be used.
         """
-        return self._world.read(self._world.runs.change(run_id, fields))
+        return self._organization.read(self._organization.runs.change(run_id, fields))
 
     def update_run_later(self, run_id: str, seconds: float, **fields: Any) -> None:
         """
@@ -130,7 +130,7 @@ class RunBook:
         :raises KeyError: if there is no such run.
         :raises ValueError: if a value can't be used.
         """
-        self._world.runs.plan(run_id, seconds, fields)
+        self._organization.runs.schedule(run_id, seconds, fields)
 
     def complete_run(self, run_id: str) -> dict[str, Any]:
         """Complete a run now; as :meth:`update_run`."""
@@ -155,7 +155,7 @@ class RunBook:
         :param run_id: its id.
         :raises KeyError: if there is no such run.
         """
-        self._world.runs.remove(run_id)
+        self._organization.runs.remove(run_id)
 
     def runs(self, checklist_id: str | None = None) -> list[dict[str, Any]]:
         """
@@ -164,15 +164,15 @@ class RunBook:
         :param checklist_id: only those of this template; None = all.
         :return: the runs as the API gives them, in the order of their adding.
         """
-        _, runs = self._world.runs.snapshot()
-        return [self._world.read(run) for run in runs if checklist_id in (None, run.checklist.id)]
+        _, runs = self._organization.runs.snapshot()
+        return [self._organization.read(run) for run in runs if checklist_id in (None, run.checklist.id)]
 
     @property
     def launched(self) -> list[dict[str, Any]]:
         """The runs that were launched over the API, as they are now, in the order of their launch."""
-        return [self._world.read(run) for run in self._world.work.launched]
+        return [self._organization.read(run) for run in self._organization.work.launched]
 
     @property
     def activities(self) -> list[dict[str, Any]]:
         """The rows of the activity feed, oldest first, up to now even if the feed lags behind."""
-        return [row_of(each, self._world) for each in self._world.history()]
+        return [row_of(each, self._organization) for each in self._organization.history()]

@@ -1,4 +1,4 @@
-"""The emulator's own endpoints about templates, tasks and threads: what :class:`People` does, for other processes."""
+"""The emulator's own endpoints about templates, tasks and threads: :class:`TaskAdmin` over HTTP."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tallyfy_emulator.admin.runs import RunBook
-from tallyfy_emulator.admin.tasks import People
-from tallyfy_emulator.api.responses import json_answer
+from tallyfy_emulator.admin.runs import RunAdmin
+from tallyfy_emulator.admin.tasks import TaskAdmin
+from tallyfy_emulator.api.responses import json_response
 
 
-class PeopleControls:
+class TaskEndpoints:
     """
     Answers requests to see or do what people see and do.
 
@@ -21,33 +21,33 @@ class PeopleControls:
     :param runs: finds runs.
     """
 
-    def __init__(self, people: People, runs: RunBook) -> None:
+    def __init__(self, people: TaskAdmin, runs: RunAdmin) -> None:
         self._people = people
         self._runs = runs
 
     async def list_runs(self, request: Request) -> Response:
         """List the runs of a template, or all."""
-        return json_answer({"data": self._runs.runs(request.query_params.get("checklist_id"))})
+        return json_response({"data": self._runs.runs(request.query_params.get("checklist_id"))})
 
     async def list_launched(self, request: Request) -> Response:
         """List the runs that were launched over the API."""
-        return json_answer({"data": self._runs.launched})
+        return json_response({"data": self._runs.launched})
 
     async def list_fired(self, request: Request) -> Response:
         """List the messages that went out."""
-        return json_answer({"data": self._people.fired})
+        return json_response({"data": self._people.fired})
 
     async def list_tasks(self, request: Request) -> Response:
         """List the tasks of a run."""
-        return json_answer({"data": self._people.tasks(request.path_params["run"])})
+        return json_response({"data": self._people.tasks(request.path_params["run"])})
 
     async def list_threads(self, request: Request) -> Response:
         """List what was said in a run and on its tasks."""
-        return json_answer({"data": self._people.threads(request.path_params["run"])})
+        return json_response({"data": self._people.threads(request.path_params["run"])})
 
     async def fill_task(self, request: Request) -> Response:
         """Fill fields of a task."""
-        return json_answer({"data": self._people.fill_task(request.path_params["task"], await fields_of(request))})
+        return json_response({"data": self._people.fill_task(request.path_params["task"], await fields_of(request))})
 
     async def complete_task(self, request: Request) -> Response:
         """Fill and complete a task."""
@@ -55,15 +55,15 @@ class PeopleControls:
         done = self._people.complete_task(
             request.path_params["task"], given.get("is_approved"), given.get("values"), given.get("by")
         )
-        return json_answer({"data": done})
+        return json_response({"data": done})
 
     async def reopen_task(self, request: Request) -> Response:
         """Reopen a task."""
-        return json_answer({"data": self._people.reopen_task(request.path_params["task"])})
+        return json_response({"data": self._people.reopen_task(request.path_params["task"])})
 
     async def add_checklist(self, request: Request) -> Response:
         """Add a template."""
-        return json_answer({"data": self._people.add_checklist(**await fields_of(request, "title"))}, 201)
+        return json_response({"data": self._people.add_checklist(**await fields_of(request, "title"))}, 201)
 
 
 async def json_of(request: Request) -> object:

@@ -10,20 +10,20 @@ from tallyfy_emulator.model.catalog import Checklist, Person
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_tasks import GUEST_SECRET, form_rows, task_row, tasks_of, thread_row, threads_of
 from tallyfy_emulator.model.task import Task
-from tallyfy_emulator.model.task_changes import filled, reopened, resolved, talked
-from tallyfy_emulator.seed.templates import checklist_of
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.model.task_changes import commented, filled, reopened, resolved
+from tallyfy_emulator.seed.templates import build_checklist
+from tallyfy_emulator.store.organization import Organization
 
 
-class People:
+class TaskAdmin:
     """
     Templates, tasks and threads, as a person has them before him.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, organization: Organization) -> None:
+        self._organization = organization
 
     def add_checklist(
         self,
@@ -46,8 +46,8 @@ class People:
         :return: the template as the API gives it, with its steps.
         :raises ValueError: if something can't be used; the message names it.
         """
-        checklist = checklist_of(self._world.catalog, title, kickoff, steps, checklist_id)
-        self._world.catalog.checklists[checklist.id] = checklist
+        checklist = build_checklist(self._organization.catalog, title, kickoff, steps, checklist_id)
+        self._organization.catalog.checklists[checklist.id] = checklist
         return _checklist_row(checklist)
 
     def checklist(self, title_or_id: str) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class People:
         :return: the template as the API gives it, with its steps.
         :raises KeyError: if there is no such template.
         """
-        known = self._world.catalog.checklists
+        known = self._organization.catalog.checklists
         found = [each for each in known.values() if title_or_id in (each.id, each.title)]
         if not found:
             raise KeyError(title_or_id)
@@ -72,7 +72,7 @@ class People:
         Each has ``event`` (``process.launched``, ``task.completed``, ``process.completed``), ``run_id``,
         ``task_id`` and ``at``. What happens twice is there twice.
         """
-        return self._world.work.fired
+        return self._organization.work.fired
 
     def tasks(self, run_id: str) -> list[dict[str, Any]]:
         """
@@ -110,10 +110,10 @@ class People:
         :raises KeyError: if there is no such task.
         :raises ValueError: if a value can't be taken, or the task can't be filled now.
         """
-        _, task = self._world.work.find(task_id)
-        sent = form_values.by_person(task.form_fields, values)
-        checked = form_values.take("values", task.form_fields, sent, self._world.catalog.member_ids)
-        return self._row(*self._world.work.revise(task_id, lambda run, at: filled(run, task_id, at, checked)))
+        _, task = self._organization.work.find(task_id)
+        sent = form_values.from_labels(task.form_fields, values)
+        checked = form_values.parse_values("values", task.form_fields, sent, self._organization.catalog.member_ids)
+        return self._row(*self._organization.work.update(task_id, lambda run, at: filled(run, task_id, at, checked)))
 
     def complete_task(
         self,
@@ -133,12 +133,12 @@ class People:
         :raises KeyError: if there is no such task.
         :raises ValueError: if it is completed already or can't be completed now, or there is no such person.
         """
-        run, task = self._world.work.find(task_id)
+        run, task = self._organization.work.find(task_id)
         owner = task.owners.users[0] if task.owners.users else run.owner_id
         person = owner if by is None else self._person(by).id
         if values:
             self.fill_task(task_id, values)
-        return self._row(*self._world.work.complete(task_id, is_approved, person))
+        return self._row(*self._organization.work.complete(task_id, is_approved, person))
 
     def reopen_task(self, task_id: str) -> dict[str, Any]:
         """
@@ -148,7 +148,7 @@ class People:
         :return: the task as the API gives it.
         :raises KeyError: if there is no such task.
         """
-        return self._row(*self._world.work.revise(task_id, lambda run, at: reopened(run, task_id, at)))
+        return self._row(*self._organization.work.update(task_id, lambda run, at: reopened(run, task_id, at)))
 
     def report_problem(self, task_id: str, content: str) -> dict[str, Any]:
         """
@@ -160,10 +160,10 @@ class People:
         :raises KeyError: if there is no such task.
         """
 
-        def revision(run: Run, at: float) -> Run:
-            return talked(run, task_id, at, "problem", content, run.owner_id, "open")
+        def update(run: Run, at: float) -> Run:
+            return commented(run, task_id, at, "problem", content, run.owner_id, "open")
 
-        return self._row(*self._world.work.revise(task_id, revision))
+        return self._row(*self._organization.work.update(task_id, update))
 
     def resolve_problems(self, task_id: str) -> dict[str, Any]:
         """
@@ -173,15 +173,15 @@ class People:
         :return: the task as the API gives it.
         :raises KeyError: if there is no such task.
         """
-        _, task = self._world.work.find(task_id)
+        _, task = self._organization.work.find(task_id)
 
-        def revision(run: Run, at: float) -> Run:
+        def update(run: Run, at: float) -> Run:
             for thread in task.threads:
                 if thread.is_open_issue:
                     run = resolved(run, task_id, at, thread.id, "", run.owner_id)
             return run
 
-        return self._row(*self._world.work.revise(task_id, revision))
+        return self._row(*self._organization.work.update(task_id, update))
 
     def threads(self, run_id: str) -> list[dict[str, Any]]:
         """
@@ -202,17 +202,17 @@ class People:
         return GUEST_SECRET
 
     def _run(self, run_id: str) -> Run:
-        run = self._world.runs.get(run_id)
+        run = self._organization.runs.get(run_id)
         if run is None:
             raise KeyError(run_id)
         return run
 
     def _row(self, run: Run, task: Task) -> dict[str, Any]:
-        quirks = self._world.quirks
+        quirks = self._organization.quirks
         return task_row(run, task, quirks) | {"form_fields": {"data": form_rows(task, quirks)}}
 
     def _person(self, by: int | str) -> Person:
-        catalog = self._world.catalog
+        catalog = self._organization.catalog
         person = catalog.person(by) if isinstance(by, str) else catalog.person_by_id(by)
         if person is None:
             raise ValueError(f"{by!r} is no member: give the id or e-mail address of one of the people.")

@@ -16,16 +16,16 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tallyfy_emulator.api import responses as answers
+from tallyfy_emulator.api import responses
 from tallyfy_emulator.api.activity_row import MODELS, TYPES, VERBS, category_of, entities_of, row_of
-from tallyfy_emulator.api.request import Call, api
-from tallyfy_emulator.api.responses import json_answer
+from tallyfy_emulator.api.request import RequestContext, api
+from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.model.activity import Activity
 from tallyfy_emulator.model.catalog import Person
 from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_filters import pagination, window_of
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.organization import Organization
 
 DEFAULT_PER_PAGE = 20
 _DAY = 86400.0
@@ -33,49 +33,49 @@ _DAY = 86400.0
 _Test = Callable[[Activity], bool]
 
 
-def routes(world: World) -> list[Route]:
+def routes(organization: Organization) -> list[Route]:
     """
     Give the routes of this subject.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :return: Starlette's routes.
     """
-    return [Route("/organizations/{organization}/activity-feeds", api(world, _feed), methods=["GET"])]
+    return [Route("/organizations/{organization}/activity-feeds", api(organization, _feed), methods=["GET"])]
 
 
-async def _feed(call: Call) -> Response:
-    query, quirks = call.query, call.world.quirks
+async def _feed(context: RequestContext) -> Response:
+    query, quirks = context.query, context.organization.quirks
     if not quirks.feed:
-        raise answers.forbidden("You are not allowed to see the activity feed.")
+        raise responses.forbidden("You are not allowed to see the activity feed.")
     if quirks.feed_strict:
-        _insist(query)
-    chosen = _chosen(call, query)
+        _check_values(query)
+    chosen = _chosen(context, query)
     window = replace(window_of(query, quirks, DEFAULT_PER_PAGE), everything=False)
-    delivered = _twice_at_page_ends(chosen, window.per_page) if quirks.feed_duplicates else chosen
+    delivered = _repeat_at_page_ends(chosen, window.per_page) if quirks.feed_duplicates else chosen
     start = (window.page - 1) * window.per_page
     page = delivered[start : start + window.per_page]
-    payload: dict[str, Any] = {"data": [row_of(each, call.world) for each in page]}
+    payload: dict[str, Any] = {"data": [row_of(each, context.organization) for each in page]}
     if quirks.meta:
         finite = replace(quirks, endless=False)  # that one is about lists of runs
-        payload["meta"] = {"pagination": pagination(len(delivered), len(page), window, finite, call.address, query)}
-    return json_answer(payload)
+        payload["meta"] = {"pagination": pagination(len(delivered), len(page), window, finite, context.address, query)}
+    return json_response(payload)
 
 
-def _chosen(call: Call, query: Mapping[str, str]) -> list[Activity]:
-    quirks, person = call.world.quirks, call.person
+def _chosen(context: RequestContext, query: Mapping[str, str]) -> list[Activity]:
+    quirks, person = context.organization.quirks, context.person
     tests = _tests(query, quirks)
     if quirks.feed_lag:
-        known_until = call.world.clock.now() - quirks.feed_lag
+        known_until = context.organization.clock.now() - quirks.feed_lag
         tests.append(lambda activity: activity.since <= known_until)
     if person is not None and person.role != "admin":
-        tests.append(lambda activity: _takes_part(person, activity.run))
-    chosen = [each for each in call.world.history() if all(test(each) for test in tests)]
+        tests.append(lambda activity: _participates(person, activity.run))
+    chosen = [each for each in context.organization.history() if all(test(each) for test in tests)]
     if query.get("sort", "").strip() not in ("created_at", "+created_at"):
         chosen.reverse()
     return chosen
 
 
-def _takes_part(person: Person, run: Run) -> bool:
+def _participates(person: Person, run: Run) -> bool:
     return person.id in (run.owner_id, run.started_by, *run.users, *run.assignees)
 
 
@@ -125,17 +125,17 @@ def _day(text: str) -> float | None:
         return None
 
 
-def _insist(query: Mapping[str, str]) -> None:
+def _check_values(query: Mapping[str, str]) -> None:
     known = {"entity_type": MODELS, "verb": VERBS, "type": TYPES}
     wrong = {name: "The selected {} is invalid." for name, values in known.items() if query.get(name, "") not in values}
     days = ("created_after", "created_before")
     wrong |= {name: "The {} does not match the format Y-m-d." for name in days if _day(query.get(name, "")) is None}
     errors = {name: [message.format(name)] for name, message in wrong.items() if query.get(name)}
     if errors:
-        raise answers.unprocessable(errors)
+        raise responses.unprocessable(errors)
 
 
-def _twice_at_page_ends(chosen: list[Activity], per_page: int) -> list[Activity]:
+def _repeat_at_page_ends(chosen: list[Activity], per_page: int) -> list[Activity]:
     """Let each page begin with the last row of the page before, as when something happens between two requests."""
     delivered: list[Activity] = []
     for activity in chosen:

@@ -22,7 +22,7 @@ from tallyfy_emulator.model.catalog import stable_id
 from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run, format_date
 from tallyfy_emulator.model.run_tasks import tasks_of
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.organization import Organization
 
 MODELS = {
     "checklist": "App\\Models\\Checklist",
@@ -107,20 +107,20 @@ def entities_of(activity: Activity, quirks: Quirks) -> tuple[Entity, Entity]:
     return Entity("thread", activity.thread), Entity("run", run.id)
 
 
-def row_of(activity: Activity, world: World) -> dict[str, Any]:
+def row_of(activity: Activity, organization: Organization) -> dict[str, Any]:
     """
     Write down what happened as the feed does.
 
     :param activity: what happened.
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :return: a row.
     """
-    entity, parent = entities_of(activity, world.quirks)
-    actor = world.catalog.person_by_id(activity.actor_id)
-    now = world.runs.get(activity.run.id)
+    entity, parent = entities_of(activity, organization.quirks)
+    actor = organization.catalog.person_by_id(activity.actor_id)
+    now = organization.runs.get(activity.run.id)
     return {
         "id": activity.id,
-        "organization_id": world.catalog.organization_id,
+        "organization_id": organization.catalog.organization_id,
         "verb": [activity.verb],
         "source": ["Member"],
         "actor_type": ["App\\Models\\User"],
@@ -133,7 +133,7 @@ def row_of(activity: Activity, world: World) -> dict[str, Any]:
         "description": [_description(activity, entity.kind)],
         "field": None,
         "old_value": None,
-        "created_at": format_date(activity.at, world.quirks.feed_dates),
+        "created_at": format_date(activity.at, organization.quirks.feed_dates),
         "text": None if activity.subject != "issue" else [f"There is a problem with {activity.run.name}."],
         "references": None,
         "actor": [] if actor is None else [_actor(actor.to_json())],

@@ -8,7 +8,7 @@ from typing import Any
 from tallyfy_emulator.api.body import Body
 from tallyfy_emulator.model.catalog import Catalog
 from tallyfy_emulator.model.task import Owners
-from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.model.wire import ValidationError
 
 
 def read_owners(catalog: Catalog, sent: object) -> Owners:
@@ -18,10 +18,10 @@ def read_owners(catalog: Catalog, sent: object) -> Owners:
     :param catalog: who there is.
     :param sent: what was sent.
     :return: the owners.
-    :raises Refusal: if it can't be taken.
+    :raises ValidationError: if it can't be taken.
     """
     if not isinstance(sent, Mapping):
-        raise Refusal.of("owners", "The owners must be an object.")
+        raise ValidationError.of("owners", "The owners must be an object.")
     body = Body(dict(sent))
     owners = Owners(
         users=body.members("users", catalog.member_ids) or (),
@@ -35,6 +35,6 @@ def read_owners(catalog: Catalog, sent: object) -> Owners:
 def _check(body: Body, name: str) -> None:
     try:
         body.check()
-    except Refusal as refusal:
-        errors: dict[str, Any] = {f"{name}.{field}": messages for field, messages in refusal.errors.items()}
-        raise Refusal(errors) from refusal
+    except ValidationError as error:
+        errors: dict[str, Any] = {f"{name}.{field}": messages for field, messages in error.errors.items()}
+        raise ValidationError(errors) from error

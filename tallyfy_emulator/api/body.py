@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Collection
 from typing import Any
 
-from tallyfy_emulator.api.request import Call
+from tallyfy_emulator.api.request import RequestContext
 from tallyfy_emulator.model.run import parse_date
-from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.model.wire import ValidationError
 
 
 class Body:
@@ -29,12 +29,12 @@ class Body:
         """
         Insist that everything that was read could be taken.
 
-        :raises Refusal: if not.
+        :raises ValidationError: if not.
         """
         if self._errors:
-            raise Refusal(self._errors)
+            raise ValidationError(self._errors)
 
-    def refuse(self, name: str, message: str) -> None:
+    def add_error(self, name: str, message: str) -> None:
         """
         Remember a flaw.
 
@@ -43,7 +43,7 @@ class Body:
         """
         self._errors.setdefault(name, []).append(message.format(name.replace("_", " ")))
 
-    def take(self, read: Callable[[], Any]) -> Any:
+    def parse(self, read: Callable[[], Any]) -> Any:
         """
         Read something that tells its flaws itself.
 
@@ -52,8 +52,8 @@ class Body:
         """
         try:
             return read()
-        except Refusal as refusal:
-            self._errors.update(refusal.errors)
+        except ValidationError as error:
+            self._errors.update(error.errors)
             return None
 
     def text(self, name: str, limit: int | None = None, *, required: bool = False) -> str | None:
@@ -68,13 +68,13 @@ class Body:
         value = self.values.get(name)
         if value is None or value == "":
             if required:
-                self.refuse(name, "The {} field is required.")
+                self.add_error(name, "The {} field is required.")
             return value
         if not isinstance(value, str):
-            self.refuse(name, "The {} must be a string.")
+            self.add_error(name, "The {} must be a string.")
             return None
         if limit is not None and len(value) > limit:
-            self.refuse(name, f"The {{}} may not be greater than {limit} characters.")
+            self.add_error(name, f"The {{}} may not be greater than {limit} characters.")
             return None
         return value
 
@@ -88,10 +88,10 @@ class Body:
         value = self.values.get(name)
         if value is None or value in (True, False):  # Laravel takes 1 and 0 too
             return None if value is None else bool(value)
-        self.refuse(name, "The {} field must be true or false.")
+        self.add_error(name, "The {} field must be true or false.")
         return None
 
-    def moment(self, name: str, *, required: bool = False) -> float | None:
+    def date(self, name: str, *, required: bool = False) -> float | None:
         """
         Read a time.
 
@@ -105,7 +105,7 @@ class Body:
         try:
             return parse_date(text)
         except ValueError:
-            self.refuse(name, "The {} is not a valid date.")
+            self.add_error(name, "The {} is not a valid date.")
             return None
 
     def number(self, name: str) -> int | None:
@@ -118,7 +118,7 @@ class Body:
         value = self.values.get(name)
         found = _number(value)
         if value is not None and found is None:
-            self.refuse(name, "The {} must be an integer.")
+            self.add_error(name, "The {} must be an integer.")
         return found
 
     def member(self, name: str, members: Collection[int]) -> int | None:
@@ -134,7 +134,7 @@ class Body:
             return None
         found = _number(value)
         if found not in members:
-            self.refuse(name, "The selected {} is invalid.")
+            self.add_error(name, "The selected {} is invalid.")
             return None
         return found
 
@@ -148,7 +148,7 @@ class Body:
         """
         found = [_number(value) for value in self._list(name)]
         if not all(each in members for each in found):
-            self.refuse(name, "The selected {} is invalid.")
+            self.add_error(name, "The selected {} is invalid.")
             return None
         return tuple(each for each in found if each is not None) if self.values.get(name) is not None else None
 
@@ -162,7 +162,7 @@ class Body:
         """
         found = tuple(str(value) for value in self._list(name))
         if not set(found) <= set(known):
-            self.refuse(name, "The selected {} is invalid.")
+            self.add_error(name, "The selected {} is invalid.")
             return None
         return found if self.values.get(name) is not None else None
 
@@ -176,7 +176,7 @@ class Body:
         found = self._list(name)
         if all(isinstance(each, str) for each in found):
             return tuple(found)
-        self.refuse(name, "The {} must be strings.")
+        self.add_error(name, "The {} must be strings.")
         return ()
 
     def mapping(self, name: str) -> dict[str, Any]:
@@ -191,7 +191,7 @@ class Body:
             return {}
         if isinstance(value, dict):
             return value
-        self.refuse(name, "The {} must be an object.")
+        self.add_error(name, "The {} must be an object.")
         return {}
 
     def _list(self, name: str) -> list[Any]:
@@ -200,29 +200,29 @@ class Body:
             return []
         if isinstance(value, list):
             return value
-        self.refuse(name, "The {} must be an array.")
+        self.add_error(name, "The {} must be an array.")
         return []
 
 
-async def body_of(call: Call) -> Body:
+async def body_of(context: RequestContext) -> Body:
     """
     Read a request's body; none is an empty one.
 
-    :param call: the request.
+    :param context: the request.
     :return: the body.
-    :raises Refusal: if it is no JSON object.
+    :raises ValidationError: if it is no JSON object.
     """
-    raw = await call.request.body()
+    raw = await context.request.body()
     if not raw:
         return Body({})
     try:
         values = json.loads(raw)
     except ValueError as error:
-        raise Refusal.of("body", "The body must be JSON.") from error
+        raise ValidationError.of("body", "The body must be JSON.") from error
     if values == []:
         return Body({})
     if not isinstance(values, dict):
-        raise Refusal.of("body", "The body must be a JSON object.")
+        raise ValidationError.of("body", "The body must be a JSON object.")
     return Body(values)
 
 

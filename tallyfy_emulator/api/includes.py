@@ -10,16 +10,16 @@ from tallyfy_emulator.model.forms import form_with_values
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_tasks import form_rows, task_row, tasks_of, thread_row, under_way
 from tallyfy_emulator.model.task import Task
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.organization import Organization
 
 
-def with_includes(row: dict[str, Any], run: Run, world: World, wanted: str) -> dict[str, Any]:
+def with_includes(row: dict[str, Any], run: Run, organization: Organization, wanted: str) -> dict[str, Any]:
     """
     Add what was asked for to a run. Unknown names are ignored, as Tallyfy does.
 
     :param row: the run as the API gives it; not changed.
     :param run: the run.
-    :param world: where tags, folders and people are found.
+    :param organization: where tags, folders and people are found.
     :param wanted: the value of ``with``: names separated by commas; a nested one such as ``tasks.threads``
         brings the outer one with it.
     :return: the run with the additions.
@@ -30,10 +30,10 @@ def with_includes(row: dict[str, Any], run: Run, world: World, wanted: str) -> d
         outer, _, inner = name.partition(".")
         if outer not in _INCLUDES:
             continue
-        found.setdefault(outer, _INCLUDES[outer](run, world))
+        found.setdefault(outer, _INCLUDES[outer](run, organization))
         if outer == "tasks":
-            for task, task_found in zip(_shown(run), found["tasks"]["data"], strict=True):
-                task_found.update(task_includes(run, task, world, [inner]))
+            for task, task_found in zip(_visible_tasks(run), found["tasks"]["data"], strict=True):
+                task_found.update(task_includes(run, task, organization, [inner]))
     return found
 
 
@@ -47,19 +47,19 @@ def names_of(wanted: str) -> list[str]:
     return [name.strip() for name in wanted.split(",") if name.strip()]
 
 
-def task_includes(run: Run, task: Task, world: World, names: list[str]) -> dict[str, Any]:
+def task_includes(run: Run, task: Task, organization: Organization, names: list[str]) -> dict[str, Any]:
     """
     Give what ``with=`` adds to a task.
 
     :param run: its run.
     :param task: the task.
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :param names: what was asked for; unknown names are ignored.
     :return: the additions.
     """
     found: dict[str, Any] = {}
     if "form_fields" in names:
-        found["form_fields"] = {"data": form_rows(task, world.quirks)}
+        found["form_fields"] = {"data": form_rows(task, organization.quirks)}
     if "threads" in names:
         found["threads"] = {"data": [thread_row(run, thread) for thread in task.threads]}
     if "comments" in names:
@@ -71,9 +71,9 @@ def task_includes(run: Run, task: Task, world: World, names: list[str]) -> dict[
         steps = [step for step in run.checklist.step_rows() if step["id"] == task.step_id]
         found["step"] = {"data": steps[0] if steps else []}
     if "run" in names or "run.checklist" in names:
-        found["run"] = {"data": world.read(run)}
+        found["run"] = {"data": organization.read(run)}
     if "run.checklist" in names:
-        found["run"]["data"]["checklist"] = _checklist(run, world)
+        found["run"]["data"]["checklist"] = _checklist(run, organization)
     if "summary" in names:
         found["summary"] = task.summary
     return found
@@ -92,79 +92,81 @@ def form_values_of(run: Run) -> Any:
     return values or []
 
 
-def forms_of(run: Run, world: World) -> dict[str, Any]:
+def forms_of(run: Run, organization: Organization) -> dict[str, Any]:
     """
     Give a run's forms as ``GET /runs/{id}/form-fields`` does.
 
     :param run: the run.
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :return: the API's object.
     """
     return {
-        "form_fields": _form_fields(run, world)["data"],
-        "ko_form_fields": _kickoff_fields(run, world)["data"],
+        "form_fields": _form_fields(run, organization)["data"],
+        "ko_form_fields": _kickoff_fields(run, organization)["data"],
     }
 
 
-def _shown(run: Run) -> list[Task]:
+def _visible_tasks(run: Run) -> list[Task]:
     """Give the tasks that a run shows: those that rules skipped are in the list of tasks only."""
     return [task for task in tasks_of(run) if not task.auto_skipped]
 
 
-def _checklist(run: Run, world: World) -> dict[str, Any]:
+def _checklist(run: Run, organization: Organization) -> dict[str, Any]:
     return {"data": run.checklist.to_json()}
 
 
-def _tasks(run: Run, world: World) -> dict[str, Any]:
-    return {"data": [task_row(run, task, world.quirks) for task in _shown(run)]}
+def _tasks(run: Run, organization: Organization) -> dict[str, Any]:
+    return {"data": [task_row(run, task, organization.quirks) for task in _visible_tasks(run)]}
 
 
-def _next_task(run: Run, world: World) -> dict[str, Any]:
+def _next_task(run: Run, organization: Organization) -> dict[str, Any]:
     fields = ("id", "increment_id", "title", "alias", "owners", "deadline")
     task = under_way(run)
-    row = None if task is None else task_row(run, task, world.quirks)
+    row = None if task is None else task_row(run, task, organization.quirks)
     return {"data": [] if row is None else [{name: row[name] for name in fields}]}
 
 
-def _tasks_meta(run: Run, world: World) -> dict[str, Any]:
+def _tasks_meta(run: Run, organization: Organization) -> dict[str, Any]:
     open_tasks = run.tasks_total - run.tasks_done
     return {"data": {"total": run.tasks_total, "completed": run.tasks_done, "incomplete": open_tasks}}
 
 
-def _tags(run: Run, world: World) -> dict[str, Any]:
-    return {"data": [{"id": each.id, "title": each.name} for each in _named(run.tags, world.catalog.tags)]}
+def _tags(run: Run, organization: Organization) -> dict[str, Any]:
+    return {"data": [{"id": each.id, "title": each.name} for each in _named(run.tags, organization.catalog.tags)]}
 
 
-def _folders(run: Run, world: World) -> dict[str, Any]:
-    return {"data": [{"id": each.id, "name": each.name} for each in _named(run.folders, world.catalog.folders)]}
+def _folders(run: Run, organization: Organization) -> dict[str, Any]:
+    return {"data": [{"id": each.id, "name": each.name} for each in _named(run.folders, organization.catalog.folders)]}
 
 
 def _named(ids: tuple[str, ...], known: Any) -> list[Named]:
     return [known.get(each, Named(each, each)) for each in ids]
 
 
-def _kickoff_fields(run: Run, world: World) -> dict[str, Any]:
-    return {"data": form_with_values(run.checklist.kickoff, run.prerun, world.quirks.form_value_key)}
+def _kickoff_fields(run: Run, organization: Organization) -> dict[str, Any]:
+    return {"data": form_with_values(run.checklist.kickoff, run.prerun, organization.quirks.form_value_key)}
 
 
-def _form_fields(run: Run, world: World) -> dict[str, Any]:
-    return {"data": [row | {"task_id": task.id} for task in tasks_of(run) for row in form_rows(task, world.quirks)]}
+def _form_fields(run: Run, organization: Organization) -> dict[str, Any]:
+    return {
+        "data": [row | {"task_id": task.id} for task in tasks_of(run) for row in form_rows(task, organization.quirks)]
+    }
 
 
-def _permissions(run: Run, world: World) -> dict[str, Any]:
+def _permissions(run: Run, organization: Organization) -> dict[str, Any]:
     return {"data": {"PROCESS_READ": list(run.users), "PROCESS_EDIT": [run.owner_id]}}
 
 
-def _member_watchers(run: Run, world: World) -> dict[str, Any]:
-    owner = world.catalog.person_by_id(run.owner_id)
+def _member_watchers(run: Run, organization: Organization) -> dict[str, Any]:
+    owner = organization.catalog.person_by_id(run.owner_id)
     return {"data": [] if owner is None else [{"id": owner.id, "email": owner.email}]}
 
 
-def _nothing(run: Run, world: World) -> dict[str, Any]:
+def _empty(run: Run, organization: Organization) -> dict[str, Any]:
     return {"data": []}
 
 
-_INCLUDES: dict[str, Callable[[Run, World], dict[str, Any]]] = {
+_INCLUDES: dict[str, Callable[[Run, Organization], dict[str, Any]]] = {
     "checklist": _checklist,
     "tasks": _tasks,
     "next_task": _next_task,
@@ -173,9 +175,9 @@ _INCLUDES: dict[str, Callable[[Run, World], dict[str, Any]]] = {
     "folders": _folders,
     "ko_form_fields": _kickoff_fields,
     "form_fields": _form_fields,
-    "assets": _nothing,
-    "stages": _nothing,
+    "assets": _empty,
+    "stages": _empty,
     "permissions": _permissions,
     "member_watchers": _member_watchers,
-    "guest_watchers": _nothing,
+    "guest_watchers": _empty,
 }

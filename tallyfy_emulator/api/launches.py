@@ -10,10 +10,10 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tallyfy_emulator.api import responses as answers
+from tallyfy_emulator.api import responses
 from tallyfy_emulator.api.assignment import read_owners
 from tallyfy_emulator.api.body import Body, body_of
-from tallyfy_emulator.api.request import Call, api
+from tallyfy_emulator.api.request import RequestContext, api
 from tallyfy_emulator.api.runs import one_run
 from tallyfy_emulator.model import form_values
 from tallyfy_emulator.model.catalog import Catalog, Checklist
@@ -21,63 +21,65 @@ from tallyfy_emulator.model.forms import FormField
 from tallyfy_emulator.model.run import format_date
 from tallyfy_emulator.model.run_changes import new_run
 from tallyfy_emulator.model.run_tasks import new_tasks
-from tallyfy_emulator.model.wire import Refusal
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.model.wire import ValidationError
+from tallyfy_emulator.store.organization import Organization
 
 NAME_LIMIT = 550
 
 
-def routes(world: World) -> list[Route]:
+def routes(organization: Organization) -> list[Route]:
     """
     Give the routes of this subject.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :return: Starlette's routes.
     """
-    return [Route("/organizations/{organization}/runs", api(world, _launch), methods=["POST"])]
+    return [Route("/organizations/{organization}/runs", api(organization, _launch), methods=["POST"])]
 
 
-async def _launch(call: Call) -> Response:
-    world = call.world
-    body = await body_of(call)
-    checklist = _checklist(world.catalog, body)
-    fields = _fields(call, body, checklist)
-    prerun = body.take(lambda: kickoff_values(world, checklist, body.values.get("prerun")))
-    overrides = _overrides(world.catalog, body)
+async def _launch(context: RequestContext) -> Response:
+    organization = context.organization
+    body = await body_of(context)
+    checklist = _checklist(organization.catalog, body)
+    fields = _fields(context, body, checklist)
+    prerun = body.parse(lambda: kickoff_values(organization, checklist, body.values.get("prerun")))
+    overrides = _overrides(organization.catalog, body)
     body.check()
     given = {**fields, "prerun": prerun, "tasks_done": 0}
-    run = new_run(world.catalog, world.next_number(), world.clock.now(), given)
+    run = new_run(organization.catalog, organization.next_number(), organization.clock.now(), given)
     tasks = tuple(replace(task, **overrides.get(task.step_id or "", {})) for task in new_tasks(run))
     launched = replace(run, tasks=tasks)
-    world.work.launch(launched, call.token.person_id)
-    return one_run(call, launched, 201)
+    organization.work.launch(launched, context.token.person_id)
+    return one_run(context, launched, 201)
 
 
-def kickoff_values(world: World, checklist: Checklist, sent: object) -> dict[str, Any]:
+def kickoff_values(organization: Organization, checklist: Checklist, sent: object) -> dict[str, Any]:
     """
     Read a whole kick-off form.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :param checklist: the template that the form is of.
     :param sent: what was sent; None = nothing.
     :return: the values by field id.
-    :raises Refusal: if a value can't be taken, or a required one is missing.
+    :raises ValidationError: if a value can't be taken, or a required one is missing.
     """
-    values = form_values.take("prerun", checklist.kickoff, {} if sent is None else sent, world.catalog.member_ids)
-    form_values.insist("prerun", checklist.kickoff, values)
-    return as_stored(world, checklist.kickoff, values)
+    values = form_values.parse_values(
+        "prerun", checklist.kickoff, {} if sent is None else sent, organization.catalog.member_ids
+    )
+    form_values.check_required("prerun", checklist.kickoff, values)
+    return as_stored(organization, checklist.kickoff, values)
 
 
-def as_stored(world: World, fields: Collection[FormField], values: dict[str, Any]) -> dict[str, Any]:
+def as_stored(organization: Organization, fields: Collection[FormField], values: dict[str, Any]) -> dict[str, Any]:
     """
     Give the values of a form as they are kept.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :param fields: the form's fields.
     :param values: the values as they were sent.
     :return: the values by field id.
     """
-    return form_values.as_rendered(fields, values) if world.quirks.form_readback == "rendered" else values
+    return form_values.rendered_values(fields, values) if organization.quirks.form_readback == "rendered" else values
 
 
 def _checklist(catalog: Catalog, body: Body) -> Checklist:
@@ -85,19 +87,19 @@ def _checklist(catalog: Catalog, body: Body) -> Checklist:
     body.check()
     checklist = catalog.checklists.get(str(checklist_id))
     if checklist is None:
-        raise answers.resource_not_found("Checklist")
+        raise responses.resource_not_found("Checklist")
     return checklist
 
 
-def _fields(call: Call, body: Body, checklist: Checklist) -> dict[str, Any]:
-    world, catalog = call.world, call.world.catalog
-    starter = body.member("user_id", catalog.member_ids) or call.token.person_id or catalog.people[0].id
+def _fields(context: RequestContext, body: Body, checklist: Checklist) -> dict[str, Any]:
+    organization, catalog = context.organization, context.organization.catalog
+    starter = body.member("user_id", catalog.member_ids) or context.token.person_id or catalog.people[0].id
     owner = body.member("owner_id", catalog.member_ids) or starter
     users = body.members("users", catalog.member_ids) or ()
     parent_id = body.text("parent_id")
-    if parent_id and world.runs.get(parent_id) is None:
-        body.refuse("parent_id", "The selected {} is invalid.")
-    today = format_date(world.clock.now())[:10]
+    if parent_id and organization.runs.get(parent_id) is None:
+        body.add_error("parent_id", "The selected {} is invalid.")
+    today = format_date(organization.clock.now())[:10]
     return {
         "checklist_id": checklist.id,
         "name": body.text("name", NAME_LIMIT) or f"{checklist.title} - {today}",
@@ -119,22 +121,22 @@ def _fields(call: Call, body: Body, checklist: Checklist) -> dict[str, Any]:
 def _overrides(catalog: Catalog, body: Body) -> dict[str, dict[str, Any]]:
     """Read what changes about tasks, by step id. Unknown steps are dropped without a word, as fields of forms are."""
     sent = body.mapping("tasks")
-    return {step: body.take(partial(_changes, catalog, changes)) or {} for step, changes in sent.items()}
+    return {step: body.parse(partial(_changes, catalog, changes)) or {} for step, changes in sent.items()}
 
 
 def _changes(catalog: Catalog, sent: object) -> dict[str, Any]:
     if not isinstance(sent, dict):
-        raise Refusal.of("tasks", "The tasks must be objects.")
+        raise ValidationError.of("tasks", "The tasks must be objects.")
     body = Body(sent)
     changes: dict[str, Any] = {
-        "deadline": body.moment("deadline"),
+        "deadline": body.date("deadline"),
         "position": body.number("position"),
         "max_assignable": body.number("max_assignable"),
     }
     if "owners" in body:
-        changes["owners"] = body.take(partial(read_owners, catalog, sent["owners"]))
+        changes["owners"] = body.parse(partial(read_owners, catalog, sent["owners"]))
     try:
         body.check()
-    except Refusal as refusal:
-        raise Refusal({"tasks": refusal.errors}) from refusal
+    except ValidationError as error:
+        raise ValidationError({"tasks": error.errors}) from error
     return {name: value for name, value in changes.items() if value is not None}

@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 
 from starlette.responses import Response
 
-from tallyfy_emulator.api.request import Call
-from tallyfy_emulator.api.responses import json_answer
+from tallyfy_emulator.api.request import RequestContext
+from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.model.run_filters import DEFAULT_PER_PAGE, pagination, window_of
 
 Thing = TypeVar("Thing")
 
 
 def paged(
-    call: Call,
+    context: RequestContext,
     things: Sequence[Thing],
     row_of: Callable[[Thing], Any],
     *,
@@ -26,21 +26,21 @@ def paged(
     """
     Answer with a page of a list.
 
-    :param call: the request.
+    :param context: the request.
     :param things: what the whole list holds, in order.
     :param row_of: writes one down as the API does.
     :param per_page: rows on a page unless the query says.
     :param all_at_once: whether ``without_pagination`` is heeded.
     :return: the answer.
     """
-    query, quirks = call.query, call.world.quirks
+    query, quirks = context.query, context.organization.quirks
     window = window_of(query, quirks, per_page)
     if window.everything and all_at_once:
-        return json_answer({"data": [row_of(each) for each in things]})
+        return json_response({"data": [row_of(each) for each in things]})
     start = (window.page - 1) * window.per_page
     rows = [row_of(each) for each in things[start : start + window.per_page]]
     payload: dict[str, Any] = {"data": rows}
     if quirks.meta:
         finite = replace(quirks, endless=False)  # that one is about lists of runs
-        payload["meta"] = {"pagination": pagination(len(things), len(rows), window, finite, call.address, query)}
-    return json_answer(payload)
+        payload["meta"] = {"pagination": pagination(len(things), len(rows), window, finite, context.address, query)}
+    return json_response(payload)

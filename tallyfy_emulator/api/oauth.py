@@ -9,26 +9,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tallyfy_emulator.api import responses as answers
-from tallyfy_emulator.api.request import Call, api
-from tallyfy_emulator.api.responses import json_answer
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.api import responses
+from tallyfy_emulator.api.request import RequestContext, api
+from tallyfy_emulator.api.responses import json_response
+from tallyfy_emulator.store.organization import Organization
 from tallyfy_emulator.store.tokens import APPLICATION_LIFETIME, PASSWORD_LIFETIME, USER_LIFETIME, same
 
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-def routes(world: World) -> list[Route]:
+def routes(organization: Organization) -> list[Route]:
     """
     Give the routes of this subject.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :return: Starlette's routes.
     """
-    other = answers.forbidden("This application may not act for that organization.")
-    exchange = api(world, _act_as, wrong_organization=other)
+    other = responses.forbidden("This application may not act for that organization.")
+    exchange = api(organization, _act_as, wrong_organization=other)
     return [
-        Route("/oauth/token", _TokenEndpoint(world).answer, methods=["POST"]),
+        Route("/oauth/token", _TokenEndpoint(organization).answer, methods=["POST"]),
         Route("/applications/{organization}/users/{email}/token", exchange, methods=["POST"]),
     ]
 
@@ -36,8 +36,8 @@ def routes(world: World) -> list[Route]:
 class _TokenEndpoint:
     """``POST /oauth/token``. It needs none of the API's headers, and its errors are OAuth's, always JSON."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, organization: Organization) -> None:
+        self._organization = organization
 
     async def answer(self, request: Request) -> Response:
         if "application/x-www-form-urlencoded" not in request.headers.get("content-type", "").lower():
@@ -53,42 +53,42 @@ class _TokenEndpoint:
         return self._with_password(form) if grant == "password" else self._with_refresh_token(form)
 
     def _is_our_client(self, form: Mapping[str, str]) -> bool:
-        known = self._world.credentials
+        known = self._organization.credentials
         client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
         return client_id.isdigit() and client_id == known.client_id and same(secret, known.client_secret)
 
     def _application_token(self) -> Response:
-        token, seconds = self._world.tokens.issue(None, APPLICATION_LIFETIME)
+        token, seconds = self._organization.tokens.issue(None, APPLICATION_LIFETIME)
         return _grant(token.value, seconds)
 
     def _with_password(self, form: Mapping[str, str]) -> Response:
-        known = self._world.credentials
-        person = self._world.catalog.person(form.get("username", ""))
+        known = self._organization.credentials
+        person = self._organization.catalog.person(form.get("username", ""))
         is_known = person is not None and person.email == known.username
         if person is None or not is_known or not same(form.get("password", ""), known.user_password):
             return _refuse(400, "invalid_grant", "The user credentials were incorrect.")
         return self._person_token(person.id)
 
     def _with_refresh_token(self, form: Mapping[str, str]) -> Response:
-        person_id = self._world.tokens.use_refresh(form.get("refresh_token", ""))
+        person_id = self._organization.tokens.use_refresh(form.get("refresh_token", ""))
         if person_id is None:
             return _refuse(401, "invalid_request", "The refresh token is invalid.")
         return self._person_token(person_id)
 
     def _person_token(self, person_id: int) -> Response:
-        token, seconds = self._world.tokens.issue(person_id, PASSWORD_LIFETIME)
-        refresh_token = self._world.tokens.issue_refresh(person_id, token.value)
+        token, seconds = self._organization.tokens.issue(person_id, PASSWORD_LIFETIME)
+        refresh_token = self._organization.tokens.issue_refresh(person_id, token.value)
         return _grant(token.value, seconds, refresh_token)
 
 
-async def _act_as(call: Call) -> Response:
+async def _act_as(context: RequestContext) -> Response:
     """Give an application the token of one of the organization's people."""
-    if call.token.holder != "application":
-        raise answers.forbidden("Only an application may act as a user.")
-    person = call.world.catalog.person(call.parameter("email"))
+    if context.token.holder != "application":
+        raise responses.forbidden("Only an application may act as a user.")
+    person = context.organization.catalog.person(context.parameter("email"))
     if person is None:
-        raise answers.resource_not_found("User")
-    token, seconds = call.world.tokens.issue(person.id, USER_LIFETIME)
+        raise responses.resource_not_found("User")
+    token, seconds = context.organization.tokens.issue(person.id, USER_LIFETIME)
     return _grant(token.value, seconds)
 
 
@@ -96,11 +96,11 @@ def _grant(access_token: str, seconds: float, refresh_token: str | None = None) 
     payload = {"token_type": "Bearer", "expires_in": int(seconds), "access_token": access_token}
     if refresh_token is not None:
         payload["refresh_token"] = refresh_token
-    return json_answer(payload, headers=_NO_STORE)
+    return json_response(payload, headers=_NO_STORE)
 
 
 def _refuse(status: int, error: str, description: str = "") -> Response:
     payload = {"error": error}
     if description:
         payload |= {"error_description": description, "message": description}
-    return json_answer(payload, status, _NO_STORE)
+    return json_response(payload, status, _NO_STORE)

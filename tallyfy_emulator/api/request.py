@@ -8,37 +8,37 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tallyfy_emulator.api import responses as answers
+from tallyfy_emulator.api import responses
 from tallyfy_emulator.middleware.recorder import parse_query
 from tallyfy_emulator.model.catalog import Person
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.organization import Organization
 from tallyfy_emulator.store.tokens import Token, bearer_token
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
-class Call:
+class RequestContext:
     """A request that passed the checks, and whose it is."""
 
     request: Request
-    world: World
+    organization: Organization
     token: Token
 
     @property
     def person(self) -> Person | None:
         """The person who asks; None for the application."""
-        return self.world.catalog.person_by_id(self.token.person_id)
+        return self.organization.catalog.person_by_id(self.token.person_id)
 
     @property
     def query(self) -> dict[str, str]:
         """The query's parameters."""
-        return parse_query(self.request.scope["query_string"], self.world.quirks.plus_is_space)
+        return parse_query(self.request.scope["query_string"], self.organization.quirks.plus_is_space)
 
     @property
     def address(self) -> str:
         """The request's address without its query, on the host that ``links`` are to point to."""
-        base = self.world.quirks.link_base
+        base = self.organization.quirks.link_base
         url = self.request.url
         return (base.rstrip("/") if base else f"{url.scheme}://{url.netloc}") + url.path
 
@@ -51,7 +51,7 @@ class Call:
         """
         person = self.person
         if person is None:
-            raise answers.unauthenticated()
+            raise responses.unauthenticated()
         return person
 
     def parameter(self, name: str) -> str:
@@ -64,14 +64,16 @@ class Call:
         return str(self.request.path_params[name])
 
 
-Handler = Callable[[Call], Awaitable[Response]]
+Handler = Callable[[RequestContext], Awaitable[Response]]
 
 
-def api(world: World, handler: Handler, *, wrong_organization: answers.ApiError | None = None) -> Endpoint:
+def api(
+    organization: Organization, handler: Handler, *, wrong_organization: responses.ApiError | None = None
+) -> Endpoint:
     """
     Put the checks in front of a handler.
 
-    :param world: the emulated organization.
+    :param organization: the emulated organization.
     :param handler: what answers a request that passed.
     :param wrong_organization: what a path with another organization's id gets; a 404 when None.
     :return: an endpoint for Starlette.
@@ -79,15 +81,15 @@ def api(world: World, handler: Handler, *, wrong_organization: answers.ApiError 
 
     async def endpoint(request: Request) -> Response:
         if not request.headers.get("x-tallyfy-client"):
-            raise answers.endpoint_not_found()
-        token = world.tokens.find(bearer_token(request.headers.get("authorization", "")))
+            raise responses.endpoint_not_found()
+        token = organization.tokens.find(bearer_token(request.headers.get("authorization", "")))
         if token is None:
-            raise answers.unauthenticated()
-        organization = request.path_params.get("organization")
-        if organization is not None and organization != world.catalog.organization_id:
-            raise wrong_organization or answers.resource_not_found("Organization")
+            raise responses.unauthenticated()
+        asked = request.path_params.get("organization")
+        if asked is not None and asked != organization.catalog.organization_id:
+            raise wrong_organization or responses.resource_not_found("Organization")
         await _check_body(request)
-        return await handler(Call(request, world, token))
+        return await handler(RequestContext(request, organization, token))
 
     return endpoint
 
@@ -98,4 +100,4 @@ async def _check_body(request: Request) -> None:
         return
     if "json" not in request.headers.get("content-type", "").lower():
         message = "A request with a body needs the header Content-Type: application/json."
-        raise answers.ApiError(415, {"error": True, "message": message})
+        raise responses.ApiError(415, {"error": True, "message": message})

@@ -76,7 +76,7 @@ def encode(payload: object) -> bytes:
     return json.dumps(payload, separators=(",", ":")).encode("ascii")
 
 
-def json_answer(payload: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(payload: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """
     Make an answer that holds JSON.
 
@@ -88,7 +88,7 @@ def json_answer(payload: object, status: int = 200, headers: Mapping[str, str] |
     return Response(encode(payload), status, dict(headers or {}), "application/json")
 
 
-def list_answer(rows: Iterable[str], more: Mapping[str, Any]) -> Response:
+def list_response(rows: Iterable[str], more: Mapping[str, Any]) -> Response:
     """
     Make the answer that holds a list.
 
@@ -100,7 +100,7 @@ def list_answer(rows: Iterable[str], more: Mapping[str, Any]) -> Response:
     return Response(f'{{"data":[{",".join(rows)}]{rest}}}'.encode("ascii"), 200, None, "application/json")
 
 
-def error_answer(error: ApiError, accept: str) -> Response:
+def error_response(error: ApiError, accept: str) -> Response:
     """
     Make the answer for a refused request: JSON, or HTML for those who did not ask for JSON.
 
@@ -109,7 +109,7 @@ def error_answer(error: ApiError, accept: str) -> Response:
     :return: the answer.
     """
     if "json" in accept.lower():
-        return json_answer(error.payload, error.status, error.headers)
+        return json_response(error.payload, error.status, error.headers)
     message = str(error.payload.get("message") or error.payload.get("error") or "Error")
     return Response(html_page(f"{error.status} {message}"), error.status, error.headers, "text/html")
 

@@ -9,9 +9,9 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tallyfy_emulator.api.responses import ApiError, error_answer, html_page, unauthenticated
+from tallyfy_emulator.api.responses import ApiError, error_response, html_page, unauthenticated
 from tallyfy_emulator.middleware.connections import Connections
-from tallyfy_emulator.middleware.faults import Fault, FaultPlan
+from tallyfy_emulator.middleware.faults import Fault, FaultQueue
 from tallyfy_emulator.store.tokens import TokenStore, bearer_token
 
 _MESSAGES = {
@@ -40,7 +40,7 @@ class FaultMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        plan: FaultPlan,
+        plan: FaultQueue,
         tokens: TokenStore,
         connections: Connections,
         stopping: asyncio.Event,
@@ -60,30 +60,30 @@ class FaultMiddleware:
         if fault is None:
             await self._app(scope, receive, send)
             return
-        await self._strike(fault, scope, receive, send)
+        await self._apply(fault, scope, receive, send)
 
-    async def _strike(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        real = await _answer_of(self._app, scope, receive) if fault.needs_real_answer else None
+    async def _apply(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        real = await _hold_response(self._app, scope, receive) if fault.needs_real_response else None
         if not await self._wait(fault.delay):
             await self._connections.reset(scope)
             return
         match fault.kind:
             case "delay":
-                await self._pass(real, scope, receive, send)
+                await self._pass_on(real, scope, receive, send)
             case "expired_token":
                 self._tokens.revoke(bearer_token(Headers(scope=scope).get("authorization", "")))
-                await self._pass(real, scope, receive, send)
+                await self._pass_on(real, scope, receive, send)
             case "reset":
                 await self._connections.reset(scope)
             case "truncate":
-                await _send_half(fault, _spoiled(fault, real), send)
+                await _send_half(fault, _body_to_spoil(fault, real), send)
                 await self._connections.close(scope)
             case _:
-                answer = _answer_to(fault, real, Headers(scope=scope))
+                answer = _fault_response(fault, real, Headers(scope=scope))
                 answer.headers.update(fault.headers)
                 await answer(scope, receive, send)
 
-    async def _pass(self, real: _Answer | None, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_on(self, real: _HeldResponse | None, scope: Scope, receive: Receive, send: Send) -> None:
         if real is None:
             await self._app(scope, receive, send)
             return
@@ -101,7 +101,7 @@ class FaultMiddleware:
 
 
 @dataclass
-class _Answer:
+class _HeldResponse:
     """An answer that the application gave and that was held back."""
 
     start: Message = field(default_factory=dict)
@@ -112,8 +112,8 @@ class _Answer:
         await send({"type": "http.response.body", "body": self.body})
 
 
-async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> _Answer:
-    answer = _Answer()
+async def _hold_response(app: ASGIApp, scope: Scope, receive: Receive) -> _HeldResponse:
+    answer = _HeldResponse()
 
     async def hold_back(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -125,7 +125,7 @@ async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> _Answer:
     return answer
 
 
-def _spoiled(fault: Fault, real: _Answer | None) -> bytes:
+def _body_to_spoil(fault: Fault, real: _HeldResponse | None) -> bytes:
     ordered = fault.body_bytes()
     if ordered is not None:
         return ordered
@@ -143,7 +143,7 @@ async def _send_half(fault: Fault, body: bytes, send: Send) -> None:
     await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
 
 
-def _answer_to(fault: Fault, real: _Answer | None, headers: Headers) -> Response:
+def _fault_response(fault: Fault, real: _HeldResponse | None, headers: Headers) -> Response:
     status = fault.effective_status
     ordered = fault.body_bytes()
     if status in (204, 304):
@@ -154,14 +154,14 @@ def _answer_to(fault: Fault, real: _Answer | None, headers: Headers) -> Response
         page = ordered if ordered is not None else html_page("Sign in to Tallyfy").encode()
         return Response(page, status, media_type="text/html")
     if fault.kind == "unreadable":
-        broken = ordered if ordered is not None else _spoiled(fault, real)[:-1] + b'"'
+        broken = ordered if ordered is not None else _body_to_spoil(fault, real)[:-1] + b'"'
         return Response(broken, status, media_type="application/json")
     if ordered is not None:
         return Response(ordered, status, media_type="application/json")
-    return error_answer(_usual(status), headers.get("accept", ""))
+    return error_response(_default_error(status), headers.get("accept", ""))
 
 
-def _usual(status: int) -> ApiError:
+def _default_error(status: int) -> ApiError:
     if status == 401:
         return unauthenticated()
     message = _MESSAGES.get(status, f"Answer with status {status}, as ordered.")

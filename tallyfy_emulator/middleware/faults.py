@@ -90,7 +90,7 @@ class Fault:
         return self.status if self.status is not None else _DEFAULT_STATUS.get(self.kind, 200)
 
     @property
-    def needs_real_answer(self) -> bool:
+    def needs_real_response(self) -> bool:
         """Whether the request must reach the application before the fault strikes."""
         return self.when == "after" or (self.kind in ("truncate", "unreadable") and self.body is None)
 
@@ -138,12 +138,12 @@ class Fault:
         return cls(**values)
 
 
-class FaultPlan:
+class FaultQueue:
     """The ordered faults, in order, and how often each has struck. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._ordered: list[_Ordered] = []
+        self._ordered: list[_QueuedFault] = []
 
     def order(self, fault: Fault) -> None:
         """
@@ -152,14 +152,14 @@ class FaultPlan:
         :param fault: what shall go wrong.
         """
         with self._lock:
-            self._ordered.append(_Ordered(fault))
+            self._ordered.append(_QueuedFault(fault))
 
     def clear(self) -> None:
         """Forget every fault."""
         with self._lock:
             self._ordered.clear()
 
-    def waiting(self) -> list[Fault]:
+    def pending(self) -> list[Fault]:
         """
         List the faults that can still strike.
 
@@ -182,26 +182,26 @@ class FaultPlan:
         """
         with self._lock:
             for each in self._ordered:
-                if not each.spent and each.fault.matches(method, path, query) and each.strikes():
+                if not each.spent and each.fault.matches(method, path, query) and each.is_due():
                     return each.fault
         return None
 
 
 @dataclass
-class _Ordered:
+class _QueuedFault:
     fault: Fault
     passed: int = 0
-    struck: int = 0
+    hits: int = 0
 
     @property
     def spent(self) -> bool:
-        return self.fault.times is not None and self.struck >= self.fault.times
+        return self.fault.times is not None and self.hits >= self.fault.times
 
-    def strikes(self) -> bool:
+    def is_due(self) -> bool:
         if self.passed < self.fault.after:
             self.passed += 1
             return False
-        self.struck += 1
+        self.hits += 1
         return True
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tallyfy_emulator.api.responses import error_answer, rate_limited
+from tallyfy_emulator.api.responses import error_response, rate_limited
 from tallyfy_emulator.store.clock import Clock
 
 
@@ -107,7 +107,7 @@ class RateLimiter:
 class Admission:
     """Whether a request is welcome; ``remaining`` is None without a limit; ``retry_after`` is in seconds."""
 
-    welcome: bool
+    admitted: bool
     remaining: int | None = None
     retry_after: int = 0
 
@@ -130,9 +130,9 @@ class RateLimitMiddleware:
             await self._app(scope, receive, send)
             return
         admission = self._limiter.admit()
-        if not admission.welcome:
-            refusal = error_answer(rate_limited(admission.retry_after), Headers(scope=scope).get("accept", ""))
-            await refusal(scope, receive, send)
+        if not admission.admitted:
+            error = error_response(rate_limited(admission.retry_after), Headers(scope=scope).get("accept", ""))
+            await error(scope, receive, send)
             return
 
         async def send_with_remaining(message: Message) -> None:

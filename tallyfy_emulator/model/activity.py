@@ -45,7 +45,7 @@ class Activity:
 
 
 @dataclass(frozen=True)
-class _Happening:
+class _Event:
     verb: Verb
     at: float
     subject: Subject = "run"
@@ -63,7 +63,7 @@ class ActivityLog:
         self._next_thread = 40001
         self._open_threads: dict[str, int] = {}
 
-    def note(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
+    def record(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
         """
         Remember a change.
 
@@ -77,7 +77,7 @@ class ActivityLog:
         if run is None:
             return
         with self._lock:
-            for each in _happenings(before, after, at):
+            for each in _events(before, after, at):
                 actor = by or (run.started_by if each.verb == "created" else run.owner_id)
                 thread = each.thread or (self._thread(run.id, each) if each.subject == "issue" else 0)
                 self._activities.append(
@@ -102,9 +102,9 @@ class ActivityLog:
             self._activities.sort(key=_in_time)  # nearly in order: only runs with a past of their own are late
             return list(self._activities)
 
-    def _thread(self, run_id: str, happening: _Happening) -> int:
+    def _thread(self, run_id: str, event: _Event) -> int:
         """Open a thread for a new issue; an issue is resolved in the thread that it was reported in."""
-        if happening.verb == "issue-reported" or run_id not in self._open_threads:
+        if event.verb == "issue-reported" or run_id not in self._open_threads:
             self._open_threads[run_id] = self._next_thread
             self._next_thread += 1
         return self._open_threads[run_id]
@@ -114,69 +114,69 @@ def _in_time(activity: Activity) -> tuple[float, int]:
     return activity.at, activity.id
 
 
-def _happenings(before: Run | None, after: Run | None, at: float) -> Iterator[_Happening]:
+def _events(before: Run | None, after: Run | None, at: float) -> Iterator[_Event]:
     if after is None:
-        yield _Happening("deleted", at)
+        yield _Event("deleted", at)
     elif before is None:
-        yield from _past_of(after)
+        yield from _history_of(after)
     else:
         yield from _changes(before, after, at)
 
 
-def _past_of(run: Run) -> Iterator[_Happening]:
-    yield _Happening("created", run.created_at)
+def _history_of(run: Run) -> Iterator[_Event]:
+    yield _Event("created", run.created_at)
     if run.status in OPEN_ISSUE:
-        yield _Happening("issue-reported", run.last_updated, "issue", _task_under_way(run))
+        yield _Event("issue-reported", run.last_updated, "issue", _task_under_way(run))
     if run.completed_at is not None:
-        yield _Happening("completed", run.completed_at)
+        yield _Event("completed", run.completed_at)
     if run.archived_at is not None:
-        yield _Happening("archived", run.archived_at)
+        yield _Event("archived", run.archived_at)
 
 
-def _changes(before: Run, after: Run, at: float) -> Iterator[_Happening]:
+def _changes(before: Run, after: Run, at: float) -> Iterator[_Event]:
     yield from _resolutions(before, after, at)
-    for task in _newly_done(before, after):
-        yield _Happening("completed", at, "task", task)
+    for task in _newly_completed(before, after):
+        yield _Event("completed", at, "task", task)
     if before.status != "complete" and after.status == "complete":
-        yield _Happening("completed", at)
+        yield _Event("completed", at)
     if before.status == "complete" and after.status != "complete":
-        yield _Happening("re-opened", at)
+        yield _Event("re-opened", at)
     yield from _reports(before, after, at)
     if before.archived_at is None and after.archived_at is not None:
-        yield _Happening("archived", at)
+        yield _Event("archived", at)
     if before.archived_at is not None and after.archived_at is None:
-        yield _Happening("unarchived", at)
+        yield _Event("unarchived", at)
 
 
-def _newly_done(before: Run, after: Run) -> Iterable[int]:
+def _newly_completed(before: Run, after: Run) -> Iterable[int]:
     """Give the places of the tasks that were completed."""
     if after.tasks is None:
         return range(before.tasks_done, after.tasks_done)
     known = {task.id for task in tasks_of(before) if task.is_done}
-    return [place for place, task in enumerate(after.tasks) if task.is_done and task.id not in known]
+    return [index for index, task in enumerate(after.tasks) if task.is_done and task.id not in known]
 
 
-def _resolutions(before: Run, after: Run, at: float) -> Iterator[_Happening]:
+def _resolutions(before: Run, after: Run, at: float) -> Iterator[_Event]:
     if after.tasks is None:
         if before.status in OPEN_ISSUE and after.status not in OPEN_ISSUE:
-            yield _Happening("issue-resolved", at, "issue", _task_under_way(before))
+            yield _Event("issue-resolved", at, "issue", _task_under_way(before))
         return
     still_open = dict(_open_issues(after))
     for thread, task in _open_issues(before):
         if thread not in still_open:
             # Tallyfy's numbering of issues is one; a run that was added with its issue has none of its own yet.
-            yield _Happening("issue-resolved", at, "issue", task, thread if before.tasks is not None else 0)
+            yield _Event("issue-resolved", at, "issue", task, thread if before.tasks is not None else 0)
 
 
-def _reports(before: Run, after: Run, at: float) -> Iterator[_Happening]:
+def _reports(before: Run, after: Run, at: float) -> Iterator[_Event]:
     if after.tasks is None:
         if before.status not in OPEN_ISSUE and after.status in OPEN_ISSUE:
-            yield _Happening("issue-reported", at, "issue", _task_under_way(after))
+            yield _Event("issue-reported", at, "issue", _task_under_way(after))
         return
     known = dict(_open_issues(before))
     for thread, task in _open_issues(after):
         if thread not in known:
-            yield _Happening("issue-reported", at, "issue", task, thread)
+            yield _Event("issue-reported", at, "issue", task, thread)
 
 
 def _open_issues(run: Run) -> Iterator[tuple[int, int]]:
@@ -184,10 +184,10 @@ def _open_issues(run: Run) -> Iterator[tuple[int, int]]:
     for thread in threads_of(run):
         if thread.is_open_issue:
             yield thread.id, _task_under_way(run)
-    for place, task in enumerate(tasks_of(run)):
+    for index, task in enumerate(tasks_of(run)):
         for thread in task.threads:
             if thread.is_open_issue:
-                yield thread.id, place
+                yield thread.id, index
 
 
 def _task_under_way(run: Run) -> int:

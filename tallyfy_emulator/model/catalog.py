@@ -100,10 +100,10 @@ def plain_steps(checklist_id: str, titles: Iterable[str]) -> tuple[Step, ...]:
     :param titles: their titles, in order.
     :return: the steps.
     """
-    return tuple(Step(step_id(checklist_id, place), title) for place, title in enumerate(titles))
+    return tuple(Step(step_id(checklist_id, index), title) for index, title in enumerate(titles))
 
 
-def step_id(checklist_id: str, place: int) -> str:
+def step_id(checklist_id: str, index: int) -> str:
     """
     Give the id of a template's step.
 
@@ -111,7 +111,7 @@ def step_id(checklist_id: str, place: int) -> str:
     :param place: the step's place in it, counted from 0.
     :return: the id.
     """
-    return stable_id("step", checklist_id, place)
+    return stable_id("step", checklist_id, index)
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from typing import Any
 
 from tallyfy_emulator.model.forms import FormField
 from tallyfy_emulator.model.run import parse_date
-from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.model.wire import ValidationError
 
 # Bytes of UTF-8, not characters.
 TEXT_LIMIT = 200
 TEXTAREA_LIMIT = 30_000
 
 
-def take(name: str, fields: Collection[FormField], sent: object, members: Collection[int]) -> dict[str, Any]:
+def parse_values(name: str, fields: Collection[FormField], sent: object, members: Collection[int]) -> dict[str, Any]:
     """
     Read the values that were sent for a form.
 
@@ -30,31 +30,31 @@ def take(name: str, fields: Collection[FormField], sent: object, members: Collec
     :param sent: what was sent.
     :param members: the ids of the organization's members.
     :return: the values that a field has, by its id, as they were sent.
-    :raises Refusal: if it is no object, or a value is not what its field takes.
+    :raises ValidationError: if it is no object, or a value is not what its field takes.
     """
     if not isinstance(sent, dict):
-        raise Refusal.of(name, f"The {name} must be an object.")
+        raise ValidationError.of(name, f"The {name} must be an object.")
     known = {field.id: field for field in fields}
     values = {key: value for key, value in sent.items() if key in known}
-    flaws = {key: _flaw(known[key], value, members) for key, value in values.items()}
-    errors = {key: [f"{known[key].label} {flaw}"] for key, flaw in flaws.items() if flaw}
+    problems = {key: _value_error(known[key], value, members) for key, value in values.items()}
+    errors = {key: [f"{known[key].label} {problem}"] for key, problem in problems.items() if problem}
     if errors:
-        raise Refusal({name: errors})
+        raise ValidationError({name: errors})
     return values
 
 
-def insist(name: str, fields: Collection[FormField], values: Mapping[str, Any]) -> None:
+def check_required(name: str, fields: Collection[FormField], values: Mapping[str, Any]) -> None:
     """
     Insist that the required fields of a form are filled.
 
     :param name: what the values were sent as.
     :param fields: the form's fields.
     :param values: the values by field id.
-    :raises Refusal: if a required field is empty.
+    :raises ValidationError: if a required field is empty.
     """
     missing = [field for field in fields if field.required and not is_filled(field, values.get(field.id))]
     if missing:
-        raise Refusal({name: {field.id: [f"{field.label} is required"] for field in missing}})
+        raise ValidationError({name: {field.id: [f"{field.label} is required"] for field in missing}})
 
 
 def is_filled(field: FormField, value: Any) -> bool:
@@ -72,7 +72,7 @@ def is_filled(field: FormField, value: Any) -> bool:
     return value not in (None, "", [], {})
 
 
-def as_rendered(fields: Collection[FormField], values: Mapping[str, Any]) -> dict[str, Any]:
+def rendered_values(fields: Collection[FormField], values: Mapping[str, Any]) -> dict[str, Any]:
     """
     Write values as Tallyfy may give them back: other than they were sent, and the same to a reader.
 
@@ -84,7 +84,7 @@ def as_rendered(fields: Collection[FormField], values: Mapping[str, Any]) -> dic
     return {key: _rendered(known[key], value) if value else value for key, value in values.items()}
 
 
-def by_person(fields: Collection[FormField], given: Mapping[str, Any]) -> dict[str, Any]:
+def from_labels(fields: Collection[FormField], given: Mapping[str, Any]) -> dict[str, Any]:
     """
     Write down what a person fills in as the API would be sent it.
 
@@ -96,7 +96,7 @@ def by_person(fields: Collection[FormField], given: Mapping[str, Any]) -> dict[s
     values = {}
     for name, value in given.items():
         field = _field(fields, name)
-        values[field.id] = _written(field, value)
+        values[field.id] = _api_value(field, value)
     return values
 
 
@@ -111,7 +111,7 @@ def _field(fields: Collection[FormField], name: str) -> FormField:
     raise ValueError(f"The form has no field {name!r}. It has: {labels}.")
 
 
-def _written(field: FormField, value: Any) -> Any:
+def _api_value(field: FormField, value: Any) -> Any:
     if field.field_type == "dropdown" and isinstance(value, str):
         return _option(field, value)
     if field.field_type == "multiselect" and isinstance(value, list):
@@ -126,11 +126,11 @@ def _option(field: FormField, text: str) -> dict[str, Any]:
     return option
 
 
-def _flaw(field: FormField, value: object, members: Collection[int]) -> str:
+def _value_error(field: FormField, value: object, members: Collection[int]) -> str:
     """Tell what is wrong with a value, as the end of a sentence; empty if nothing is."""
     if value is None or (value == "" and field.field_type in _CLEARED_BY_EMPTY_TEXT):
         return ""
-    return _FLAWS[field.field_type](field, value, members)
+    return _CHECKS[field.field_type](field, value, members)
 
 
 def _text(field: FormField, value: object, members: Collection[int]) -> str:
@@ -141,7 +141,7 @@ def _text(field: FormField, value: object, members: Collection[int]) -> str:
 
 
 def _date(field: FormField, value: object, members: Collection[int]) -> str:
-    return "" if isinstance(value, str) and _moment(value) is not None else "is not a valid date."
+    return "" if isinstance(value, str) and _optional_date(value) is not None else "is not a valid date."
 
 
 def _email(field: FormField, value: object, members: Collection[int]) -> str:
@@ -191,7 +191,7 @@ def _files(field: FormField, value: object, members: Collection[int]) -> str:
     return "" if are_files else "must be an array of files."
 
 
-def _moment(text: str) -> float | None:
+def _optional_date(text: str) -> float | None:
     try:
         return parse_date(text)
     except ValueError:
@@ -210,7 +210,7 @@ def _rendered(field: FormField, value: Any) -> Any:
 
 
 _CLEARED_BY_EMPTY_TEXT = frozenset({"text", "textarea", "date", "email", "radio"})
-_FLAWS: dict[str, Callable[[FormField, object, Collection[int]], str]] = {
+_CHECKS: dict[str, Callable[[FormField, object, Collection[int]], str]] = {
     "text": _text,
     "textarea": _text,
     "date": _date,

@@ -78,17 +78,17 @@ class Run:
         """:attr:`row` in JSON."""
         return encode(self.row).decode()
 
-    def date(self, moment: float | None) -> str | None:
+    def date(self, date_value: float | None) -> str | None:
         """
         Write a time in this run's style.
 
         :param moment: seconds since 1970-01-01 UTC, or None.
         :return: the text, or None.
         """
-        return None if moment is None else format_date(moment, self.shape.dates)
+        return None if date_value is None else format_date(date_value, self.shape.dates)
 
 
-def format_date(moment: float, style: DateStyle = "iso") -> str:
+def format_date(date_value: float, style: DateStyle = "iso") -> str:
     """
     Write a time as the API does.
 
@@ -97,7 +97,7 @@ def format_date(moment: float, style: DateStyle = "iso") -> str:
         ``2026-10-31 09:00:00``, which is UTC too.
     :return: the text.
     """
-    when = datetime.fromtimestamp(moment, UTC).replace(tzinfo=None)
+    when = datetime.fromtimestamp(date_value, UTC).replace(tzinfo=None)
     if style == "sql":
         return when.isoformat(" ", "seconds")
     return when.isoformat("T", "milliseconds" if style == "iso_millis" else "seconds") + "Z"

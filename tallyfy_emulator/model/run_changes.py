@@ -23,7 +23,7 @@ _PROGRESS_SHAPES: tuple[ProgressShape, ...] = (
 )
 
 
-def _moment(value: Any) -> float | None:
+def _optional_date(value: Any) -> float | None:
     return None if value is None else parse_date(value)
 
 
@@ -53,9 +53,9 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "tasks_total": ("tasks_total", int),
     "created_at": ("created_at", parse_date),
     "last_updated": ("last_updated", parse_date),
-    "due_date": ("due_at", _moment),
-    "completed_at": ("completed_at", _moment),
-    "archived_at": ("archived_at", _moment),
+    "due_date": ("due_at", _optional_date),
+    "completed_at": ("completed_at", _optional_date),
+    "archived_at": ("archived_at", _optional_date),
     "tags": ("tags", _texts),
     "folders": ("folders", _texts),
     "groups": ("groups", _texts),
@@ -93,7 +93,7 @@ def new_run(catalog: Catalog, number: int, now: float, fields: Mapping[str, Any]
     values.setdefault("last_updated", values["created_at"])
     values.setdefault("tasks_total", sum(not step.auto_skipped for step in checklist.steps))
     values.setdefault("status", "active")
-    _settle_end(values, now)
+    _fill_status(values, now)
     run = Run(id=run_id, increment_id=number, checklist=checklist, extra=extra, **values)
     if any(step.auto_skipped for step in checklist.steps):
         return replace(run, tasks=tasks_of(run))  # a number of completed tasks does not tell which of them they are
@@ -180,7 +180,7 @@ def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return values, extra
 
 
-def _settle_end(values: dict[str, Any], now: float) -> None:
+def _fill_status(values: dict[str, Any], now: float) -> None:
     """Make a new run's status, ends and progress agree, as far as the caller left them open."""
     if values["status"] == "archived":
         values.setdefault("archived_at", now)

@@ -117,7 +117,7 @@ def page_of(chosen: Sequence[Run], window: Window, quirks: Quirks) -> list[Run]:
     if not quirks.endless or not chosen:
         return found
     if quirks.endless_rows == "new":
-        return found + [_invented(chosen, window.page, number) for number in range(len(found), window.per_page)]
+        return found + [_invented_run(chosen, window.page, number) for number in range(len(found), window.per_page)]
     return found or list(chosen[: window.per_page])
 
 
@@ -135,19 +135,21 @@ def pagination(
     :param query: the request's parameters, for ``links``.
     :return: the object.
     """
-    told = _positive(query.get("per_page"), window.per_page) if quirks.per_page_tells == "asked" else window.per_page
-    pages = max(1, math.ceil(total / told))
+    reported = (
+        _positive(query.get("per_page"), window.per_page) if quirks.per_page_tells == "asked" else window.per_page
+    )
+    pages = max(1, math.ceil(total / reported))
     if quirks.endless:
         pages, total = window.page + 1, max(total, (window.page + 1) * window.per_page)
-    announced = max(1, math.ceil(total / DEFAULT_PER_PAGE)) if quirks.total_pages_ignores_per_page else pages
+    reported_pages = max(1, math.ceil(total / DEFAULT_PER_PAGE)) if quirks.total_pages_ignores_per_page else pages
     meta: dict[str, Any] = {
         "total": total,
         "count": count,
-        "per_page": told,
+        "per_page": reported,
         "current_page": window.page,
     }
     if quirks.total_pages:
-        meta["total_pages"] = announced
+        meta["total_pages"] = reported_pages
     if quirks.links != "absent":
         meta["links"] = _links(window.page, pages, quirks, url, query)
     return meta
@@ -172,7 +174,7 @@ def _links(page: int, pages: int, quirks: Quirks, url: str, query: Mapping[str, 
     return {name: value for name, value in candidates.items() if value is not None} or []
 
 
-def _invented(chosen: Sequence[Run], page: int, number: int) -> Run:
+def _invented_run(chosen: Sequence[Run], page: int, number: int) -> Run:
     return replace(chosen[number % len(chosen)], id=stable_id("endless", page, number))
 
 

@@ -28,14 +28,14 @@ def tasks_of(run: Run) -> tuple[Task, ...]:
     """
     if run.tasks is not None:
         return run.tasks
-    slots = _slots(run)
+    slots = _steps_of(run)
     troubled = max(0, min(run.tasks_done, len(slots) - 1)) if run.status == "problem" else None
     made = []
     visible = 0
     for number, step in enumerate(slots):
         skipped = step is not None and step.auto_skipped
         done = not skipped and visible < run.tasks_done
-        made.append(_made(run, number, step, done=done, has_issue=number == troubled))
+        made.append(_build_task(run, number, step, done=done, has_issue=number == troubled))
         visible += not skipped
     return tuple(made)
 
@@ -49,7 +49,7 @@ def threads_of(run: Run) -> tuple[Thread, ...]:
     """
     if run.tasks is not None or run.threads or run.status != "issue":
         return run.threads
-    return (_known_issue(run),)
+    return (_initial_issue(run),)
 
 
 def new_tasks(run: Run) -> tuple[Task, ...]:
@@ -60,7 +60,7 @@ def new_tasks(run: Run) -> tuple[Task, ...]:
     :return: the tasks in order.
     """
     slots = enumerate(run.checklist.steps)
-    return tuple(_made(run, number, step, done=False, has_issue=False) for number, step in slots)
+    return tuple(_build_task(run, number, step, done=False, has_issue=False) for number, step in slots)
 
 
 def under_way(run: Run) -> Task | None:
@@ -189,14 +189,14 @@ def run_id_of(run: Run, task: Task) -> str | None:
     return None if is_container(run) else run.id
 
 
-def _slots(run: Run) -> list[Step | None]:
+def _steps_of(run: Run) -> list[Step | None]:
     visible = [step for step in run.checklist.steps if not step.auto_skipped]
     if run.tasks_total == len(visible):
         return list(run.checklist.steps)
     return [visible[number % len(visible)] if visible else None for number in range(run.tasks_total)]
 
 
-def _made(run: Run, number: int, step: Step | None, *, done: bool, has_issue: bool) -> Task:
+def _build_task(run: Run, number: int, step: Step | None, *, done: bool, has_issue: bool) -> Task:
     title = step.title if step else "Task"
     approval = step is not None and step.task_type == "approval"
     return Task(
@@ -216,12 +216,12 @@ def _made(run: Run, number: int, step: Step | None, *, done: bool, has_issue: bo
         completed_at=run.last_updated if done else None,
         completer_id=run.owner_id if done else None,
         is_approved=True if done and approval else None,
-        threads=(_known_issue(run),) if has_issue else (),
+        threads=(_initial_issue(run),) if has_issue else (),
         auto_skipped=step.auto_skipped if step else False,
     )
 
 
-def _known_issue(run: Run) -> Thread:
+def _initial_issue(run: Run) -> Thread:
     """Give the issue of a run that was added with its status."""
     content = f"There is a problem with {run.name}."
     return Thread(run.increment_id * 1000 + 1, "problem", content, run.owner_id, run.last_updated)

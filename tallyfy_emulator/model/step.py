@@ -13,7 +13,7 @@ TASK_TYPES: frozenset[str] = frozenset(get_args(TaskType))
 
 
 @dataclass(frozen=True)
-class Visit:
+class AutoCompletion:
     """
     A person who does a step by the emulator's clock.
 
@@ -36,7 +36,7 @@ class Step:
     form_fields: tuple[FormField, ...] = ()
     own_alias: str = ""
     auto_skipped: bool = False
-    visit: Visit | None = None
+    auto_completion: AutoCompletion | None = None
 
     @property
     def alias(self) -> str:

@@ -10,7 +10,7 @@ from tallyfy_emulator.model import form_values
 from tallyfy_emulator.model.run import OPEN_ISSUE, Run
 from tallyfy_emulator.model.run_tasks import tasks_of, threads_of, under_way
 from tallyfy_emulator.model.task import Task, Thread
-from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.model.wire import ValidationError
 
 Change = Callable[[Task], Task]
 
@@ -43,7 +43,7 @@ def with_task(run: Run, task_id: str, at: float, change: Change) -> Run:
     """
     find_task(run, task_id)
     tasks = tuple(change(task) if task.id == task_id else task for task in tasks_of(run))
-    return settled(replace(run, tasks=tasks, threads=threads_of(run)), at)
+    return recalculated(replace(run, tasks=tasks, threads=threads_of(run)), at)
 
 
 def with_new_task(run: Run, task: Task, at: float) -> Run:
@@ -55,7 +55,7 @@ def with_new_task(run: Run, task: Task, at: float) -> Run:
     :param at: when, in seconds since 1970-01-01 UTC.
     :return: the run after; the task is the last one.
     """
-    return settled(replace(run, tasks=(*tasks_of(run), task), threads=threads_of(run)), at)
+    return recalculated(replace(run, tasks=(*tasks_of(run), task), threads=threads_of(run)), at)
 
 
 def completed(run: Run, task_id: str, at: float, is_approved: bool | None, by: int, *, again: bool = False) -> Run:
@@ -70,18 +70,18 @@ def completed(run: Run, task_id: str, at: float, is_approved: bool | None, by: i
     :param again: whether a completed one may be completed again; nothing changes then.
     :return: the run after.
     :raises KeyError: if the run has no such task.
-    :raises Refusal: if the task can't be completed now.
+    :raises ValidationError: if the task can't be completed now.
     """
     task = find_task(run, task_id)
     if task.is_done:
         if again:
             return run
-        raise Refusal.of("task", "This task is already completed.")
-    _insist_on_readiness(run, task)
+        raise ValidationError.of("task", "This task is already completed.")
+    _check_completable(run, task)
     if task.task_type == "approval" and not isinstance(is_approved, bool):
-        raise Refusal.of("is_approved", "The is approved field is required.")
-    verdict = None if task.task_type in ("task", "email") else is_approved
-    return with_task(run, task_id, at, lambda old: _done(old, at, by, verdict))
+        raise ValidationError.of("is_approved", "The is approved field is required.")
+    decision = None if task.task_type in ("task", "email") else is_approved
+    return with_task(run, task_id, at, lambda old: _done(old, at, by, decision))
 
 
 def reopened(run: Run, task_id: str, at: float) -> Run:
@@ -110,13 +110,13 @@ def filled(run: Run, task_id: str, at: float, values: Mapping[str, Any], *, repl
     :param replaces: whether the values of the other fields are lost.
     :return: the run after.
     :raises KeyError: if the run has no such task.
-    :raises Refusal: if the task can't be changed now.
+    :raises ValidationError: if the task can't be changed now.
     """
-    insist_on_change(run, find_task(run, task_id))
+    check_changeable(run, find_task(run, task_id))
     return with_task(run, task_id, at, lambda old: replace(old, values={**({} if replaces else old.values), **values}))
 
 
-def talked(run: Run, task_id: str | None, at: float, label: str, content: str, by: int, state: str) -> Run:
+def commented(run: Run, task_id: str | None, at: float, label: str, content: str, by: int, state: str) -> Run:
     """
     Comment on a task or a run, or report an issue on it. A completed task with an issue is open again.
 
@@ -132,7 +132,7 @@ def talked(run: Run, task_id: str | None, at: float, label: str, content: str, b
     """
     thread = Thread(_next_thread_id(run), label, content, by, at, state)
     if task_id is None:
-        return settled(replace(run, tasks=tasks_of(run), threads=(*threads_of(run), thread)), at)
+        return recalculated(replace(run, tasks=tasks_of(run), threads=(*threads_of(run), thread)), at)
 
     def change(task: Task) -> Task:
         task = _open_again(task) if label == "problem" and task.is_done else task
@@ -153,22 +153,22 @@ def resolved(run: Run, task_id: str | None, at: float, thread_id: int, content: 
     :param by: who resolves it.
     :return: the run after; what was said is the last thread of the task or run.
     :raises KeyError: if the run has no such task.
-    :raises Refusal: if there is no such open issue.
+    :raises ValidationError: if there is no such open issue.
     """
     answer = Thread(_next_thread_id(run), "resolve", content, by, at)
 
     def with_answer(threads: tuple[Thread, ...]) -> tuple[Thread, ...]:
         if not any(thread.id == thread_id and thread.is_open_issue for thread in threads):
-            raise Refusal.of("thread_id", "The selected thread id is invalid.")
+            raise ValidationError.of("thread_id", "The selected thread id is invalid.")
         ended = (replace(each, resolve_id=answer.id) if each.id == thread_id else each for each in threads)
         return (*ended, answer)
 
     if task_id is None:
-        return settled(replace(run, tasks=tasks_of(run), threads=with_answer(threads_of(run))), at)
+        return recalculated(replace(run, tasks=tasks_of(run), threads=with_answer(threads_of(run))), at)
     return with_task(run, task_id, at, lambda task: replace(task, threads=with_answer(task.threads)))
 
 
-def settled(run: Run, at: float) -> Run:
+def recalculated(run: Run, at: float) -> Run:
     """
     Bring a run's progress, status and end in line with its tasks, its kick-off and its issues.
 
@@ -219,36 +219,36 @@ def following(before: Run, after: Run, at: float) -> Run:
         first = under_way(following_run)
         where = first.id if after.status == "problem" and first else None
         content = f"There is a problem with {after.name}."
-        talked_run = talked(following_run, where, at, "problem", content, by, "open")
-        return replace(following_run, tasks=talked_run.tasks, threads=talked_run.threads)
+        commented_run = commented(following_run, where, at, "problem", content, by, "open")
+        return replace(following_run, tasks=commented_run.tasks, threads=commented_run.threads)
     return following_run
 
 
-def insist_on_change(run: Run, task: Task) -> None:
+def check_changeable(run: Run, task: Task) -> None:
     """
     Insist that a task can be changed now.
 
     :param run: its run.
     :param task: the task.
-    :raises Refusal: if it is completed, or the run is archived or has an issue.
+    :raises ValidationError: if it is completed, or the run is archived or has an issue.
     """
     if task.is_done:
-        raise Refusal.of("task", "A completed task can not be updated.")
+        raise ValidationError.of("task", "A completed task can not be updated.")
     if run.archived_at is not None:
-        raise Refusal.of("run", "The process is archived.")
+        raise ValidationError.of("run", "The process is archived.")
     if any(thread.is_open_issue for thread in threads_of(run)):
-        raise Refusal.of("run", "The process has an open issue. Resolve it first.")
+        raise ValidationError.of("run", "The process has an open issue. Resolve it first.")
 
 
-def _insist_on_readiness(run: Run, task: Task) -> None:
+def _check_completable(run: Run, task: Task) -> None:
     if task.auto_skipped:
-        raise Refusal.of("task", "A task that was skipped can not be completed.")
-    insist_on_change(run, task)
+        raise ValidationError.of("task", "A task that was skipped can not be completed.")
+    check_changeable(run, task)
     if run.kickoff_is_open:
-        raise Refusal.of("prerun", "The kick-off form is not completed.")
+        raise ValidationError.of("prerun", "The kick-off form is not completed.")
     if task.has_open_issue:
-        raise Refusal.of("task", "The task has an open issue. Resolve it first.")
-    form_values.insist("taskdata", task.form_fields, task.values)
+        raise ValidationError.of("task", "The task has an open issue. Resolve it first.")
+    form_values.check_required("taskdata", task.form_fields, task.values)
 
 
 def _status(run: Run, *, all_done: bool) -> str:
@@ -261,9 +261,9 @@ def _status(run: Run, *, all_done: bool) -> str:
     return "active" if run.status in ("complete", *OPEN_ISSUE) else run.status
 
 
-def _done(task: Task, at: float, by: int, verdict: bool | None) -> Task:
+def _done(task: Task, at: float, by: int, decision: bool | None) -> Task:
     started_at = at if task.started_at is None else task.started_at
-    return replace(task, started_at=started_at, completed_at=at, completer_id=by, is_approved=verdict)
+    return replace(task, started_at=started_at, completed_at=at, completer_id=by, is_approved=decision)
 
 
 def _open_again(task: Task) -> Task:
@@ -274,13 +274,13 @@ def _as_many_done(tasks: tuple[Task, ...], wanted: int, at: float, by: int) -> t
     """Complete the first open tasks, or reopen the last completed ones, until as many are completed as wanted."""
     done = sum(task.is_done for task in tasks)
     changed = list(tasks)
-    for place, task in enumerate(tasks):
+    for index, task in enumerate(tasks):
         if done < wanted and task.is_open:
-            changed[place] = _done(task, at, by, True if task.task_type == "approval" else None)
+            changed[index] = _done(task, at, by, True if task.task_type == "approval" else None)
             done += 1
-    for place, task in reversed(list(enumerate(changed))):
+    for index, task in reversed(list(enumerate(changed))):
         if done > wanted and task.is_done:
-            changed[place] = _open_again(task)
+            changed[index] = _open_again(task)
             done -= 1
     return tuple(changed)
 

@@ -10,12 +10,12 @@ from tallyfy_emulator.model.run import Run, parse_date
 from tallyfy_emulator.model.run_tasks import status_of
 from tallyfy_emulator.model.task import Task
 
-Held = tuple[Run, Task]
+TaskInRun = tuple[Run, Task]
 _Test = Callable[[Run, Task], bool]
 
 _DAY = 86400.0
 _NEVER = float("inf")
-_SORT_KEYS: dict[str, Callable[[Held], tuple[Any, ...]]] = {
+_SORT_KEYS: dict[str, Callable[[TaskInRun], tuple[Any, ...]]] = {
     "position": lambda held: (held[0].increment_id, held[1].position),
     "deadline": lambda held: (held[1].deadline or _NEVER, held[1].increment_id),
     "newest": lambda held: (-held[1].created_at, -held[1].increment_id),
@@ -25,8 +25,8 @@ _SORT_KEYS: dict[str, Callable[[Held], tuple[Any, ...]]] = {
 
 
 def chosen(
-    held: list[Held], query: Mapping[str, str], now: float, quirks: Quirks, default_sort: str = "position"
-) -> list[Held]:
+    held: list[TaskInRun], query: Mapping[str, str], now: float, quirks: Quirks, default_sort: str = "position"
+) -> list[TaskInRun]:
     """
     Choose and order tasks.
 
@@ -127,8 +127,8 @@ def _by_moments(value: str, read: Callable[[Task], float | None]) -> _Test | Non
         return None
 
     def test(run: Run, task: Task) -> bool:
-        moment = read(task)
-        return moment is not None and since <= moment < until + _DAY
+        date_value = read(task)
+        return date_value is not None and since <= date_value < until + _DAY
 
     return test
 

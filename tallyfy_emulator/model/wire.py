@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-class Refusal(ValueError):
+class ValidationError(ValueError):
     """
     Something that can't be taken.
 
@@ -18,7 +18,7 @@ class Refusal(ValueError):
         self.errors = dict(errors)
 
     @classmethod
-    def of(cls, field: str, message: str) -> Refusal:
+    def of(cls, field: str, message: str) -> ValidationError:
         """
         Refuse for one reason.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tallyfy_emulator.model.catalog import Catalog
-from tallyfy_emulator.seed.templates import checklist_of
+from tallyfy_emulator.seed.templates import build_checklist
 
 EXPENSE_APPROVAL: dict[str, Any] = {
     "title": "Expense approval",
@@ -105,5 +105,5 @@ def add_templates_with_forms(catalog: Catalog) -> None:
     :param catalog: the organization.
     """
     for given in (EXPENSE_APPROVAL, INCIDENT, EQUIPMENT_ORDER, SUPPLIER_CHANGE):
-        checklist = checklist_of(catalog, **given)
+        checklist = build_checklist(catalog, **given)
         catalog.checklists[checklist.id] = checklist

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from tallyfy_emulator.model.catalog import Catalog, Checklist, Named, Person, plain_steps, stable_id
 from tallyfy_emulator.model.forms import FormField
-from tallyfy_emulator.model.step import Visit
+from tallyfy_emulator.model.step import AutoCompletion
 from tallyfy_emulator.seed.form_templates import add_templates_with_forms
-from tallyfy_emulator.store.organization import World
+from tallyfy_emulator.store.organization import Organization
 
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
@@ -43,7 +43,9 @@ def _checklist(
     kind: Literal["procedure", "form"] = "form" if form else "procedure"
     made = plain_steps(checklist_id, steps)
     if pace is not None:
-        made = tuple(replace(step, visit=Visit(pace * number)) for number, step in enumerate(made, 1))
+        made = tuple(
+            replace(step, auto_completion=AutoCompletion(pace * number)) for number, step in enumerate(made, 1)
+        )
     return Checklist(checklist_id, title, kind, made, fields)
 
 
@@ -84,7 +86,7 @@ _EXPENSE = _checklist("Expense request", ("Approve", "Pay"), ("Amount", "Reason"
 
 # (template, folder, group, name after the dash and status of each run). The running Contract reviews and
 # Month-end close are not here but below: whoever waits for all of them is not to wait for ever.
-_STORIES: tuple[tuple[Checklist, str, str, tuple[tuple[str, str], ...]], ...] = (
+_RUNS: tuple[tuple[Checklist, str, str, tuple[tuple[str, str], ...]], ...] = (
     (
         _ONBOARDING,
         "Customers",
@@ -199,27 +201,27 @@ def catalog() -> Catalog:
     return found
 
 
-def seed_runs(world: World) -> None:
+def seed_runs(organization: Organization) -> None:
     """
     Fill an organization with runs, and plan what becomes of some of them.
 
-    :param world: the organization, without runs.
+    :param organization: the organization, without runs.
     """
-    for number, fields in enumerate(_standing_runs(world)):
-        world.add_varied_run({**_decoration(world, number), **fields}, since=0.0)
-    _archived_runs(world)
-    _moving_runs(world)
-    world.activities.number_by_time()
+    for number, fields in enumerate(_initial_runs(organization)):
+        organization.add_varied_run({**_varied_fields(organization, number), **fields}, since=0.0)
+    _add_archived_runs(organization)
+    _add_changing_runs(organization)
+    organization.activities.number_by_time()
 
 
-def _standing_runs(world: World) -> Iterator[dict[str, Any]]:
-    now = world.clock.now()
+def _initial_runs(organization: Organization) -> Iterator[dict[str, Any]]:
+    now = organization.clock.now()
     age = 0
-    for checklist, folder, group, runs in _STORIES:
+    for checklist, folder, group, runs in _RUNS:
         for label, status in runs:
             age += 1
             created = now - age * 1.3 * _DAY
-            fields = _fields(world, checklist, label, folder, group)
+            fields = _fields(organization, checklist, label, folder, group)
             yield fields | {"status": status, "created_at": created} | _times(status, created, now)
 
 
@@ -233,8 +235,8 @@ def _times(status: str, created: float, now: float) -> dict[str, Any]:
     return {"due_date": due, "last_updated": created + 0.8 * (now - created)}
 
 
-def _fields(world: World, checklist: Checklist, label: str, folder: str, group: str) -> dict[str, Any]:
-    groups = {each.name: each.id for each in world.catalog.groups.values()}
+def _fields(organization: Organization, checklist: Checklist, label: str, folder: str, group: str) -> dict[str, Any]:
+    groups = {each.name: each.id for each in organization.catalog.groups.values()}
     return {
         "checklist_id": checklist.id,
         "name": checklist.run_name(label),
@@ -244,9 +246,9 @@ def _fields(world: World, checklist: Checklist, label: str, folder: str, group: 
     }
 
 
-def _decoration(world: World, number: int) -> dict[str, Any]:
+def _varied_fields(organization: Organization, number: int) -> dict[str, Any]:
     """Give a run an owner, tags and the like, so that every filter has something to find and to leave out."""
-    tags = list(world.catalog.tags)
+    tags = list(organization.catalog.tags)
     owner = _PEOPLE[number % len(_PEOPLE)].id
     helper = _PEOPLE[(number * 5 + 2) % len(_PEOPLE)].id
     return {
@@ -261,32 +263,36 @@ def _decoration(world: World, number: int) -> dict[str, Any]:
     }
 
 
-def _archived_runs(world: World) -> None:
-    now = world.clock.now()
-    cancelled = _fields(world, _CONTRACT, "Vertex merger (called off)", "Customers", "Legal")
-    world.add_varied_run(
+def _add_archived_runs(organization: Organization) -> None:
+    now = organization.clock.now()
+    cancelled = _fields(organization, _CONTRACT, "Vertex merger (called off)", "Customers", "Legal")
+    organization.add_varied_run(
         cancelled | {"status": "active", "created_at": now - 50 * _DAY, "archived_at": now - 40 * _DAY},
         since=0.0,
     )
-    finished = _fields(world, _ONBOARDING, "Willow Bakery", "Customers", "Customer success")
+    finished = _fields(organization, _ONBOARDING, "Willow Bakery", "Customers", "Customer success")
     times = {"created_at": now - 400 * _DAY, "completed_at": now - 380 * _DAY, "archived_at": now - 16 * _DAY}
-    world.add_varied_run(finished | {"status": "complete"} | times, since=0.0)
-    delayed = _fields(world, _VENDOR, "Xenon Cleaning", "Vendors", "Security")
-    world.add_varied_run(
+    organization.add_varied_run(finished | {"status": "complete"} | times, since=0.0)
+    delayed = _fields(organization, _VENDOR, "Xenon Cleaning", "Vendors", "Security")
+    organization.add_varied_run(
         delayed | {"status": "delayed", "created_at": now - 90 * _DAY, "archived_at": now - 20 * _DAY},
         since=0.0,
     )
 
 
-def _moving_runs(world: World) -> None:
+def _add_changing_runs(organization: Organization) -> None:
     """Add the runs that change by themselves soon after the start, for those who try out waiting."""
-    _moving(world, _CONTRACT, "Globex master services agreement", "Customers", "Legal", (5.0, "complete"))
-    _moving(world, _CONTRACT, "Initech NDA", "Customers", "Legal", (10.0, "complete"))
-    _moving(world, _CONTRACT, "Northwind supply contract", "Customers", "Legal", (15.0, "complete"))
-    _moving(world, _MONTH_END, "October 2026", "Finance", "Finance", (20.0, "complete"))
-    _moving(world, _VENDOR, "Yarrow Robotics", "Vendors", "Security", (25.0, "problem"), (60.0, "active"))
-    _moving(
-        world,
+    _add_changing_run(
+        organization, _CONTRACT, "Globex master services agreement", "Customers", "Legal", (5.0, "complete")
+    )
+    _add_changing_run(organization, _CONTRACT, "Initech NDA", "Customers", "Legal", (10.0, "complete"))
+    _add_changing_run(organization, _CONTRACT, "Northwind supply contract", "Customers", "Legal", (15.0, "complete"))
+    _add_changing_run(organization, _MONTH_END, "October 2026", "Finance", "Finance", (20.0, "complete"))
+    _add_changing_run(
+        organization, _VENDOR, "Yarrow Robotics", "Vendors", "Security", (25.0, "problem"), (60.0, "active")
+    )
+    _add_changing_run(
+        organization,
         _ONBOARDING,
         "Zephyr Sports",
         "Customers",
@@ -294,20 +300,20 @@ def _moving_runs(world: World) -> None:
         (30.0, "delayed"),
         (90.0, "complete"),
     )
-    _moving(world, _EMPLOYEE, "Ingrid Holm", "People", "", (45.0, "complete"))
-    auto_named = _fields(world, _EXPENSE, "Taxi to the airport", "", "Finance")
+    _add_changing_run(organization, _EMPLOYEE, "Ingrid Holm", "People", "", (45.0, "complete"))
+    auto_named = _fields(organization, _EXPENSE, "Taxi to the airport", "", "Finance")
     auto_named["name"] = _BYTE_ORDER_MARK + auto_named["name"]  # as the names that Tallyfy makes itself can begin
-    world.add_varied_run(auto_named | {"created_at": world.clock.now() - _HOUR}, since=0.0)
+    organization.add_varied_run(auto_named | {"created_at": organization.clock.now() - _HOUR}, since=0.0)
 
 
-def _moving(
-    world: World, checklist: Checklist, label: str, folder: str, group: str, *changes: tuple[float, str]
+def _add_changing_run(
+    organization: Organization, checklist: Checklist, label: str, folder: str, group: str, *changes: tuple[float, str]
 ) -> None:
-    now = world.clock.now()
-    fields = _fields(world, checklist, label, folder, group)
-    run = world.add_varied_run(fields | {"created_at": now - 2 * _HOUR, "due_date": now + _DAY}, since=0.0)
+    now = organization.clock.now()
+    fields = _fields(organization, checklist, label, folder, group)
+    run = organization.add_varied_run(fields | {"created_at": now - 2 * _HOUR, "due_date": now + _DAY}, since=0.0)
     for seconds, status in changes:
-        world.runs.plan(run.id, seconds, {"status": status})
+        organization.runs.schedule(run.id, seconds, {"status": status})
 
 
 def _named(kind: str, names: tuple[str, ...]) -> dict[str, Named]:

@@ -9,7 +9,7 @@ from typing import Any
 from tallyfy_emulator.model import form_values
 from tallyfy_emulator.model.catalog import Catalog, Checklist, stable_id, step_id
 from tallyfy_emulator.model.forms import FIELD_TYPES, FormField
-from tallyfy_emulator.model.step import TASK_TYPES, Step, Visit
+from tallyfy_emulator.model.step import TASK_TYPES, AutoCompletion, Step
 
 _FIELD_KEYS = frozenset({"id", "label", "field_type", "required", "options", "columns", "alias", "guidance"})
 _STEP_KEYS = frozenset(
@@ -18,7 +18,7 @@ _STEP_KEYS = frozenset(
 _WITH_OPTIONS = frozenset({"radio", "dropdown", "multiselect"})
 
 
-def checklist_of(
+def build_checklist(
     catalog: Catalog,
     title: str,
     kickoff: Iterable[Mapping[str, Any]] = (),
@@ -44,15 +44,15 @@ def checklist_of(
     if made_id in catalog.checklists:
         raise ValueError(f"There is already a checklist with the id {made_id!r}.")
     fields = _form(kickoff, f"{made_id}/kickoff")
-    made = tuple(_step(catalog, made_id, place, given) for place, given in enumerate(steps))
+    made = tuple(_step(catalog, made_id, index, given) for index, given in enumerate(steps))
     return Checklist(made_id, title, steps=made, kickoff=fields)
 
 
-def _step(catalog: Catalog, checklist_id: str, place: int, given: Mapping[str, Any]) -> Step:
+def _step(catalog: Catalog, checklist_id: str, index: int, given: Mapping[str, Any]) -> Step:
     _check_keys("step", given, _STEP_KEYS, "title")
     task_type = given.get("task_type", "task")
     _check_choice("task_type", task_type, TASK_TYPES)
-    made_id = str(given.get("id") or step_id(checklist_id, place))
+    made_id = str(given.get("id") or step_id(checklist_id, index))
     fields = _form(given.get("form_fields", ()), made_id)
     return Step(
         id=made_id,
@@ -61,11 +61,13 @@ def _step(catalog: Catalog, checklist_id: str, place: int, given: Mapping[str, A
         form_fields=fields,
         own_alias=given.get("alias", ""),
         auto_skipped=bool(given.get("auto_skipped", False)),
-        visit=_visit(catalog, given, fields),
+        auto_completion=_auto_completion(catalog, given, fields),
     )
 
 
-def _visit(catalog: Catalog, given: Mapping[str, Any], fields: tuple[FormField, ...]) -> Visit | None:
+def _auto_completion(
+    catalog: Catalog, given: Mapping[str, Any], fields: tuple[FormField, ...]
+) -> AutoCompletion | None:
     after = given.get("completes_in")
     if after is None:
         return None
@@ -73,13 +75,13 @@ def _visit(catalog: Catalog, given: Mapping[str, Any], fields: tuple[FormField, 
     if not is_time:
         raise ValueError(f"A step's completes_in is {after!r}: give zero or more seconds.")
     values = given.get("values") or {}
-    sent = form_values.take("values", fields, form_values.by_person(fields, values), catalog.member_ids)
-    form_values.insist("values", fields, sent)
-    return Visit(float(after), dict(values), bool(given.get("is_approved", True)))
+    sent = form_values.parse_values("values", fields, form_values.from_labels(fields, values), catalog.member_ids)
+    form_values.check_required("values", fields, sent)
+    return AutoCompletion(float(after), dict(values), bool(given.get("is_approved", True)))
 
 
 def _form(given: Iterable[Mapping[str, Any]], home: str) -> tuple[FormField, ...]:
-    return tuple(_field(each, stable_id("field", home, place)) for place, each in enumerate(given))
+    return tuple(_field(each, stable_id("field", home, index)) for index, each in enumerate(given))
 
 
 def _field(given: Mapping[str, Any], made_id: str) -> FormField:

@@ -132,7 +132,7 @@ class GeneratedRuns:
             archived_at=None if kind.archived_at is None else updated_at,
         )
 
-    def listed_with(self, others: list[Run], selection: Selection) -> Sequence[Run]:
+    def merged_with(self, others: list[Run], selection: Selection) -> Sequence[Run]:
         """
         Choose among these runs, and put them in order together with others.
 
@@ -145,7 +145,7 @@ class GeneratedRuns:
             raise GeneratedRunsError("Generated runs can't be searched or sorted by name (q, sort=name).")
         tests = selection.tests()
         kinds = [number for number, kind in enumerate(self._kinds) if all(test(kind) for test in tests)]
-        return _Listed(self, kinds, others, selection.backwards)
+        return _GeneratedList(self, kinds, others, selection.backwards)
 
     def place(self, number: int) -> tuple[float, int]:
         """
@@ -167,7 +167,7 @@ class GeneratedRuns:
         return GeneratedRun(**_attributes(run), form=_form(run))
 
 
-class _Listed(Sequence[Run]):
+class _GeneratedList(Sequence[Run]):
     """
     Generated runs of some kinds, in order of creation among others that are few.
 
@@ -183,13 +183,13 @@ class _Listed(Sequence[Run]):
         self._backwards = backwards
         self._others = others[::-1] if backwards else others
         rounds, rest = divmod(generated.count, KINDS)
-        self._made = rounds * len(kinds) + bisect_left(kinds, rest)
+        self._build_task = rounds * len(kinds) + bisect_left(kinds, rest)
         self._positions = [
             index + self._made_before((run.created_at, run.increment_id)) for index, run in enumerate(self._others)
         ]
 
     def __len__(self) -> int:
-        return self._made + len(self._others)
+        return self._build_task + len(self._others)
 
     @overload
     def __getitem__(self, index: int) -> Run: ...
@@ -208,7 +208,7 @@ class _Listed(Sequence[Run]):
         return self._generated.run(self._number(position - before))
 
     def _made_before(self, place: tuple[float, int]) -> int:
-        return bisect_left(range(self._made), place, key=lambda index: self._generated.place(self._number(index)))
+        return bisect_left(range(self._build_task), place, key=lambda index: self._generated.place(self._number(index)))
 
     def _number(self, index: int) -> int:
         rounds, turn = divmod(index, len(self._kinds))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tallyfy_emulator.middleware.faults import FaultPlan
+from tallyfy_emulator.middleware.faults import FaultQueue
 from tallyfy_emulator.middleware.rate_limit import RateLimit, RateLimiter
 from tallyfy_emulator.middleware.recorder import RequestLog
 from tallyfy_emulator.model.activity import Activity, ActivityLog
@@ -38,7 +38,7 @@ class Credentials:
     user_password: str
 
 
-class World:
+class Organization:
     """
     The emulated organization.
 
@@ -53,10 +53,10 @@ class World:
         self.catalog = catalog
         self.quirks = quirks
         self.activities = ActivityLog()
-        self.runs = RunStore(clock, self._note)
+        self.runs = RunStore(clock, self._record)
         self.work = Work(clock, catalog, self.runs)
         self.tokens = TokenStore(clock)
-        self.faults = FaultPlan()
+        self.faults = FaultQueue()
         self.limiter = RateLimiter(clock, rate_limit)
         self.log = RequestLog(clock)
         self.credentials = Credentials(
@@ -89,7 +89,7 @@ class World:
         run = new_run(self.catalog, next(self._numbers), self.clock.now(), given)
         self.runs.add(run)
         if after is not None:
-            self.runs.plan(run.id, after, {"status": "complete"})
+            self.runs.schedule(run.id, after, {"status": "complete"})
         return run
 
     def add_varied_run(self, fields: Mapping[str, Any], since: float | None = None) -> Run:
@@ -141,11 +141,11 @@ class World:
 
     def _choose(self, selection: Selection, runs: list[Run]) -> Sequence[Run]:
         chosen, generated = selection.apply(runs), self.runs.generated
-        return chosen if generated is None else generated.listed_with(chosen, selection)
+        return chosen if generated is None else generated.merged_with(chosen, selection)
 
-    def _note(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
-        self.activities.note(before, after, at, by)
-        self.work.note(before, after, at, by)
+    def _record(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
+        self.activities.record(before, after, at, by)
+        self.work.record(before, after, at, by)
 
     def history(self) -> list[Activity]:
         """
@@ -153,7 +153,7 @@ class World:
 
         :return: oldest first; what happened to tasks only if the quirks say so.
         """
-        self.runs.settle()
+        self.runs.apply_due()
         with_tasks = self.quirks.feed_task_rows
         return [each for each in self.activities.all() if with_tasks or each.subject != "task"]
 

@@ -17,7 +17,7 @@ _KEPT_VERSIONS = 50
 
 # Makes the run that it is after a change, of the run before and the time, in seconds since 1970-01-01 UTC. It gives the
 # same run back if nothing changes.
-Revision = Callable[[Run, float], Run]
+RunUpdate = Callable[[Run, float], Run]
 Listener = Callable[[Run | None, Run | None, float, int | None], None]
 
 
@@ -25,7 +25,7 @@ class RunStore:
     """
     All runs. Safe to use from several threads.
 
-    Planned changes are carried out by :meth:`settle`, which every reader calls first: what a reader sees
+    Planned changes are carried out by :meth:`apply_due`, which every reader calls first: what a reader sees
     depends on the clock alone, not on a background thread. Each change carries the time for which it was
     planned.
 
@@ -40,7 +40,7 @@ class RunStore:
         self._lock = threading.RLock()
         self._current: dict[str, Run] = {}
         self._versions: dict[str, list[tuple[float, Run | None]]] = {}
-        self._planned: list[tuple[float, int, str, Revision]] = []
+        self._scheduled: list[tuple[float, int, str, RunUpdate]] = []
         self._order = itertools.count()
         self._generation = 0
         self._generated: GeneratedRuns | None = None
@@ -55,7 +55,7 @@ class RunStore:
         :raises ValueError: if there is a run with that id.
         """
         with self._lock:
-            self.settle()
+            self.apply_due()
             if self.get(run.id) is not None:
                 raise ValueError(f"There is already a run with the id {run.id!r}.")
             self._put(run.id, run, self._clock.now() if since is None else since)
@@ -74,7 +74,7 @@ class RunStore:
         :raises ValueError: if a value can't be used.
         """
         with self._lock:
-            self.settle()
+            self.apply_due()
             now = self._clock.now()
             run = changed(self._changeable(run_id), now, fields)
             if {"status", "archived_at"} & set(fields):
@@ -82,7 +82,7 @@ class RunStore:
             self._put(run_id, run, now, by)
             return run
 
-    def revise(self, run_id: str, revision: Revision, by: int | None = None) -> Run:
+    def update(self, run_id: str, update: RunUpdate, by: int | None = None) -> Run:
         """
         Change something in a run now, such as a task of it.
 
@@ -95,14 +95,14 @@ class RunStore:
         :raises KeyError: if there is no such run.
         """
         with self._lock:
-            self.settle()
+            self.apply_due()
             now, before = self._clock.now(), self._changeable(run_id)
-            after = revision(before, now)
+            after = update(before, now)
             if after is not before:
                 self._put(run_id, after, now, by)
             return after
 
-    def plan(self, run_id: str, after: float, fields: Mapping[str, Any]) -> None:
+    def schedule(self, run_id: str, after: float, fields: Mapping[str, Any]) -> None:
         """
         Let a run change by itself later.
 
@@ -120,7 +120,7 @@ class RunStore:
             changed(self._changeable(run_id), at, given)
             self._plan(at, run_id, lambda run, due: changed(run, due, given))
 
-    def plan_revision(self, run_id: str, after: float, revision: Revision) -> None:
+    def schedule_update(self, run_id: str, after: float, update: RunUpdate) -> None:
         """
         Let something in a run, such as a task, change by itself later.
 
@@ -131,7 +131,7 @@ class RunStore:
         """
         with self._lock:
             self._changeable(run_id)
-            self._plan(self._clock.now() + after, run_id, revision)
+            self._plan(self._clock.now() + after, run_id, update)
 
     def remove(self, run_id: str, by: int | None = None) -> None:
         """
@@ -142,21 +142,21 @@ class RunStore:
         :raises KeyError: if there is no such run.
         """
         with self._lock:
-            self.settle()
+            self.apply_due()
             run, now = self._changeable(run_id), self._clock.now()
             del self._current[run_id]
             self._cancel(run_id)
             self._remember(run_id, None, now)
             self._listener(run, None, now, by)
 
-    def settle(self) -> None:
+    def apply_due(self) -> None:
         """Carry out the planned changes whose time has come."""
         with self._lock:
             now = self._clock.now()
-            while self._planned and self._planned[0][0] <= now:
-                at, _, run_id, revision = heapq.heappop(self._planned)
+            while self._scheduled and self._scheduled[0][0] <= now:
+                at, _, run_id, update = heapq.heappop(self._scheduled)
                 before = self._current[run_id]
-                after = revision(before, at)
+                after = update(before, at)
                 if after is not before:
                     self._put(run_id, after, at)
 
@@ -168,7 +168,7 @@ class RunStore:
         :return: the run as it is now, or None.
         """
         with self._lock:
-            self.settle()
+            self.apply_due()
             return self._current.get(run_id) or self._generated_run(run_id)
 
     @property
@@ -191,10 +191,10 @@ class RunStore:
         :return: a number that differs after every change, and the runs in the order of their adding.
         """
         with self._lock:
-            self.settle()
+            self.apply_due()
             return self._generation, list(self._current.values())
 
-    def as_of(self, moment: float) -> list[Run]:
+    def as_of(self, date_value: float) -> list[Run]:
         """
         Give all runs as they were, but those that are :attr:`generated`.
 
@@ -202,11 +202,11 @@ class RunStore:
         :return: the runs that there were, in the order of their adding.
         """
         with self._lock:
-            self.settle()
-            found = (_version_at(versions, moment) for versions in self._versions.values())
+            self.apply_due()
+            found = (_version_at(versions, date_value) for versions in self._versions.values())
             return [run for run in found if run is not None]
 
-    def get_as_of(self, run_id: str, moment: float) -> Run | None:
+    def get_as_of(self, run_id: str, date_value: float) -> Run | None:
         """
         Look up a run as it was.
 
@@ -215,8 +215,8 @@ class RunStore:
         :return: the run as it was, or None.
         """
         with self._lock:
-            self.settle()
-            return _version_at(self._versions.get(run_id, []), moment) or self._generated_run(run_id)
+            self.apply_due()
+            return _version_at(self._versions.get(run_id, []), date_value) or self._generated_run(run_id)
 
     def _generated_run(self, run_id: str) -> Run | None:
         return None if self._generated is None else self._generated.get(run_id)
@@ -226,8 +226,8 @@ class RunStore:
             raise GeneratedRunsError(f"Run {run_id} is generated: it exists only as a formula and can't be changed.")
         return self._current[run_id]
 
-    def _plan(self, at: float, run_id: str, revision: Revision) -> None:
-        heapq.heappush(self._planned, (at, next(self._order), run_id, revision))
+    def _plan(self, at: float, run_id: str, update: RunUpdate) -> None:
+        heapq.heappush(self._scheduled, (at, next(self._order), run_id, update))
 
     def _put(self, run_id: str, run: Run, at: float, by: int | None = None) -> None:
         before = self._current.get(run_id)
@@ -242,9 +242,9 @@ class RunStore:
         self._generation += 1
 
     def _cancel(self, run_id: str) -> None:
-        self._planned = [each for each in self._planned if each[2] != run_id]
-        heapq.heapify(self._planned)
+        self._scheduled = [each for each in self._scheduled if each[2] != run_id]
+        heapq.heapify(self._scheduled)
 
 
-def _version_at(versions: list[tuple[float, Run | None]], moment: float) -> Run | None:
-    return next((run for at, run in reversed(versions) if at <= moment), None)
+def _version_at(versions: list[tuple[float, Run | None]], date_value: float) -> Run | None:
+    return next((run for at, run in reversed(versions) if at <= date_value), None)

@@ -10,12 +10,12 @@ from tallyfy_emulator.model import form_values
 from tallyfy_emulator.model.catalog import Catalog
 from tallyfy_emulator.model.run import Run, format_date
 from tallyfy_emulator.model.run_tasks import run_id_of, tasks_of
-from tallyfy_emulator.model.step import Visit
+from tallyfy_emulator.model.step import AutoCompletion
 from tallyfy_emulator.model.task import Task
 from tallyfy_emulator.model.task_changes import completed, filled, find_task, with_new_task
-from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.model.wire import ValidationError
 from tallyfy_emulator.store.clock import Clock
-from tallyfy_emulator.store.runs import Revision, RunStore
+from tallyfy_emulator.store.runs import RunStore, RunUpdate
 
 
 class Work:
@@ -41,7 +41,7 @@ class Work:
     @property
     def fired(self) -> list[dict[str, Any]]:
         """The messages that went out so far: copies, oldest first."""
-        self._runs.settle()
+        self._runs.apply_due()
         with self._lock:
             return [dict(each) for each in self._fired]
 
@@ -52,7 +52,7 @@ class Work:
             launched = list(self._launched)
         return [self._runs.get(run.id) or run for run in launched]
 
-    def note(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
+    def record(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
         """
         Send the message that a run is complete, when it becomes so.
 
@@ -62,7 +62,7 @@ class Work:
         :param by: who did it.
         """
         if before is not None and after is not None and before.status != "complete" == after.status:
-            self._fire("process.completed", after.id, None, at)
+            self._emit("process.completed", after.id, None, at)
 
     def launch(self, run: Run, by: int | None) -> None:
         """
@@ -72,15 +72,17 @@ class Work:
         :param by: who launched it.
         """
         self._runs.add(run)
-        self._hold(self._runs, run)
+        self._index(self._runs, run)
         with self._lock:
             self._launched.append(run)
-        self._fire("process.launched", run.id, None, run.created_at)
-        visits = {step.id: step.visit for step in run.checklist.steps}
+        self._emit("process.launched", run.id, None, run.created_at)
+        auto_completions = {step.id: step.auto_completion for step in run.checklist.steps}
         for task in tasks_of(run):
-            visit = visits.get(task.step_id or "")
-            if visit is not None:
-                self._runs.plan_revision(run.id, visit.after, self._visit(task.id, visit))
+            auto_completion = auto_completions.get(task.step_id or "")
+            if auto_completion is not None:
+                self._runs.schedule_update(
+                    run.id, auto_completion.after, self._auto_completion(task.id, auto_completion)
+                )
 
     def add_one_off(self, container: Run) -> None:
         """
@@ -89,7 +91,7 @@ class Work:
         :param container: holds the task; see :func:`tasks.is_container`.
         """
         self._one_offs.add(container)
-        self._hold(self._one_offs, container)
+        self._index(self._one_offs, container)
 
     def add_to_run(self, run_id: str, make: Callable[[Run, float], Task], by: int | None) -> tuple[Run, Task]:
         """
@@ -102,11 +104,11 @@ class Work:
         :raises KeyError: if there is no such run.
         """
 
-        def revision(run: Run, at: float) -> Run:
+        def update(run: Run, at: float) -> Run:
             return with_new_task(run, make(run, at), at)
 
-        run = self._runs.revise(run_id, revision, by)
-        self._hold(self._runs, run)
+        run = self._runs.update(run_id, update, by)
+        self._index(self._runs, run)
         return run, tasks_of(run)[-1]
 
     def find(self, task_id: str) -> tuple[Run, Task]:
@@ -117,7 +119,7 @@ class Work:
         :return: the run that holds it, and the task.
         :raises KeyError: if there is no such task.
         """
-        store, run_id = self._holder(task_id)
+        store, run_id = self._find_holder(task_id)
         run = store.get(run_id)
         if run is None:
             raise KeyError(task_id)
@@ -127,18 +129,18 @@ class Work:
         """Give what holds the one-off tasks that belong to no run."""
         return self._one_offs.snapshot()[1]
 
-    def revise(self, task_id: str, revision: Revision, by: int | None = None) -> tuple[Run, Task]:
+    def update(self, task_id: str, update: RunUpdate, by: int | None = None) -> tuple[Run, Task]:
         """
         Change a task.
 
         :param task_id: its id.
-        :param revision: as for :meth:`RunStore.revise`.
+        :param revision: as for :meth:`RunStore.update`.
         :param by: who changes it.
         :return: the run and the task after.
         :raises KeyError: if there is no such task.
         """
-        store, run_id = self._holder(task_id)
-        run = store.revise(run_id, revision, by)
+        store, run_id = self._find_holder(task_id)
+        run = store.update(run_id, update, by)
         return run, find_task(run, task_id)
 
     def complete(self, task_id: str, is_approved: bool | None, by: int, *, again: bool = False) -> tuple[Run, Task]:
@@ -151,47 +153,47 @@ class Work:
         :param again: whether a completed one may be completed again: nothing changes, and messages go out again.
         :return: the run and the task after.
         :raises KeyError: if there is no such task.
-        :raises Refusal: if it can't be completed now.
+        :raises ValidationError: if it can't be completed now.
         """
-        return self.revise(task_id, lambda run, at: self._completed(run, task_id, at, is_approved, by, again=again), by)
+        return self.update(task_id, lambda run, at: self._completed(run, task_id, at, is_approved, by, again=again), by)
 
     def _completed(
         self, run: Run, task_id: str, at: float, is_approved: bool | None, by: int, *, again: bool = False
     ) -> Run:
         after = completed(run, task_id, at, is_approved, by, again=again)
-        self._fire("task.completed", run_id_of(after, find_task(after, task_id)), task_id, at)
+        self._emit("task.completed", run_id_of(after, find_task(after, task_id)), task_id, at)
         return after
 
-    def _visit(self, task_id: str, visit: Visit) -> Revision:
-        def revision(run: Run, at: float) -> Run:
+    def _auto_completion(self, task_id: str, auto_completion: AutoCompletion) -> RunUpdate:
+        def update(run: Run, at: float) -> Run:
             task = find_task(run, task_id)
             by = task.owners.users[0] if task.owners.users else run.owner_id
             try:
-                values = form_values.take(
+                values = form_values.parse_values(
                     "taskdata",
                     task.form_fields,
-                    form_values.by_person(task.form_fields, visit.values),
+                    form_values.from_labels(task.form_fields, auto_completion.values),
                     self._catalog.member_ids,
                 )
                 done = filled(run, task_id, at, values) if values else run
-                return self._completed(done, task_id, at, visit.is_approved, by)
-            except Refusal:
+                return self._completed(done, task_id, at, auto_completion.is_approved, by)
+            except ValidationError:
                 return run  # somebody was there before, or the task is stuck: nobody presses the button then
 
-        return revision
+        return update
 
-    def _fire(self, event: str, run_id: str | None, task_id: str | None, at: float) -> None:
+    def _emit(self, event: str, run_id: str | None, task_id: str | None, at: float) -> None:
         with self._lock:
             self._fired.append({"event": event, "run_id": run_id, "task_id": task_id, "at": format_date(at)})
 
-    def _hold(self, store: RunStore, run: Run) -> None:
+    def _index(self, store: RunStore, run: Run) -> None:
         self._searched.add((run.id, run.tasks_total))
         for task in tasks_of(run):
             self._holders[task.id] = (store, run.id)
 
-    def _holder(self, task_id: str) -> tuple[RunStore, str]:
+    def _find_holder(self, task_id: str) -> tuple[RunStore, str]:
         if task_id not in self._holders:
             for run in self._runs.snapshot()[1]:
                 if (run.id, run.tasks_total) not in self._searched:
-                    self._hold(self._runs, run)
+                    self._index(self._runs, run)
         return self._holders[task_id]

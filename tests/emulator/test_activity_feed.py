@@ -358,7 +358,7 @@ def test_who_is_no_administrator_sees_what_he_takes_part_in(emulator, caller, ca
     emulator.add_run("his", owner_id=10202)
     emulator.add_run("helped", owner_id=10203, assignees=[10203, 10202])
     emulator.add_run("other", owner_id=10203)
-    emulator._world.tokens.keep("tfy-of-jonas", 10202, 3600)
+    emulator._organization.tokens.keep("tfy-of-jonas", 10202, 3600)
 
     seen = rows(caller_with(emulator, "tfy-of-jonas"))
 

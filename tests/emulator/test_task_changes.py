@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from tallyfy_emulator.model.run import OPEN_ISSUE
 from tallyfy_emulator.model.run_changes import changed, new_run
 from tallyfy_emulator.model.run_tasks import tasks_of, threads_of
-from tallyfy_emulator.model.task_changes import completed, filled, reopened, resolved, talked
-from tallyfy_emulator.model.wire import Refusal
+from tallyfy_emulator.model.task_changes import commented, completed, filled, reopened, resolved
+from tallyfy_emulator.model.wire import ValidationError
 from tallyfy_emulator.seed.runs import catalog
-from tallyfy_emulator.seed.templates import checklist_of
+from tallyfy_emulator.seed.templates import build_checklist
 
 ORGANIZATION = catalog()
-CHECKLIST = checklist_of(
+CHECKLIST = build_checklist(
     ORGANIZATION,
     "Everything",
     steps=[
@@ -37,11 +37,11 @@ deeds = st.one_of(
 )
 
 
-def done(run, at, deed, place):
+def done(run, at, deed, index):
     """The run after somebody did something."""
     if deed == "status":
-        return changed(run, at, {"status": place})
-    task = None if place is None else tasks_of(run)[place]
+        return changed(run, at, {"status": index})
+    task = None if index is None else tasks_of(run)[index]
     task_id = task.id if task else None
     if deed == "complete":
         return completed(run, task_id, at, True, 10201)
@@ -50,7 +50,7 @@ def done(run, at, deed, place):
     if deed == "reopen":
         return reopened(run, task_id, at)
     if deed == "problem":
-        return talked(run, task_id, at, "problem", "stuck", 10201, "open")
+        return commented(run, task_id, at, "problem", "stuck", 10201, "open")
     threads = task.threads if task else threads_of(run)
     thread = next((each.id for each in threads if each.is_open_issue), 0)
     return resolved(run, task_id, at, thread, "", 10201)
@@ -60,10 +60,10 @@ def done(run, at, deed, place):
 @example([("status", "complete"), ("problem", None), ("status", "active")])
 def test_run_and_tasks_agree(story):
     run = new_run(ORGANIZATION, 1, 0.0, {"checklist_id": CHECKLIST.id, "tasks_done": 0})
-    for at, (deed, place) in enumerate(story, 1):
+    for at, (deed, index) in enumerate(story, 1):
         try:
-            run = done(run, float(at), deed, place)
-        except Refusal:
+            run = done(run, float(at), deed, index)
+        except ValidationError:
             continue
         tasks = [task for task in tasks_of(run) if not task.auto_skipped]
         is_issue = any(thread.is_open_issue for thread in threads_of(run))
