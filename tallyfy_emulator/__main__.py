@@ -15,12 +15,7 @@ from tallyfy_emulator.middleware.recorder import RequestRecord
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run the emulator until SIGINT or SIGTERM.
-
-    :param arguments: the command line without the program's name; the process's own when None.
-    :return: the exit code: 0 after a proper stop, 1 if it could not start.
-    """
+    """Run the emulator until SIGINT or SIGTERM."""
     options = _parser().parse_args(arguments)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

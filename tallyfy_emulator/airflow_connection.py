@@ -12,15 +12,7 @@ Grant = Literal["token", "client_credentials", "password"]
 
 
 def connection_json(organization: Organization, base_url: str, grant: Grant = "token") -> str:
-    """
-    Write the connection as JSON, as ``AIRFLOW_CONN_TALLYFY_DEFAULT`` takes it.
-
-    :param organization: the emulated organization, with its credentials.
-    :param base_url: the API's address.
-    :param grant: how the connection authenticates.
-    :return: JSON.
-    :raises ValueError: if ``grant`` is unknown.
-    """
+    """Render the connection as JSON, as ``AIRFLOW_CONN_TALLYFY_DEFAULT`` takes it."""
     extra = _extra(organization, grant)
     connection: dict[str, Any] = {
         "conn_type": "tallyfy",
@@ -32,15 +24,7 @@ def connection_json(organization: Organization, base_url: str, grant: Grant = "t
 
 
 def connection_uri(organization: Organization, base_url: str, grant: Grant = "token") -> str:
-    """
-    Write the connection as a URI.
-
-    :param organization: the emulated organization, with its credentials.
-    :param base_url: the API's address.
-    :param grant: how the connection authenticates.
-    :return: the URI.
-    :raises ValueError: if ``grant`` is unknown.
-    """
+    """Render the connection as a URI."""
     extra = _extra(organization, grant)
     parts = (organization.catalog.organization_id, _password(organization, grant), base_url)
     login, password, host = (quote(part, safe="") for part in parts)

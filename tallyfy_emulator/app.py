@@ -58,14 +58,7 @@ _BASES = ("", "/api")
 
 
 def build(organization: Organization, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
-    """
-    Make the emulator's application.
-
-    :param organization: the emulated organization.
-    :param connections: the server's connections, for faults.
-    :param stopping: set when the server stops.
-    :return: an ASGI application.
-    """
+    """Build the emulator's application."""
     limited = RateLimitMiddleware(_api(organization), organization.limiter)
     faulty = FaultMiddleware(limited, organization.faults, organization.tokens, connections, stopping)
     return _Router(RecorderMiddleware(faulty, organization.log), control.build(organization))

@@ -163,7 +163,7 @@ class Emulator(RunAdmin, TaskAdmin):
 
     def connection_json(self, grant: Grant = "token") -> str:
         """
-        Give an Airflow connection to this emulator, as ``AIRFLOW_CONN_TALLYFY_DEFAULT`` takes it.
+        Return an Airflow connection to this emulator, as ``AIRFLOW_CONN_TALLYFY_DEFAULT`` takes it.
 
         :param grant: how it authenticates: ``token`` (the personal one), ``client_credentials`` or
             ``password``.
@@ -174,7 +174,7 @@ class Emulator(RunAdmin, TaskAdmin):
 
     def connection_uri(self, grant: Grant = "token") -> str:
         """
-        Give the same connection as a URI.
+        Return the same connection as a URI.
 
         :param grant: as for :meth:`connection_json`.
         :return: the URI.

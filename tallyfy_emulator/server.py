@@ -20,15 +20,7 @@ _TICK_SECONDS = 0.1  # uvicorn's own; every tenth tick it renews the Date header
 
 
 class ServerThread:
-    """
-    The emulator's server in a thread of its own. It answers as soon as this object is made.
-
-    :param organization: the emulated organization.
-    :param host: address to listen on.
-    :param port: TCP port; 0 = a free one, which :attr:`port` tells.
-    :raises OSError: if the port can't be had.
-    :raises RuntimeError: if the server does not start.
-    """
+    """The emulator's server in a thread of its own. It answers as soon as this object is made."""
 
     def __init__(self, organization: Organization, host: str, port: int) -> None:
         self._stopping = asyncio.Event()
@@ -54,11 +46,7 @@ class ServerThread:
         self._await_start()
 
     def stop(self) -> None:
-        """
-        Stop the server; requests that are still waiting are reset.
-
-        :raises RuntimeError: if it does not stop within ten seconds.
-        """
+        """Stop the server; requests that are still waiting are reset."""
         self._server.should_exit = True
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: the server stopped by itself
@@ -131,12 +119,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def is_loopback(host: str) -> bool:
-    """
-    Tell whether only this machine can reach an address.
-
-    :param host: an IP address or a name.
-    :return: whether it is loopback; False for every name but ``localhost``.
-    """
+    """Return whether only this machine can reach an address."""
     if host == "localhost":
         return True
     try:

@@ -29,12 +29,7 @@ _HeldResponse = Callable[[Request], Awaitable[Response]]
 
 
 def build(organization: Organization) -> ASGIApp:
-    """
-    Make the application that answers below ``/_emulator``.
-
-    :param organization: the emulated organization.
-    :return: an ASGI application.
-    """
+    """Build the application that answers below ``/_emulator``."""
     controls, people = _Controls(organization), TaskEndpoints(TaskAdmin(organization), RunAdmin(organization))
 
     def route(path: str, method: str, answer: _HeldResponse) -> Route:

@@ -14,12 +14,7 @@ from tallyfy_emulator.api.responses import json_response
 
 
 class TaskEndpoints:
-    """
-    Answers requests to see or do what people see and do.
-
-    :param people: sees and does it.
-    :param runs: finds runs.
-    """
+    """Answers requests to see or do what people see and do."""
 
     def __init__(self, people: TaskAdmin, runs: RunAdmin) -> None:
         self._people = people
@@ -67,13 +62,7 @@ class TaskEndpoints:
 
 
 async def json_of(request: Request) -> object:
-    """
-    Read a request's body.
-
-    :param request: the request.
-    :return: the decoded JSON.
-    :raises ValueError: if it is none.
-    """
+    """Parse a request's body."""
     body = await request.body()
     try:
         return json.loads(body)
@@ -82,14 +71,7 @@ async def json_of(request: Request) -> object:
 
 
 async def fields_of(request: Request, *needed: str) -> dict[str, Any]:
-    """
-    Read a request's body, an object.
-
-    :param request: the request.
-    :param needed: keys that must be there.
-    :return: the object.
-    :raises ValueError: if it is none, or a key is missing.
-    """
+    """Parse a request's body, an object."""
     fields = await json_of(request)
     if not isinstance(fields, dict):
         raise ValueError('The body must be a JSON object such as {"status": "complete"}.')

@@ -11,12 +11,7 @@ from tallyfy_emulator.store.organization import Organization
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [
         Route("/me", api(organization, _me), methods=["GET"]),
         Route("/me/organizations", api(organization, _my_organizations), methods=["GET"]),

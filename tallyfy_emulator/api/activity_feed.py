@@ -34,12 +34,7 @@ _Test = Callable[[Activity], bool]
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [Route("/organizations/{organization}/activity-feeds", api(organization, _feed), methods=["GET"])]
 
 
@@ -80,7 +75,7 @@ def _participates(person: Person, run: Run) -> bool:
 
 
 def _tests(query: Mapping[str, str], quirks: Quirks) -> list[_Test]:
-    """Read the filters. Values that can't be read are ignored."""
+    """Parse the filters. Values that can't be read are ignored."""
     tests: list[_Test] = []
     kind, entity_id = query.get("entity_type", ""), query.get("entity_id", "")
     if kind in MODELS or entity_id:
@@ -99,14 +94,7 @@ def _tests(query: Mapping[str, str], quirks: Quirks) -> list[_Test]:
 
 
 def _by_entity(kind: str, entity_id: str, quirks: Quirks) -> _Test:
-    """
-    Look for an entity. With an id, what happened to its parts counts too: the feed of a run tells of its tasks.
-
-    :param kind: one of the names in :data:`MODELS`, or empty.
-    :param entity_id: an id, or empty.
-    :param quirks: on what issues are recorded.
-    :return: the test.
-    """
+    """Look for an entity. With an id, what happened to its parts counts too: the feed of a run tells of its tasks."""
 
     def test(activity: Activity) -> bool:
         entities = entities_of(activity, quirks)
@@ -118,7 +106,7 @@ def _by_entity(kind: str, entity_id: str, quirks: Quirks) -> _Test:
 
 
 def _day(text: str) -> float | None:
-    """Give the beginning of a day in UTC, in seconds since 1970-01-01 UTC; None if the text is no day."""
+    """Return the beginning of a day in UTC, in seconds since 1970-01-01 UTC; None if the text is no day."""
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
     except ValueError:

@@ -80,24 +80,12 @@ class Entity:
 
 
 def category_of(activity: Activity, quirks: Quirks) -> str:
-    """
-    Tell a row's ``type``.
-
-    :param activity: what happened.
-    :param quirks: on what issues are recorded.
-    :return: such as ``Process``.
-    """
+    """Return a row's ``type``."""
     return _CATEGORY[entities_of(activity, quirks)[0].kind]
 
 
 def entities_of(activity: Activity, quirks: Quirks) -> tuple[Entity, Entity]:
-    """
-    Tell what something happened to.
-
-    :param activity: what happened.
-    :param quirks: on what issues are recorded.
-    :return: the thing itself, and its parent: the run of a thread or task, the template of a run.
-    """
+    """Return the entity of an activity, and its parent."""
     run = activity.run
     kind = quirks.feed_issue_entity if activity.subject == "issue" else activity.subject
     if kind == "run":
@@ -108,13 +96,7 @@ def entities_of(activity: Activity, quirks: Quirks) -> tuple[Entity, Entity]:
 
 
 def row_of(activity: Activity, organization: Organization) -> dict[str, Any]:
-    """
-    Write down what happened as the feed does.
-
-    :param activity: what happened.
-    :param organization: the emulated organization.
-    :return: a row.
-    """
+    """Render an activity as a row of the feed."""
     entity, parent = entities_of(activity, organization.quirks)
     actor = organization.catalog.person_by_id(activity.actor_id)
     now = organization.runs.get(activity.run.id)

@@ -12,14 +12,7 @@ from tallyfy_emulator.model.wire import ValidationError
 
 
 def read_owners(catalog: Catalog, sent: object) -> Owners:
-    """
-    Read ``owners``. They replace the former ones: a list that is not there is an empty one.
-
-    :param catalog: who there is.
-    :param sent: what was sent.
-    :return: the owners.
-    :raises ValidationError: if it can't be taken.
-    """
+    """Parse ``owners``. They replace the former ones: a list that is not there is an empty one."""
     if not isinstance(sent, Mapping):
         raise ValidationError.of("owners", "The owners must be an object.")
     body = Body(dict(sent))

@@ -12,11 +12,7 @@ from tallyfy_emulator.model.wire import ValidationError
 
 
 class Body:
-    """
-    A body's fields. What is missing is None; what can't be taken is None too, and told by :meth:`check`.
-
-    :param values: the decoded body.
-    """
+    """A body's fields. What is missing is None; an invalid value is None too, and :meth:`check` raises its error."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self.values = values
@@ -26,30 +22,16 @@ class Body:
         return name in self.values
 
     def check(self) -> None:
-        """
-        Insist that everything that was read could be taken.
-
-        :raises ValidationError: if not.
-        """
+        """Raise the errors found so far, if any."""
         if self._errors:
             raise ValidationError(self._errors)
 
     def add_error(self, name: str, message: str) -> None:
-        """
-        Remember a flaw.
-
-        :param name: the field.
-        :param message: what is wrong; ``{}`` stands for the field's name in words.
-        """
+        """Add an error; ``{}`` in the message stands for the field's name in words."""
         self._errors.setdefault(name, []).append(message.format(name.replace("_", " ")))
 
     def parse(self, read: Callable[[], Any]) -> Any:
-        """
-        Read something that tells its flaws itself.
-
-        :param read: reads it.
-        :return: what it gives; None if it refuses.
-        """
+        """Call a parser; keep the errors that it raises."""
         try:
             return read()
         except ValidationError as error:
@@ -57,14 +39,7 @@ class Body:
             return None
 
     def text(self, name: str, limit: int | None = None, *, required: bool = False) -> str | None:
-        """
-        Read a text.
-
-        :param name: the field.
-        :param limit: characters that it may have at most.
-        :param required: whether it must be there and not empty.
-        :return: the text.
-        """
+        """Parse a text."""
         value = self.values.get(name)
         if value is None or value == "":
             if required:
@@ -79,12 +54,7 @@ class Body:
         return value
 
     def flag(self, name: str) -> bool | None:
-        """
-        Read a yes or no.
-
-        :param name: the field.
-        :return: the value.
-        """
+        """Parse a boolean."""
         value = self.values.get(name)
         if value is None or value in (True, False):  # Laravel takes 1 and 0 too
             return None if value is None else bool(value)
@@ -92,13 +62,7 @@ class Body:
         return None
 
     def date(self, name: str, *, required: bool = False) -> float | None:
-        """
-        Read a time.
-
-        :param name: the field.
-        :param required: whether it must be there.
-        :return: seconds since 1970-01-01 UTC.
-        """
+        """Parse a time."""
         text = self.text(name, required=required)
         if not text:
             return None
@@ -109,12 +73,7 @@ class Body:
             return None
 
     def number(self, name: str) -> int | None:
-        """
-        Read a whole number, which may be written as text.
-
-        :param name: the field.
-        :return: the number.
-        """
+        """Parse a whole number, which may be written as text."""
         value = self.values.get(name)
         found = _number(value)
         if value is not None and found is None:
@@ -122,13 +81,7 @@ class Body:
         return found
 
     def member(self, name: str, members: Collection[int]) -> int | None:
-        """
-        Read the id of a member, as a number or as text.
-
-        :param name: the field.
-        :param members: the ids of all members.
-        :return: the id.
-        """
+        """Parse the id of a member, as a number or as text."""
         value = self.values.get(name)
         if value is None:
             return None
@@ -139,13 +92,7 @@ class Body:
         return found
 
     def members(self, name: str, members: Collection[int]) -> tuple[int, ...] | None:
-        """
-        Read a list of ids of members.
-
-        :param name: the field.
-        :param members: the ids of all members.
-        :return: the ids.
-        """
+        """Parse a list of ids of members."""
         found = [_number(value) for value in self._list(name)]
         if not all(each in members for each in found):
             self.add_error(name, "The selected {} is invalid.")
@@ -153,13 +100,7 @@ class Body:
         return tuple(each for each in found if each is not None) if self.values.get(name) is not None else None
 
     def ids(self, name: str, known: Collection[str]) -> tuple[str, ...] | None:
-        """
-        Read a list of ids, as texts or as numbers.
-
-        :param name: the field.
-        :param known: the ids that there are.
-        :return: the ids, as texts.
-        """
+        """Parse a list of ids, as texts or as numbers."""
         found = tuple(str(value) for value in self._list(name))
         if not set(found) <= set(known):
             self.add_error(name, "The selected {} is invalid.")
@@ -167,12 +108,7 @@ class Body:
         return found if self.values.get(name) is not None else None
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """
-        Read a list of texts.
-
-        :param name: the field.
-        :return: the texts; none if there is no such field.
-        """
+        """Parse a list of texts."""
         found = self._list(name)
         if all(isinstance(each, str) for each in found):
             return tuple(found)
@@ -180,12 +116,7 @@ class Body:
         return ()
 
     def mapping(self, name: str) -> dict[str, Any]:
-        """
-        Read an object; PHP takes an empty list for one.
-
-        :param name: the field.
-        :return: the object; empty if there is none.
-        """
+        """Parse an object; PHP takes an empty list for one."""
         value = self.values.get(name)
         if value is None or value == []:
             return {}
@@ -205,13 +136,7 @@ class Body:
 
 
 async def body_of(context: RequestContext) -> Body:
-    """
-    Read a request's body; none is an empty one.
-
-    :param context: the request.
-    :return: the body.
-    :raises ValidationError: if it is no JSON object.
-    """
+    """Parse a request's body; none is an empty one."""
     raw = await context.request.body()
     if not raw:
         return Body({})

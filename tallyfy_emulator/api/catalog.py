@@ -21,12 +21,7 @@ _STATUSES = frozenset({"published", "draft", "archived"})
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [
         Route(_CHECKLISTS, api(organization, _list), methods=["GET"]),
         Route(_CHECKLISTS + "/{checklist}", api(organization, _one), methods=["GET"]),

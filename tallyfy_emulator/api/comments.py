@@ -24,12 +24,7 @@ _HOME = "/organizations/{organization}"
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [
         Route(f"{_HOME}/{thing}/{path}", api(organization, answer), methods=["POST"])
         for thing in ("runs/{run}", "tasks/{task}")

@@ -17,12 +17,7 @@ _HOME = "/organizations/{organization}"
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [
         Route(_HOME + "/runs/{run}/completed-tasks", api(organization, _complete), methods=["POST"]),
         Route(_HOME + "/runs/{run}/completed-tasks/{task}", api(organization, _reopen), methods=["DELETE"]),

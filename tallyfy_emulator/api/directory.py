@@ -18,12 +18,7 @@ _ALL_MEMBERS = 9999
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     handlers: Mapping[str, Handler] = {
         "users": _users,
         "users-list": _users,

@@ -14,16 +14,7 @@ from tallyfy_emulator.store.organization import Organization
 
 
 def with_includes(row: dict[str, Any], run: Run, organization: Organization, wanted: str) -> dict[str, Any]:
-    """
-    Add what was asked for to a run. Unknown names are ignored, as Tallyfy does.
-
-    :param row: the run as the API gives it; not changed.
-    :param run: the run.
-    :param organization: where tags, folders and people are found.
-    :param wanted: the value of ``with``: names separated by commas; a nested one such as ``tasks.threads``
-        brings the outer one with it.
-    :return: the run with the additions.
-    """
+    """Add what was asked for to a run. Unknown names are ignored, as Tallyfy does."""
     names = names_of(wanted)
     found = dict(row)
     for name in names:
@@ -38,25 +29,12 @@ def with_includes(row: dict[str, Any], run: Run, organization: Organization, wan
 
 
 def names_of(wanted: str) -> list[str]:
-    """
-    Read the value of ``with``.
-
-    :param wanted: names separated by commas.
-    :return: the names.
-    """
+    """Parse the value of ``with``."""
     return [name.strip() for name in wanted.split(",") if name.strip()]
 
 
 def task_includes(run: Run, task: Task, organization: Organization, names: list[str]) -> dict[str, Any]:
-    """
-    Give what ``with=`` adds to a task.
-
-    :param run: its run.
-    :param task: the task.
-    :param organization: the emulated organization.
-    :param names: what was asked for; unknown names are ignored.
-    :return: the additions.
-    """
+    """Return what ``with=`` adds to a task."""
     found: dict[str, Any] = {}
     if "form_fields" in names:
         found["form_fields"] = {"data": form_rows(task, organization.quirks)}
@@ -80,12 +58,7 @@ def task_includes(run: Run, task: Task, organization: Organization, names: list[
 
 
 def form_values_of(run: Run) -> Any:
-    """
-    Give every value of a run's forms, its kick-off's and its tasks'.
-
-    :param run: the run.
-    :return: the values by field id; ``[]``, as PHP writes an empty object, if there are none.
-    """
+    """Return every value of a run's forms, its kick-off's and its tasks'."""
     values = dict(run.prerun)
     for task in tasks_of(run):
         values.update(task.values)
@@ -93,13 +66,7 @@ def form_values_of(run: Run) -> Any:
 
 
 def forms_of(run: Run, organization: Organization) -> dict[str, Any]:
-    """
-    Give a run's forms as ``GET /runs/{id}/form-fields`` does.
-
-    :param run: the run.
-    :param organization: the emulated organization.
-    :return: the API's object.
-    """
+    """Return a run's forms as ``GET /runs/{id}/form-fields`` does."""
     return {
         "form_fields": _form_fields(run, organization)["data"],
         "ko_form_fields": _kickoff_fields(run, organization)["data"],
@@ -107,7 +74,7 @@ def forms_of(run: Run, organization: Organization) -> dict[str, Any]:
 
 
 def _visible_tasks(run: Run) -> list[Task]:
-    """Give the tasks that a run shows: those that rules skipped are in the list of tasks only."""
+    """Return the tasks that a run shows: those that rules skipped are in the list of tasks only."""
     return [task for task in tasks_of(run) if not task.auto_skipped]
 
 

@@ -28,12 +28,7 @@ NAME_LIMIT = 550
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [Route("/organizations/{organization}/runs", api(organization, _launch), methods=["POST"])]
 
 
@@ -54,15 +49,7 @@ async def _launch(context: RequestContext) -> Response:
 
 
 def kickoff_values(organization: Organization, checklist: Checklist, sent: object) -> dict[str, Any]:
-    """
-    Read a whole kick-off form.
-
-    :param organization: the emulated organization.
-    :param checklist: the template that the form is of.
-    :param sent: what was sent; None = nothing.
-    :return: the values by field id.
-    :raises ValidationError: if a value can't be taken, or a required one is missing.
-    """
+    """Parse a whole kick-off form."""
     values = form_values.parse_values(
         "prerun", checklist.kickoff, {} if sent is None else sent, organization.catalog.member_ids
     )
@@ -71,14 +58,7 @@ def kickoff_values(organization: Organization, checklist: Checklist, sent: objec
 
 
 def as_stored(organization: Organization, fields: Collection[FormField], values: dict[str, Any]) -> dict[str, Any]:
-    """
-    Give the values of a form as they are kept.
-
-    :param organization: the emulated organization.
-    :param fields: the form's fields.
-    :param values: the values as they were sent.
-    :return: the values by field id.
-    """
+    """Return the values of a form as they are kept."""
     return form_values.rendered_values(fields, values) if organization.quirks.form_readback == "rendered" else values
 
 
@@ -119,7 +99,7 @@ def _fields(context: RequestContext, body: Body, checklist: Checklist) -> dict[s
 
 
 def _overrides(catalog: Catalog, body: Body) -> dict[str, dict[str, Any]]:
-    """Read what changes about tasks, by step id. Unknown steps are dropped without a word, as fields of forms are."""
+    """Parse what changes about tasks, by step id. Unknown steps are dropped without a word, as fields of forms are."""
     sent = body.mapping("tasks")
     return {step: body.parse(partial(_changes, catalog, changes)) or {} for step, changes in sent.items()}
 

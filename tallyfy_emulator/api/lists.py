@@ -23,16 +23,7 @@ def paged(
     per_page: int = DEFAULT_PER_PAGE,
     all_at_once: bool = True,
 ) -> Response:
-    """
-    Answer with a page of a list.
-
-    :param context: the request.
-    :param things: what the whole list holds, in order.
-    :param row_of: writes one down as the API does.
-    :param per_page: rows on a page unless the query says.
-    :param all_at_once: whether ``without_pagination`` is heeded.
-    :return: the answer.
-    """
+    """Answer with a page of a list."""
     query, quirks = context.query, context.organization.quirks
     window = window_of(query, quirks, per_page)
     if window.everything and all_at_once:

@@ -19,12 +19,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     other = responses.forbidden("This application may not act for that organization.")
     exchange = api(organization, _act_as, wrong_organization=other)
     return [
@@ -82,7 +77,7 @@ class _TokenEndpoint:
 
 
 async def _act_as(context: RequestContext) -> Response:
-    """Give an application the token of one of the organization's people."""
+    """Issue an application the token of one of the organization's people."""
     if context.token.holder != "application":
         raise responses.forbidden("Only an application may act as a user.")
     person = context.organization.catalog.person(context.parameter("email"))

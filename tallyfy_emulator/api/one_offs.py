@@ -25,12 +25,7 @@ from tallyfy_emulator.store.organization import Organization
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [Route("/organizations/{organization}/tasks", api(organization, _create), methods=["POST"])]
 
 

@@ -43,24 +43,14 @@ class RequestContext:
         return (base.rstrip("/") if base else f"{url.scheme}://{url.netloc}") + url.path
 
     def require_person(self) -> Person:
-        """
-        Insist on a person.
-
-        :return: the person who asks.
-        :raises ApiError: 401, if it is the application.
-        """
+        """Return the person who asks; raise a 401 if it is the application."""
         person = self.person
         if person is None:
             raise responses.unauthenticated()
         return person
 
     def parameter(self, name: str) -> str:
-        """
-        Read a part of the path.
-
-        :param name: its name in the route.
-        :return: its text.
-        """
+        """Parse a part of the path."""
         return str(self.request.path_params[name])
 
 
@@ -70,14 +60,7 @@ Handler = Callable[[RequestContext], Awaitable[Response]]
 def api(
     organization: Organization, handler: Handler, *, wrong_organization: responses.ApiError | None = None
 ) -> Endpoint:
-    """
-    Put the checks in front of a handler.
-
-    :param organization: the emulated organization.
-    :param handler: what answers a request that passed.
-    :param wrong_organization: what a path with another organization's id gets; a 404 when None.
-    :return: an endpoint for Starlette.
-    """
+    """Put the checks in front of a handler."""
 
     async def endpoint(request: Request) -> Response:
         if not request.headers.get("x-tallyfy-client"):

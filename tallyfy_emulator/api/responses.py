@@ -15,13 +15,7 @@ RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
 
 
 class ApiError(Exception):
-    """
-    An answer that refuses a request.
-
-    :param status: HTTP status of the answer.
-    :param payload: the JSON of the answer.
-    :param headers: headers to add.
-    """
+    """An answer that refuses a request."""
 
     def __init__(self, status: int, payload: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {dict(payload)}")
@@ -31,83 +25,59 @@ class ApiError(Exception):
 
 
 def unauthenticated() -> ApiError:
-    """Give the 401 for a token that is missing, unknown, expired or revoked: Tallyfy does not tell which."""
+    """Return the 401 for a token that is missing, unknown, expired or revoked: Tallyfy does not tell which."""
     return ApiError(401, {"error": True, "message": "unauthenticated"})
 
 
 def forbidden(message: str) -> ApiError:
-    """Give the 403 for something that this user may not do."""
+    """Return the 403 for something that this user may not do."""
     return ApiError(403, {"message": message})
 
 
 def endpoint_not_found() -> ApiError:
-    """Give the 404 for an unknown path, and for a request without the ``X-Tallyfy-Client`` header."""
+    """Return the 404 for an unknown path, and for a request without the ``X-Tallyfy-Client`` header."""
     return not_found("The requested endpoint was not found.", ENDPOINT_NOT_FOUND)
 
 
 def resource_not_found(what: str) -> ApiError:
-    """Give the 404 for a thing that does not exist in this organization."""
+    """Return the 404 for a thing that does not exist in this organization."""
     return not_found(f"{what} not found.", RESOURCE_NOT_FOUND)
 
 
 def not_found(message: str, code: str) -> ApiError:
-    """Give a 404 with a message and one of Tallyfy's two codes."""
+    """Return a 404 with a message and one of Tallyfy's two codes."""
     return ApiError(404, {"error": True, "message": message, "code": code})
 
 
 def unprocessable(errors: Mapping[str, Any]) -> ApiError:
-    """Give the 422 for values that can't be taken: messages by field, nested for the fields of a form."""
+    """Return the 422 for values that can't be taken: messages by field, nested for the fields of a form."""
     return ApiError(422, {"error": True, "errors": dict(errors)})
 
 
 def rate_limited(retry_after: int) -> ApiError:
-    """Give the 429 that says after how many seconds the next request is welcome."""
+    """Return the 429 that says after how many seconds the next request is welcome."""
     headers = {"Retry-After": str(retry_after), "X-RateLimit-Remaining": "0"}
     return ApiError(429, {"message": "Too Many Attempts.", "code": RATE_LIMIT_EXCEEDED}, headers)
 
 
 def encode(payload: object) -> bytes:
-    """
-    Write JSON without spaces and with escaped non-ASCII, as PHP does.
-
-    :param payload: what to write.
-    :return: the bytes to send.
-    """
+    """Render JSON without spaces and with escaped non-ASCII, as PHP does."""
     return json.dumps(payload, separators=(",", ":")).encode("ascii")
 
 
 def json_response(payload: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """
-    Make an answer that holds JSON.
-
-    :param payload: what to send.
-    :param status: HTTP status.
-    :param headers: headers to add.
-    :return: the answer.
-    """
+    """Build an answer that holds JSON."""
     return Response(encode(payload), status, dict(headers or {}), "application/json")
 
 
 def list_response(rows: Iterable[str], more: Mapping[str, Any]) -> Response:
-    """
-    Make the answer that holds a list.
-
-    :param rows: its rows, each in JSON already.
-    :param more: what the answer holds beside ``data``.
-    :return: the answer.
-    """
+    """Build the answer that holds a list."""
     rest = "".join(f",{encode(name).decode()}:{encode(value).decode()}" for name, value in more.items())
     return Response(f'{{"data":[{",".join(rows)}]{rest}}}'.encode("ascii"), 200, None, "application/json")
 
 
 def error_response(error: ApiError, accept: str) -> Response:
-    """
-    Make the answer for a refused request: JSON, or HTML for those who did not ask for JSON.
-
-    :param error: why it is refused.
-    :param accept: the request's ``Accept`` header, empty if it had none.
-    :return: the answer.
-    """
+    """Build the answer for a refused request: JSON, or HTML for those who did not ask for JSON."""
     if "json" in accept.lower():
         return json_response(error.payload, error.status, error.headers)
     message = str(error.payload.get("message") or error.payload.get("error") or "Error")
@@ -115,12 +85,7 @@ def error_response(error: ApiError, accept: str) -> Response:
 
 
 def html_page(title: str) -> str:
-    """
-    Make a small page of HTML, as a web server or a sign-in page in front of the API would send.
-
-    :param title: its title and heading.
-    :return: the page.
-    """
+    """Build a small page of HTML, as a web server or a sign-in page in front of the API would send."""
     text = html.escape(title)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8"><title>'

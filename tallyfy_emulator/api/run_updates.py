@@ -24,12 +24,7 @@ _RUN = "/organizations/{organization}/runs/{run}"
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [
         Route(_RUN, api(organization, _update), methods=["PUT"]),
         Route(_RUN + "/complete-prerun", api(organization, _complete_kickoff), methods=["POST"]),

@@ -19,12 +19,7 @@ _RUNS = "/organizations/{organization}/runs"
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [
         Route(_RUNS, api(organization, _list), methods=["GET"]),
         Route(_RUNS + "/{run}", api(organization, _get), methods=["GET"]),
@@ -86,13 +81,7 @@ async def _delete(context: RequestContext) -> Response:
 
 
 def find_run(context: RequestContext) -> Run:
-    """
-    Find the run that the path names.
-
-    :param context: the request.
-    :return: the run.
-    :raises ApiError: 404, if there is no such run.
-    """
+    """Find the run that the path names."""
     run = context.organization.runs.get(context.parameter("run"))
     if run is None:
         raise responses.resource_not_found("Run")
@@ -100,14 +89,7 @@ def find_run(context: RequestContext) -> Run:
 
 
 def one_run(context: RequestContext, run: Run, status: int = 200) -> Response:
-    """
-    Answer with a run, and with what the request wants beside it.
-
-    :param context: the request.
-    :param run: the run.
-    :param status: HTTP status.
-    :return: the answer.
-    """
+    """Answer with a run, and with what the request wants beside it."""
     row = _with(context, context.organization.read(run), run, context.query.get("with", ""))
     if context.query.get("form_fields_values") == "true":
         row["form_fields_values"] = form_values_of(run)

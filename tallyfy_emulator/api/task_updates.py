@@ -27,12 +27,7 @@ _HOME = "/organizations/{organization}"
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [
         Route(_HOME + "/runs/{run}/tasks/{task}", api(organization, _update), methods=["PUT"]),
         Route(_HOME + "/tasks/{task}", api(organization, _update_one_off), methods=["PUT"]),

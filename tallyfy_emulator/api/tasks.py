@@ -25,12 +25,7 @@ TaskInRun = tuple[Run, Task]
 
 
 def routes(organization: Organization) -> list[Route]:
-    """
-    Give the routes of this subject.
-
-    :param organization: the emulated organization.
-    :return: Starlette's routes.
-    """
+    """Return the routes of this subject."""
     return [
         Route(_HOME + "/runs/{run}/tasks", api(organization, _of_run), methods=["GET"]),
         Route(_HOME + "/runs/{run}/tasks/{task}", api(organization, _one_of_run), methods=["GET"]),
@@ -41,13 +36,7 @@ def routes(organization: Organization) -> list[Route]:
 
 
 def find_task(context: RequestContext) -> TaskInRun:
-    """
-    Find the task that the path names, in the run that it names, if it does.
-
-    :param context: the request.
-    :return: the run that holds the task, and the task.
-    :raises ApiError: 404, if there is no such task.
-    """
+    """Find the task that the path names, in the run that it names, if it does."""
     task_id = context.parameter("task")
     if "run" not in context.request.path_params:
         try:
@@ -58,14 +47,7 @@ def find_task(context: RequestContext) -> TaskInRun:
 
 
 def find_task_of(run: Run, task_id: str) -> TaskInRun:
-    """
-    Find a task of a run.
-
-    :param run: the run.
-    :param task_id: the task's id.
-    :return: the run and the task.
-    :raises ApiError: 404, if the run has no such task.
-    """
+    """Find a task of a run."""
     for task in tasks_of(run):
         if task.id == task_id:
             return run, task
@@ -73,15 +55,7 @@ def find_task_of(run: Run, task_id: str) -> TaskInRun:
 
 
 def one_task(context: RequestContext, found_task: TaskInRun, status: int = 200, **more: Any) -> Response:
-    """
-    Answer with a task, and with what the request wants beside it.
-
-    :param context: the request.
-    :param held: the run and the task.
-    :param status: HTTP status.
-    :param more: more keys of the answer's object.
-    :return: the answer.
-    """
+    """Answer with a task, and with what the request wants beside it."""
     row = _row(context, found_task) | {"summary": found_task[1].summary} | more
     return json_response({"data": row}, status)
 

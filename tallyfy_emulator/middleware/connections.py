@@ -20,11 +20,7 @@ class Connections:
         self._open: dict[_Peer, tuple[asyncio.Transport, asyncio.Event]] = {}
 
     def protocol(self) -> type[H11Protocol]:
-        """
-        Make the class that uvicorn speaks HTTP with.
-
-        :return: uvicorn's own, which in addition tells this object of each connection.
-        """
+        """Build the class that uvicorn speaks HTTP with."""
         connections = self
 
         class TrackedProtocol(H11Protocol):
@@ -39,11 +35,7 @@ class Connections:
         return TrackedProtocol
 
     async def reset(self, scope: Scope) -> None:
-        """
-        Reset the connection of a request: the client gets a TCP RST.
-
-        :param scope: the request's ASGI scope.
-        """
+        """Reset the connection of a request: the client gets a TCP RST."""
         transport, lost = self._of(scope)
         if transport is None:
             return
@@ -53,11 +45,7 @@ class Connections:
         await lost.wait()
 
     async def close(self, scope: Scope) -> None:
-        """
-        Close the connection of a request properly, after what was sent so far.
-
-        :param scope: the request's ASGI scope.
-        """
+        """Close the connection of a request properly, after what was sent so far."""
         transport, lost = self._of(scope)
         if transport is None:
             return

@@ -27,15 +27,7 @@ _MESSAGES = {
 
 
 class FaultMiddleware:
-    """
-    Lets faults strike.
-
-    :param app: the application behind it.
-    :param plan: the ordered faults.
-    :param tokens: where ``expired_token`` ends a token.
-    :param connections: where ``reset`` and ``truncate`` find the connection.
-    :param stopping: set when the server stops; ends every delay.
-    """
+    """Apply the ordered faults to requests."""
 
     def __init__(
         self,

@@ -96,7 +96,7 @@ class Fault:
 
     def body_bytes(self) -> bytes | None:
         """
-        Give the ordered body as it is sent.
+        Return the ordered body as it is sent.
 
         :return: the bytes, or None if no body was ordered.
         """
@@ -106,7 +106,7 @@ class Fault:
 
     def matches(self, method: str, path: str, query: str) -> bool:
         """
-        Tell whether this fault is meant for a request.
+        Return whether this fault is meant for a request.
 
         :param method: the request's HTTP method.
         :param path: its path.
@@ -121,7 +121,7 @@ class Fault:
     @classmethod
     def from_json(cls, values: object) -> Fault:
         """
-        Read a fault from the JSON that the control endpoint was sent.
+        Parse a fault from the JSON that the control endpoint was sent.
 
         :param values: the decoded JSON.
         :return: the fault.
@@ -146,11 +146,7 @@ class FaultQueue:
         self._ordered: list[_QueuedFault] = []
 
     def order(self, fault: Fault) -> None:
-        """
-        Add a fault behind those ordered before.
-
-        :param fault: what shall go wrong.
-        """
+        """Add a fault behind those ordered before."""
         with self._lock:
             self._ordered.append(_QueuedFault(fault))
 
@@ -160,11 +156,7 @@ class FaultQueue:
             self._ordered.clear()
 
     def pending(self) -> list[Fault]:
-        """
-        List the faults that can still strike.
-
-        :return: them, in the order in which they were ordered.
-        """
+        """List the faults that can still strike."""
         with self._lock:
             return [each.fault for each in self._ordered if not each.spent]
 
@@ -174,11 +166,6 @@ class FaultQueue:
 
         Faults are asked in the order in which they were ordered; the first one that is due strikes, alone,
         and those behind it do not count the request.
-
-        :param method: the request's HTTP method.
-        :param path: its path.
-        :param query: its query, without the question mark.
-        :return: the fault, or None.
         """
         with self._lock:
             for each in self._ordered:

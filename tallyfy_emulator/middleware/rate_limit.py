@@ -33,7 +33,7 @@ class RateLimit:
     @classmethod
     def of(cls, limit: RateLimit | str | None) -> RateLimit | None:
         """
-        Take a limit in any of the forms in which a caller may give it.
+        Parse a limit in any of the forms in which a caller may give it.
 
         :param limit: a limit, text for :meth:`parse`, or None for no limit.
         :return: the limit, or None.
@@ -44,7 +44,7 @@ class RateLimit:
     @classmethod
     def parse(cls, text: str) -> RateLimit:
         """
-        Read a limit such as ``100/60``: 100 requests in 60 seconds.
+        Parse a limit such as ``100/60``: 100 requests in 60 seconds.
 
         :param text: the number of requests, a slash, the seconds.
         :return: the limit.
@@ -59,12 +59,7 @@ class RateLimit:
 
 
 class RateLimiter:
-    """
-    Counts requests in windows that begin with the first request after the last window's end.
-
-    :param clock: decides when a window ends.
-    :param limit: how many requests are welcome; None = any number.
-    """
+    """Counts requests in windows that begin with the first request after the last window's end."""
 
     def __init__(self, clock: Clock, limit: RateLimit | None = None) -> None:
         self._clock = clock
@@ -85,11 +80,7 @@ class RateLimiter:
             self._began = -math.inf
 
     def admit(self) -> Admission:
-        """
-        Count a request.
-
-        :return: whether it is welcome, and how many more are.
-        """
+        """Count a request."""
         with self._lock:
             if self._limit is None:
                 return Admission(True)
@@ -113,12 +104,7 @@ class Admission:
 
 
 class RateLimitMiddleware:
-    """
-    Answers 429 to requests beyond the limit, and tells the others how many more are welcome.
-
-    :param app: the application behind it.
-    :param limiter: what counts.
-    """
+    """Answers 429 to requests beyond the limit, and tells the others how many more are welcome."""
 
     def __init__(self, app: ASGIApp, limiter: RateLimiter) -> None:
         self._app = app

@@ -40,11 +40,7 @@ class RequestRecord:
 
 
 class RequestLog:
-    """
-    The requests so far, the newest 100,000 of them. Safe to use from several threads.
-
-    :param clock: tells when each came in.
-    """
+    """The requests so far, the newest 100,000 of them. Safe to use from several threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -55,13 +51,7 @@ class RequestLog:
         self.listener: Callable[[RequestRecord], None] | None = None
 
     def open(self, scope: Scope, body: bytes) -> RequestRecord:
-        """
-        Keep a request that came in.
-
-        :param scope: its ASGI scope.
-        :param body: its body.
-        :return: the record, for :meth:`close`.
-        """
+        """Keep a request that came in."""
         record = RequestRecord(
             method=scope["method"],
             path=scope["path"],
@@ -78,33 +68,20 @@ class RequestLog:
         return record
 
     def answered(self, record: RequestRecord, status: int) -> None:
-        """
-        Keep the status of an answer.
-
-        :param record: what :meth:`open` gave.
-        :param status: the HTTP status.
-        """
+        """Keep the status of an answer."""
         with self._lock:
             record.status = status
             self._under_way.discard(id(record))
 
     def finished(self, record: RequestRecord) -> None:
-        """
-        Tell the listener, if there is one, that a request is over.
-
-        :param record: what :meth:`open` gave.
-        """
+        """Notify the listener, if there is one, that a request is over."""
         with self._lock:
             self._under_way.discard(id(record))
         if self.listener is not None:
             self.listener(record)
 
     def all(self) -> list[RequestRecord]:
-        """
-        List the requests.
-
-        :return: copies, in the order in which they came in.
-        """
+        """List the requests."""
         with self._lock:
             return [replace(each) for each in self._records]
 
@@ -120,9 +97,6 @@ class RecorderMiddleware:
     Keeps every request and gives every answer an ``X-Request-Id``.
 
     A bug of the emulator becomes a 500 and a log line.
-
-    :param app: the application behind it.
-    :param log: where requests are kept.
     """
 
     def __init__(self, app: ASGIApp, log: RequestLog) -> None:
@@ -163,12 +137,7 @@ async def _send_failure(send: Send) -> None:
 
 
 async def read_body(receive: Receive) -> bytes:
-    """
-    Read a request's whole body.
-
-    :param receive: where its parts come from.
-    :return: the body; what there is of it if the client went away.
-    """
+    """Parse a request's whole body."""
     parts: list[bytes] = []
     while True:
         message = await receive()
@@ -180,13 +149,7 @@ async def read_body(receive: Receive) -> bytes:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """
-    Give a body that was read already to an application that wants to read it.
-
-    :param body: the body.
-    :param receive: what is asked after it.
-    :return: a source of messages.
-    """
+    """Return a source of messages that delivers a body again."""
     pending = [body]
 
     async def receive_again() -> Message:
@@ -198,13 +161,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 def parse_query(query: bytes, plus_is_space: bool = False) -> dict[str, str]:
-    """
-    Read a query.
-
-    :param query: the part behind the question mark, as sent.
-    :param plus_is_space: read ``+`` as a space; else it is a plus sign.
-    :return: the parameters; of a name that comes twice, the last.
-    """
+    """Parse a query."""
     text = query.decode("latin-1")
     if plus_is_space:
         text = text.replace("+", "%20")

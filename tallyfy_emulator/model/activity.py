@@ -64,15 +64,7 @@ class ActivityLog:
         self._open_threads: dict[str, int] = {}
 
     def record(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
-        """
-        Remember a change.
-
-        :param before: the run before the change; None = it is new.
-        :param after: the run after the change; None = it is gone.
-        :param at: when, in seconds since 1970-01-01 UTC. What a new run has behind it already is remembered with
-            the times that the run itself gives.
-        :param by: the id of the person who did it; None = the run's owner, or who launched it.
-        """
+        """Remember a change."""
         run = after or before
         if run is None:
             return
@@ -86,18 +78,14 @@ class ActivityLog:
                 self._next_id += 1
 
     def number_by_time(self) -> None:
-        """Give the ids anew in the order of time, as if what is remembered so far had been recorded as it happened."""
+        """Renumber the activities in the order of time, as if they had been recorded as they happened."""
         with self._lock:
             numbers = [each.id for each in self._activities]
             ordered = sorted(self._activities, key=_in_time)
             self._activities = [replace(each, id=number) for number, each in zip(numbers, ordered, strict=True)]
 
     def all(self) -> list[Activity]:
-        """
-        Give what happened.
-
-        :return: oldest first.
-        """
+        """Return what happened."""
         with self._lock:
             self._activities.sort(key=_in_time)  # nearly in order: only runs with a past of their own are late
             return list(self._activities)
@@ -149,7 +137,7 @@ def _changes(before: Run, after: Run, at: float) -> Iterator[_Event]:
 
 
 def _newly_completed(before: Run, after: Run) -> Iterable[int]:
-    """Give the places of the tasks that were completed."""
+    """Return the places of the tasks that were completed."""
     if after.tasks is None:
         return range(before.tasks_done, after.tasks_done)
     known = {task.id for task in tasks_of(before) if task.is_done}
@@ -180,7 +168,7 @@ def _reports(before: Run, after: Run, at: float) -> Iterator[_Event]:
 
 
 def _open_issues(run: Run) -> Iterator[tuple[int, int]]:
-    """Give the thread of each open issue, and the place of the task that it is on."""
+    """Return the thread of each open issue, and the place of the task that it is on."""
     for thread in threads_of(run):
         if thread.is_open_issue:
             yield thread.id, _task_under_way(run)

@@ -14,12 +14,7 @@ Role = Literal["admin", "standard", "light"]
 
 
 def stable_id(*parts: object) -> str:
-    """
-    Derive an id that is the same in every run of the emulator.
-
-    :param parts: what the id stands for.
-    :return: 32 hexadecimal digits, the form of Tallyfy's own ids.
-    """
+    """Derive an id that is the same in every run of the emulator."""
     return hashlib.sha256("/".join(map(str, ("tallyfy-emulator", *parts))).encode()).hexdigest()[:32]
 
 
@@ -34,7 +29,7 @@ class Person:
     role: Role = "standard"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the person as ``GET /me`` does."""
+        """Return the person as ``GET /me`` does."""
         return {
             "id": self.id,
             "email": self.email,
@@ -67,16 +62,11 @@ class Checklist:
     kickoff: tuple[FormField, ...] = ()
 
     def run_name(self, label: object) -> str:
-        """
-        Name a run of this template.
-
-        :param label: what sets the run apart from others.
-        :return: the template's title and the label, with a dash between them.
-        """
+        """Name a run of this template."""
         return f"{self.title} \u2013 {label}"
 
     def to_json(self) -> dict[str, Any]:
-        """Give the template as ``GET /checklists/{id}`` does without ``with``."""
+        """Return the template as ``GET /checklists/{id}`` does without ``with``."""
         return {
             "id": self.id,
             "title": self.title,
@@ -88,29 +78,17 @@ class Checklist:
         }
 
     def step_rows(self) -> list[dict[str, Any]]:
-        """Give the steps as the API does, in order."""
+        """Return the steps as the API does, in order."""
         return [step.to_json(self.id, position) for position, step in enumerate(self.steps, 1)]
 
 
 def plain_steps(checklist_id: str, titles: Iterable[str]) -> tuple[Step, ...]:
-    """
-    Make steps that hold nothing but a title.
-
-    :param checklist_id: the template's id, from which the steps' ids are derived.
-    :param titles: their titles, in order.
-    :return: the steps.
-    """
+    """Build steps that hold nothing but a title."""
     return tuple(Step(step_id(checklist_id, index), title) for index, title in enumerate(titles))
 
 
 def step_id(checklist_id: str, index: int) -> str:
-    """
-    Give the id of a template's step.
-
-    :param checklist_id: the template's id.
-    :param place: the step's place in it, counted from 0.
-    :return: the id.
-    """
+    """Return the id of a template's step."""
     return stable_id("step", checklist_id, index)
 
 
@@ -128,21 +106,11 @@ class Catalog:
     guests: tuple[str, ...] = ()
 
     def person(self, email: str) -> Person | None:
-        """
-        Find a member by e-mail address.
-
-        :param email: the address, in any case.
-        :return: the member, or None.
-        """
+        """Find a member by e-mail address."""
         return next((each for each in self.people if each.email.lower() == email.lower()), None)
 
     def person_by_id(self, person_id: int | None) -> Person | None:
-        """
-        Find a member by number.
-
-        :param person_id: the member's id.
-        :return: the member, or None.
-        """
+        """Find a member by number."""
         return next((each for each in self.people if each.id == person_id), None)
 
     @property
@@ -151,7 +119,7 @@ class Catalog:
         return frozenset(person.id for person in self.people)
 
     def organization(self) -> dict[str, Any]:
-        """Give the organization as ``GET /organizations/{org}`` does."""
+        """Return the organization as ``GET /organizations/{org}`` does."""
         return {
             "id": self.organization_id,
             "name": self.organization_name,

@@ -22,16 +22,7 @@ TEXTAREA_LIMIT = 30_000
 
 
 def parse_values(name: str, fields: Collection[FormField], sent: object, members: Collection[int]) -> dict[str, Any]:
-    """
-    Read the values that were sent for a form.
-
-    :param name: what they were sent as: ``prerun`` or ``taskdata``.
-    :param fields: the form's fields.
-    :param sent: what was sent.
-    :param members: the ids of the organization's members.
-    :return: the values that a field has, by its id, as they were sent.
-    :raises ValidationError: if it is no object, or a value is not what its field takes.
-    """
+    """Parse the values that were sent for a form."""
     if not isinstance(sent, dict):
         raise ValidationError.of(name, f"The {name} must be an object.")
     known = {field.id: field for field in fields}
@@ -44,27 +35,14 @@ def parse_values(name: str, fields: Collection[FormField], sent: object, members
 
 
 def check_required(name: str, fields: Collection[FormField], values: Mapping[str, Any]) -> None:
-    """
-    Insist that the required fields of a form are filled.
-
-    :param name: what the values were sent as.
-    :param fields: the form's fields.
-    :param values: the values by field id.
-    :raises ValidationError: if a required field is empty.
-    """
+    """Check that the required fields of a form are filled."""
     missing = [field for field in fields if field.required and not is_filled(field, values.get(field.id))]
     if missing:
         raise ValidationError({name: {field.id: [f"{field.label} is required"] for field in missing}})
 
 
 def is_filled(field: FormField, value: Any) -> bool:
-    """
-    Tell whether a field counts as filled: a multiselect shows only what is ``selected``.
-
-    :param field: the field.
-    :param value: its value, of the field's type; None if there is none.
-    :return: whether there is something in it.
-    """
+    """Return whether a field counts as filled: a multiselect shows only what is ``selected``."""
     if field.field_type == "multiselect":
         return any(each.get("selected") for each in value or [])
     if field.field_type == "assignees_form":
@@ -73,26 +51,13 @@ def is_filled(field: FormField, value: Any) -> bool:
 
 
 def rendered_values(fields: Collection[FormField], values: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Write values as Tallyfy may give them back: other than they were sent, and the same to a reader.
-
-    :param fields: the form's fields.
-    :param values: the values by field id.
-    :return: dates in full, long texts as HTML, a multiselect with the options that are not selected.
-    """
+    """Render values as Tallyfy may give them back: other than they were sent, and the same to a reader."""
     known = {field.id: field for field in fields}
     return {key: _rendered(known[key], value) if value else value for key, value in values.items()}
 
 
 def from_labels(fields: Collection[FormField], given: Mapping[str, Any]) -> dict[str, Any]:
-    """
-    Write down what a person fills in as the API would be sent it.
-
-    :param fields: the form's fields.
-    :param given: values by alias, label or id; the options of a field by their texts.
-    :return: the values by field id, in the API's shapes.
-    :raises ValueError: if there is no such field or option, or there are several such fields.
-    """
+    """Render what a person fills in as the API would be sent it."""
     values = {}
     for name, value in given.items():
         field = _field(fields, name)
@@ -127,7 +92,7 @@ def _option(field: FormField, text: str) -> dict[str, Any]:
 
 
 def _value_error(field: FormField, value: object, members: Collection[int]) -> str:
-    """Tell what is wrong with a value, as the end of a sentence; empty if nothing is."""
+    """Return what is wrong with a value, as the end of a sentence; empty if nothing is."""
     if value is None or (value == "" and field.field_type in _CLEARED_BY_EMPTY_TEXT):
         return ""
     return _CHECKS[field.field_type](field, value, members)

@@ -22,12 +22,7 @@ FIELD_TYPES: frozenset[str] = frozenset(get_args(FieldType))
 
 
 def slug(text: str) -> str:
-    """
-    Make a machine-readable name.
-
-    :param text: a title or label.
-    :return: it in lower case, with a hyphen for each space.
-    """
+    """Build a machine-readable name."""
     return text.lower().replace(" ", "-")
 
 
@@ -50,25 +45,15 @@ class FormField:
         return self.own_alias or f"{slug(self.label)}-{self.id[:4]}"
 
     def option(self, text: str) -> dict[str, Any] | None:
-        """
-        Find an option.
-
-        :param text: its text.
-        :return: it as the API gives it, or None.
-        """
+        """Find an option."""
         return next((each for each in self.option_rows() if each["text"] == text), None)
 
     def option_rows(self) -> list[dict[str, Any]]:
-        """Give the options as the API does, numbered from 1."""
+        """Return the options as the API does, numbered from 1."""
         return [{"id": number, "text": text} for number, text in enumerate(self.options, 1)]
 
     def to_json(self, position: int = 1) -> dict[str, Any]:
-        """
-        Give the field as ``GET /checklists/{id}`` does.
-
-        :param position: its place in the form, from 1.
-        :return: the API's object.
-        """
+        """Return the field as ``GET /checklists/{id}`` does."""
         return {
             "id": self.id,
             "alias": self.alias,
@@ -83,22 +68,10 @@ class FormField:
 
 
 def form_json(fields: tuple[FormField, ...]) -> list[dict[str, Any]]:
-    """
-    Give a form as the API does.
-
-    :param fields: its fields.
-    :return: the API's objects, in order.
-    """
+    """Return a form as the API does."""
     return [field.to_json(position) for position, field in enumerate(fields, 1)]
 
 
 def form_with_values(fields: tuple[FormField, ...], values: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """
-    Give a filled form as the API does.
-
-    :param fields: its fields.
-    :param values: the values by field id.
-    :param key: the key under which the API gives a value: ``field_value`` or ``value``.
-    :return: the API's objects, in order.
-    """
+    """Return a filled form as the API does."""
     return [row | {key: values.get(row["id"])} for row in form_json(fields)]

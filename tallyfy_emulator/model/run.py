@@ -79,24 +79,12 @@ class Run:
         return encode(self.row).decode()
 
     def date(self, date_value: float | None) -> str | None:
-        """
-        Write a time in this run's style.
-
-        :param moment: seconds since 1970-01-01 UTC, or None.
-        :return: the text, or None.
-        """
+        """Render a time in this run's style."""
         return None if date_value is None else format_date(date_value, self.shape.dates)
 
 
 def format_date(date_value: float, style: DateStyle = "iso") -> str:
-    """
-    Write a time as the API does.
-
-    :param moment: seconds since 1970-01-01 UTC.
-    :param style: ``iso`` = ``2026-10-31T09:00:00Z``; ``iso_millis`` = with thousandths; ``sql`` =
-        ``2026-10-31 09:00:00``, which is UTC too.
-    :return: the text.
-    """
+    """Render a time as the API does."""
     when = datetime.fromtimestamp(date_value, UTC).replace(tzinfo=None)
     if style == "sql":
         return when.isoformat(" ", "seconds")
@@ -104,14 +92,7 @@ def format_date(date_value: float, style: DateStyle = "iso") -> str:
 
 
 def parse_date(value: object) -> float:
-    """
-    Read a time that a caller gave for a run.
-
-    :param value: seconds since 1970-01-01 UTC, a datetime (naive = UTC), or text in ISO-8601 or ``Y-m-d
-        H:M:S``.
-    :return: seconds since 1970-01-01 UTC.
-    :raises ValueError: if it is none of these.
-    """
+    """Parse a time that a caller gave for a run."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         datetime.fromtimestamp(value, UTC)  # refuses a number that is no date
         return float(value)
@@ -125,12 +106,7 @@ def parse_date(value: object) -> float:
 
 
 def progress_of(run: Run) -> object:
-    """
-    Give a run's progress in the shape that this run has it.
-
-    :param run: the run.
-    :return: an object, a number, or ``[]``, which is how PHP writes an empty object.
-    """
+    """Return a run's progress in the shape that this run has it."""
     percent = round(100 * run.tasks_done / run.tasks_total) if run.tasks_total else 0
     if run.shape.progress == "empty":
         return []

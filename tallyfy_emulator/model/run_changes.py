@@ -66,19 +66,7 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def new_run(catalog: Catalog, number: int, now: float, fields: Mapping[str, Any]) -> Run:
-    """
-    Make a run from the fields that a caller gave.
-
-    :param catalog: where templates and people are found.
-    :param number: the run's ``increment_id``; its id is derived from it unless ``fields`` has one.
-    :param now: the present time, in seconds since 1970-01-01 UTC.
-    :param fields: the API's own names (``name``, ``status``, ``checklist_id``, ``owner_id``, ``created_at``
-        …) and the emulator's (``tags``, ``folders``, ``groups``, ``users``, ``assignees``, ``improvement``,
-        ``tasks_done``, ``tasks_total``). Names that the emulator has no use for go into the answer as they
-        are.
-    :return: the run.
-    :raises ValueError: if a value can't be read.
-    """
+    """Build a run from the fields that a caller gave."""
     given = dict(fields)
     checklist = _checklist(catalog, given)
     run_id = str(given.pop("id", None) or stable_id("run", number))
@@ -102,17 +90,11 @@ def new_run(catalog: Catalog, number: int, now: float, fields: Mapping[str, Any]
 
 def changed(run: Run, at: float, fields: Mapping[str, Any]) -> Run:
     """
-    Make the run that it is after a change.
+    Build the run that it is after a change.
 
     Setting ``status`` does what Tallyfy does along with it: ``complete`` sets ``completed_at`` and finishes
     the progress, another status after ``complete`` takes both back, ``archived`` sets ``archived_at`` and
     keeps the status.
-
-    :param run: the run before.
-    :param at: when it changes, in seconds since 1970-01-01 UTC.
-    :param fields: as for :func:`new_run`, without ``id`` and ``checklist_id``.
-    :return: the run after.
-    :raises ValueError: if a value can't be read, or a field can't be changed.
     """
     fixed = sorted({"id", "checklist_id", "increment_id"} & set(fields))
     if fixed:
@@ -137,12 +119,7 @@ def changed(run: Run, at: float, fields: Mapping[str, Any]) -> Run:
 
 
 def varied_shape(number: int) -> Shape:
-    """
-    Choose how a run is written, so that neighbours differ as they do in real answers.
-
-    :param number: the run's number.
-    :return: the shape; always the same for the same number.
-    """
+    """Choose how a run is written, so that neighbours differ as they do in real answers."""
     return Shape(
         dates=_DATE_STYLES[number % len(_DATE_STYLES)],
         progress=_PROGRESS_SHAPES[number % len(_PROGRESS_SHAPES)],

@@ -35,19 +35,14 @@ class Selection:
     sort: str
 
     def apply(self, runs: Iterable[Run]) -> list[Run]:
-        """
-        Choose and order runs.
-
-        :param runs: all runs.
-        :return: those that every filter lets through, in order.
-        """
+        """Choose and order runs."""
         tests = self.tests()
         chosen = [run for run in runs if all(test(run) for test in tests)]
         chosen.sort(key=_SORT_KEYS[self.sort.lstrip("+-")], reverse=self.backwards)
         return chosen
 
     def tests(self) -> list[Test]:
-        """Give what a run must pass; filters that let everything through are left out."""
+        """Return what a run must pass; filters that let everything through are left out."""
         return [test for test in (_test(name, value) for name, value in self.filters) if test is not None]
 
     @property
@@ -71,12 +66,7 @@ class Window:
 
 
 def selection_of(query: Mapping[str, str]) -> Selection:
-    """
-    Read what a query selects. Unknown filters, values and sort orders are ignored, as Tallyfy does.
-
-    :param query: the query's parameters.
-    :return: what is selected.
-    """
+    """Parse what a query selects. Unknown filters, values and sort orders are ignored, as Tallyfy does."""
     named = {_ALIASES.get(name, name): value for name, value in query.items()}
     sort = named.get("sort", "").strip()
     if sort.lstrip("+-") not in _SORT_KEYS:
@@ -87,27 +77,13 @@ def selection_of(query: Mapping[str, str]) -> Selection:
 
 
 def window_of(query: Mapping[str, str], quirks: Quirks, default: int = DEFAULT_PER_PAGE) -> Window:
-    """
-    Read which page a query asks for. Numbers that can't be read are taken as not given.
-
-    :param query: the query's parameters.
-    :param quirks: holds the cap on ``per_page``.
-    :param default: rows on a page when the query does not say.
-    :return: the page.
-    """
+    """Parse which page a query asks for. Numbers that can't be read are taken as not given."""
     per_page = min(_positive(query.get("per_page"), default), quirks.per_page_cap)
     return Window(_positive(query.get("page"), 1), per_page, query.get("without_pagination") == "true")
 
 
 def page_of(chosen: Sequence[Run], window: Window, quirks: Quirks) -> list[Run]:
-    """
-    Cut a page out of the chosen runs.
-
-    :param chosen: the runs of the whole list, in order.
-    :param window: which page.
-    :param quirks: pages that are empty, or that never end.
-    :return: the runs on the page; none past the end.
-    """
+    """Cut a page out of the chosen runs."""
     if window.everything:
         return list(chosen)
     if window.page == quirks.empty_page:
@@ -124,17 +100,7 @@ def page_of(chosen: Sequence[Run], window: Window, quirks: Quirks) -> list[Run]:
 def pagination(
     total: int, count: int, window: Window, quirks: Quirks, url: str, query: Mapping[str, str]
 ) -> dict[str, Any]:
-    """
-    Make ``meta.pagination``.
-
-    :param total: runs on all pages.
-    :param count: runs on this page.
-    :param window: which page this is.
-    :param quirks: the shape to give it.
-    :param url: the list's address without a query, for ``links``.
-    :param query: the request's parameters, for ``links``.
-    :return: the object.
-    """
+    """Build ``meta.pagination``."""
     reported = (
         _positive(query.get("per_page"), window.per_page) if quirks.per_page_tells == "asked" else window.per_page
     )

@@ -18,13 +18,10 @@ _STEP_DAYS = 86400.0
 
 def tasks_of(run: Run) -> tuple[Task, ...]:
     """
-    Give a run's tasks.
+    Return a run's tasks.
 
     As long as nobody touched one of them, there is one for each step of the template, and as many are completed, from
     the first on, as the run's progress says.
-
-    :param run: the run.
-    :return: the tasks in order, with those that rules skipped.
     """
     if run.tasks is not None:
         return run.tasks
@@ -41,47 +38,25 @@ def tasks_of(run: Run) -> tuple[Task, ...]:
 
 
 def threads_of(run: Run) -> tuple[Thread, ...]:
-    """
-    Give the threads of a run itself, not of its tasks.
-
-    :param run: the run.
-    :return: the threads, oldest first.
-    """
+    """Return the threads of a run itself, not of its tasks."""
     if run.tasks is not None or run.threads or run.status != "issue":
         return run.threads
     return (_initial_issue(run),)
 
 
 def new_tasks(run: Run) -> tuple[Task, ...]:
-    """
-    Give the tasks of a run that begins: nobody did anything.
-
-    :param run: the run.
-    :return: the tasks in order.
-    """
+    """Return the tasks of a run that begins: nobody did anything."""
     slots = enumerate(run.checklist.steps)
     return tuple(_build_task(run, number, step, done=False, has_issue=False) for number, step in slots)
 
 
 def under_way(run: Run) -> Task | None:
-    """
-    Give the task whose turn it is.
-
-    :param run: the run.
-    :return: the first that is open, or None.
-    """
+    """Return the task whose turn it is."""
     return next((task for task in tasks_of(run) if task.is_open), None)
 
 
 def task_row(run: Run, task: Task, quirks: Quirks) -> dict[str, Any]:
-    """
-    Write a task down as the API does.
-
-    :param run: its run.
-    :param task: the task.
-    :param quirks: the words to choose.
-    :return: the API's object, without what ``with`` adds.
-    """
+    """Render a task as the API does."""
     status = status_of(run, task, quirks)
     owners = task.owners
     return {
@@ -122,14 +97,7 @@ def task_row(run: Run, task: Task, quirks: Quirks) -> dict[str, Any]:
 
 
 def status_of(run: Run, task: Task, quirks: Quirks) -> str:
-    """
-    Tell a task's status.
-
-    :param run: its run.
-    :param task: the task.
-    :param quirks: the word for a completed one.
-    :return: the status.
-    """
+    """Return a task's status."""
     if task.auto_skipped:
         return "auto-skipped"
     if task.is_done:
@@ -139,24 +107,12 @@ def status_of(run: Run, task: Task, quirks: Quirks) -> str:
 
 
 def form_rows(task: Task, quirks: Quirks) -> list[dict[str, Any]]:
-    """
-    Write a task's form down as ``with=form_fields`` does.
-
-    :param task: the task.
-    :param quirks: the key of a value.
-    :return: the API's objects, in order.
-    """
+    """Render a task's form as ``with=form_fields`` does."""
     return form_with_values(task.form_fields, task.values, quirks.form_value_key)
 
 
 def thread_row(run: Run, thread: Thread) -> dict[str, Any]:
-    """
-    Write a thread down as ``with=threads`` does.
-
-    :param run: the run that it belongs to.
-    :param thread: the thread.
-    :return: the API's object.
-    """
+    """Render a thread as ``with=threads`` does."""
     return {
         "id": thread.id,
         "label": thread.label,
@@ -169,23 +125,12 @@ def thread_row(run: Run, thread: Thread) -> dict[str, Any]:
 
 
 def is_container(run: Run) -> bool:
-    """
-    Tell whether a run only holds a one-off task that belongs to no run.
-
-    :param run: the run.
-    :return: whether Tallyfy has no such run.
-    """
+    """Return whether a run only holds a one-off task that belongs to no run."""
     return not run.checklist.id
 
 
 def run_id_of(run: Run, task: Task) -> str | None:
-    """
-    Tell the run that a task belongs to.
-
-    :param run: the run that holds it.
-    :param task: the task.
-    :return: the run's id; None for a one-off task of its own.
-    """
+    """Return the run that a task belongs to."""
     return None if is_container(run) else run.id
 
 
@@ -222,7 +167,7 @@ def _build_task(run: Run, number: int, step: Step | None, *, done: bool, has_iss
 
 
 def _initial_issue(run: Run) -> Thread:
-    """Give the issue of a run that was added with its status."""
+    """Return the issue of a run that was added with its status."""
     content = f"There is a problem with {run.name}."
     return Thread(run.increment_id * 1000 + 1, "problem", content, run.owner_id, run.last_updated)
 

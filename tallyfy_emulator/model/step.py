@@ -44,13 +44,7 @@ class Step:
         return self.own_alias or slug(self.title)
 
     def to_json(self, checklist_id: str, position: int) -> dict[str, Any]:
-        """
-        Give the step as ``GET /checklists/{id}/steps`` does.
-
-        :param checklist_id: its template.
-        :param position: its place, from 1.
-        :return: the API's object.
-        """
+        """Return the step as ``GET /checklists/{id}/steps`` does."""
         return {
             "id": self.id,
             "checklist_id": checklist_id,

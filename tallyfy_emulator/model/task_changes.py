@@ -16,14 +16,7 @@ Change = Callable[[Task], Task]
 
 
 def find_task(run: Run, task_id: str) -> Task:
-    """
-    Find a task of a run.
-
-    :param run: the run.
-    :param task_id: the task's id.
-    :return: the task.
-    :raises KeyError: if the run has no such task.
-    """
+    """Find a task of a run."""
     for task in tasks_of(run):
         if task.id == task_id:
             return task
@@ -31,47 +24,19 @@ def find_task(run: Run, task_id: str) -> Task:
 
 
 def with_task(run: Run, task_id: str, at: float, change: Change) -> Run:
-    """
-    Change a task, and with it the run's progress and status.
-
-    :param run: the run before.
-    :param task_id: the task's id.
-    :param at: when, in seconds since 1970-01-01 UTC.
-    :param change: makes the task after of the task before.
-    :return: the run after.
-    :raises KeyError: if the run has no such task.
-    """
+    """Change a task, and with it the run's progress and status."""
     find_task(run, task_id)
     tasks = tuple(change(task) if task.id == task_id else task for task in tasks_of(run))
     return recalculated(replace(run, tasks=tasks, threads=threads_of(run)), at)
 
 
 def with_new_task(run: Run, task: Task, at: float) -> Run:
-    """
-    Add a task to a run, and with it change the run's progress and status.
-
-    :param run: the run before.
-    :param task: the task.
-    :param at: when, in seconds since 1970-01-01 UTC.
-    :return: the run after; the task is the last one.
-    """
+    """Add a task to a run, and with it change the run's progress and status."""
     return recalculated(replace(run, tasks=(*tasks_of(run), task), threads=threads_of(run)), at)
 
 
 def completed(run: Run, task_id: str, at: float, is_approved: bool | None, by: int, *, again: bool = False) -> Run:
-    """
-    Complete a task.
-
-    :param run: the run before.
-    :param task_id: the task's id.
-    :param at: when, in seconds since 1970-01-01 UTC.
-    :param is_approved: the verdict, which only an approval needs.
-    :param by: who completes it.
-    :param again: whether a completed one may be completed again; nothing changes then.
-    :return: the run after.
-    :raises KeyError: if the run has no such task.
-    :raises ValidationError: if the task can't be completed now.
-    """
+    """Complete a task."""
     task = find_task(run, task_id)
     if task.is_done:
         if again:
@@ -85,51 +50,20 @@ def completed(run: Run, task_id: str, at: float, is_approved: bool | None, by: i
 
 
 def reopened(run: Run, task_id: str, at: float) -> Run:
-    """
-    Reopen a task; one that is open stays as it is.
-
-    :param run: the run before.
-    :param task_id: the task's id.
-    :param at: when, in seconds since 1970-01-01 UTC.
-    :return: the run after.
-    :raises KeyError: if the run has no such task.
-    """
+    """Reopen a task; one that is open stays as it is."""
     if not find_task(run, task_id).is_done:
         return run
     return with_task(run, task_id, at, _open_again)
 
 
 def filled(run: Run, task_id: str, at: float, values: Mapping[str, Any], *, replaces: bool = False) -> Run:
-    """
-    Fill a task's form.
-
-    :param run: the run before.
-    :param task_id: the task's id.
-    :param at: when, in seconds since 1970-01-01 UTC.
-    :param values: the values by field id, checked.
-    :param replaces: whether the values of the other fields are lost.
-    :return: the run after.
-    :raises KeyError: if the run has no such task.
-    :raises ValidationError: if the task can't be changed now.
-    """
+    """Fill a task's form."""
     check_changeable(run, find_task(run, task_id))
     return with_task(run, task_id, at, lambda old: replace(old, values={**({} if replaces else old.values), **values}))
 
 
 def commented(run: Run, task_id: str | None, at: float, label: str, content: str, by: int, state: str) -> Run:
-    """
-    Comment on a task or a run, or report an issue on it. A completed task with an issue is open again.
-
-    :param run: the run before.
-    :param task_id: the task's id; None = the run itself.
-    :param at: when, in seconds since 1970-01-01 UTC.
-    :param label: ``comment`` or ``problem``.
-    :param content: what is said.
-    :param by: who says it.
-    :param state: who sees it, and how.
-    :return: the run after; the new thread is the last of the task or run.
-    :raises KeyError: if the run has no such task.
-    """
+    """Comment on a task or a run, or report an issue on it. A completed task with an issue is open again."""
     thread = Thread(_next_thread_id(run), label, content, by, at, state)
     if task_id is None:
         return recalculated(replace(run, tasks=tasks_of(run), threads=(*threads_of(run), thread)), at)
@@ -142,19 +76,7 @@ def commented(run: Run, task_id: str | None, at: float, label: str, content: str
 
 
 def resolved(run: Run, task_id: str | None, at: float, thread_id: int, content: str, by: int) -> Run:
-    """
-    Resolve an issue.
-
-    :param run: the run before.
-    :param task_id: the task's id; None = the run itself.
-    :param at: when, in seconds since 1970-01-01 UTC.
-    :param thread_id: the issue's thread.
-    :param content: what is said about it; may be empty.
-    :param by: who resolves it.
-    :return: the run after; what was said is the last thread of the task or run.
-    :raises KeyError: if the run has no such task.
-    :raises ValidationError: if there is no such open issue.
-    """
+    """Resolve an issue."""
     answer = Thread(_next_thread_id(run), "resolve", content, by, at)
 
     def with_answer(threads: tuple[Thread, ...]) -> tuple[Thread, ...]:
@@ -169,13 +91,7 @@ def resolved(run: Run, task_id: str | None, at: float, thread_id: int, content: 
 
 
 def recalculated(run: Run, at: float) -> Run:
-    """
-    Bring a run's progress, status and end in line with its tasks, its kick-off and its issues.
-
-    :param run: the run, with tasks of its own.
-    :param at: when they changed, in seconds since 1970-01-01 UTC.
-    :return: the run.
-    """
+    """Bring a run's progress, status and end in line with its tasks, its kick-off and its issues."""
     counted = [task for task in tasks_of(run) if not task.auto_skipped]
     done = sum(task.is_done for task in counted)
     status = _status(run, all_done=bool(counted) and done == len(counted))
@@ -193,14 +109,7 @@ def recalculated(run: Run, at: float) -> Run:
 
 
 def following(before: Run, after: Run, at: float) -> Run:
-    """
-    Bring a run's tasks in line with a status or a progress that it was given.
-
-    :param before: the run before the change.
-    :param after: the run after it.
-    :param at: when it changed, in seconds since 1970-01-01 UTC.
-    :return: the run after it; as it is, if it has no tasks of its own.
-    """
+    """Bring a run's tasks in line with a status or a progress that it was given."""
     if after.tasks is None:
         return after
     if (before.status, before.tasks_done) == (after.status, after.tasks_done):
@@ -225,13 +134,7 @@ def following(before: Run, after: Run, at: float) -> Run:
 
 
 def check_changeable(run: Run, task: Task) -> None:
-    """
-    Insist that a task can be changed now.
-
-    :param run: its run.
-    :param task: the task.
-    :raises ValidationError: if it is completed, or the run is archived or has an issue.
-    """
+    """Check that a task can be changed now."""
     if task.is_done:
         raise ValidationError.of("task", "A completed task can not be updated.")
     if run.archived_at is not None:
@@ -290,6 +193,6 @@ def _all_resolved(threads: tuple[Thread, ...]) -> tuple[Thread, ...]:
 
 
 def _next_thread_id(run: Run) -> int:
-    """Give the next thread's id: counted in the run, and unlike those of other runs."""
+    """Return the next thread's id: counted in the run, and unlike those of other runs."""
     so_far = len(threads_of(run)) + sum(len(task.threads) for task in tasks_of(run))
     return run.increment_id * 1000 + so_far + 1

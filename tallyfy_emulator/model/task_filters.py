@@ -27,16 +27,7 @@ _SORT_KEYS: dict[str, Callable[[TaskInRun], tuple[Any, ...]]] = {
 def chosen(
     held: list[TaskInRun], query: Mapping[str, str], now: float, quirks: Quirks, default_sort: str = "position"
 ) -> list[TaskInRun]:
-    """
-    Choose and order tasks.
-
-    :param held: the tasks, each with its run.
-    :param query: the query's parameters.
-    :param now: the present time, in seconds since 1970-01-01 UTC.
-    :param quirks: the words for a task's status.
-    :param default_sort: the order, unless the query has one that is known.
-    :return: those that every filter lets through, in order.
-    """
+    """Choose and order tasks."""
     tests = [test for test in (_status_test(query, now, quirks), *_tests(query)) if test is not None]
     found = [each for each in held if all(test(*each) for test in tests)]
     sort = query.get("sort", query.get("sort_by", "")).strip()
@@ -120,7 +111,7 @@ def _by_run_parts(value: str, attribute: str) -> _Test | None:
 
 
 def _by_moments(value: str, read: Callable[[Task], float | None]) -> _Test | None:
-    """Read a day, or the first and the last of several with a colon between them."""
+    """Parse a day, or the first and the last of several with a colon between them."""
     first, _, last = value.partition(":")
     since, until = _day(first), _day(last or first)
     if since is None or until is None:
@@ -134,7 +125,7 @@ def _by_moments(value: str, read: Callable[[Task], float | None]) -> _Test | Non
 
 
 def _by_deadline(first: str, last: str) -> _Test | None:
-    """Read the first and the last day; either may be empty."""
+    """Parse the first and the last day; either may be empty."""
     since, until = _day(first), _day(last)
     if since is None and until is None:
         return None

@@ -7,11 +7,7 @@ from typing import Any
 
 
 class ValidationError(ValueError):
-    """
-    Something that can't be taken.
-
-    :param errors: the messages by field; those of a form are nested, by the field's id.
-    """
+    """Something that can't be taken."""
 
     def __init__(self, errors: Mapping[str, Any]) -> None:
         super().__init__(" ".join(_texts(errors)))
@@ -19,13 +15,7 @@ class ValidationError(ValueError):
 
     @classmethod
     def of(cls, field: str, message: str) -> ValidationError:
-        """
-        Refuse for one reason.
-
-        :param field: the field that can't be taken.
-        :param message: why.
-        :return: what to raise.
-        """
+        """Refuse for one reason."""
         return cls({field: [message]})
 
 

@@ -99,11 +99,7 @@ SUPPLIER_CHANGE: dict[str, Any] = {
 
 
 def add_templates_with_forms(catalog: Catalog) -> None:
-    """
-    Add the templates to an organization.
-
-    :param catalog: the organization.
-    """
+    """Add the templates to an organization."""
     for given in (EXPENSE_APPROVAL, INCIDENT, EQUIPMENT_ORDER, SUPPLIER_CHANGE):
         checklist = build_checklist(catalog, **given)
         catalog.checklists[checklist.id] = checklist

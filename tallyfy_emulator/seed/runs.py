@@ -37,7 +37,7 @@ def _checklist(
     form: bool = False,
     pace: float | None = None,
 ) -> Checklist:
-    """Make a template; with a pace, people do a step of each launched run every so many seconds."""
+    """Build a template; with a pace, people do a step of each launched run every so many seconds."""
     fields = tuple(FormField(stable_id("field", title, label), label) for label in kickoff)
     checklist_id = stable_id("checklist", title)
     kind: Literal["procedure", "form"] = "form" if form else "procedure"
@@ -181,11 +181,7 @@ _RUNS: tuple[tuple[Checklist, str, str, tuple[tuple[str, str], ...]], ...] = (
 
 
 def catalog() -> Catalog:
-    """
-    Give the organization without its runs.
-
-    :return: it; always the same.
-    """
+    """Return the organization without its runs."""
     checklists = (_ONBOARDING, _CONTRACT, _MONTH_END, _VENDOR, _EMPLOYEE, _EXPENSE)
     found = Catalog(
         organization_id=stable_id("organization"),
@@ -202,11 +198,7 @@ def catalog() -> Catalog:
 
 
 def seed_runs(organization: Organization) -> None:
-    """
-    Fill an organization with runs, and plan what becomes of some of them.
-
-    :param organization: the organization, without runs.
-    """
+    """Fill an organization with runs, and plan what becomes of some of them."""
     for number, fields in enumerate(_initial_runs(organization)):
         organization.add_varied_run({**_varied_fields(organization, number), **fields}, since=0.0)
     _add_archived_runs(organization)
@@ -247,7 +239,7 @@ def _fields(organization: Organization, checklist: Checklist, label: str, folder
 
 
 def _varied_fields(organization: Organization, number: int) -> dict[str, Any]:
-    """Give a run an owner, tags and the like, so that every filter has something to find and to leave out."""
+    """Return a run an owner, tags and the like, so that every filter has something to find and to leave out."""
     tags = list(organization.catalog.tags)
     owner = _PEOPLE[number % len(_PEOPLE)].id
     helper = _PEOPLE[(number * 5 + 2) % len(_PEOPLE)].id

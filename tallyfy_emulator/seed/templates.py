@@ -25,20 +25,7 @@ def build_checklist(
     steps: Iterable[Mapping[str, Any]] = (),
     checklist_id: str | None = None,
 ) -> Checklist:
-    """
-    Make a template.
-
-    :param catalog: what there is already; of two templates with the same title, the second gets another id.
-    :param title: its title.
-    :param kickoff: the fields of its kick-off form: ``label``, and ``field_type`` (text unless given), ``required``,
-        ``options`` (texts), ``columns`` (texts), ``alias``, ``guidance``, ``id``.
-    :param steps: its steps: ``title``, and ``alias``, ``task_type`` (task unless given), ``form_fields`` (as
-        ``kickoff``), ``auto_skipped``, ``id``; with ``completes_in``, a person does it so many seconds after each
-        launch, with ``values`` (by alias or label) and ``is_approved`` (yes unless given).
-    :param checklist_id: its id; None = made of the title.
-    :return: the template.
-    :raises ValueError: if something can't be used; the message names it.
-    """
+    """Build a template."""
     alike = sum(each.title == title for each in catalog.checklists.values())
     made_id = checklist_id or stable_id("checklist", title, *([alike] if alike else []))
     if made_id in catalog.checklists:

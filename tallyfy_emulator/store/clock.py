@@ -12,7 +12,7 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """
-        Tell the present time.
+        Return the present time.
 
         :return: seconds since 1970-01-01 UTC.
         """
@@ -24,7 +24,7 @@ class SystemClock:
 
     def now(self) -> float:
         """
-        Tell the present time.
+        Return the present time.
 
         :return: seconds since 1970-01-01 UTC.
         """
@@ -48,7 +48,7 @@ class ManualClock:
 
     def now(self) -> float:
         """
-        Tell the time at which the clock stands.
+        Return the time at which the clock stands.
 
         :return: seconds since 1970-01-01 UTC.
         """

@@ -64,18 +64,7 @@ class GeneratedRun(Run):
 
 
 class GeneratedRuns:
-    """
-    The formula: from a run's number, counted from 0, to the run.
-
-    :param catalog: where templates and people are found.
-    :param count: how many runs there are.
-    :param first_number: the ``increment_id`` of the first.
-    :param first_created_at: when the first was created, in seconds since 1970-01-01 UTC.
-    :param spacing: seconds from one creation to the next; zero or more.
-    :param fields: of all runs, as for :func:`lifecycle.new_run`; ``name`` gets a number behind it. Template and owner
-        take turns unless they are given. A run that is complete or archived became so a day after its creation.
-    :raises ValueError: if a number or a field can't be used.
-    """
+    """The formula: from a run's number, counted from 0, to the run."""
 
     def __init__(
         self,
@@ -98,12 +87,7 @@ class GeneratedRuns:
             format_date(self._created_at(number) + _DAY)  # refuses a time that is no date
 
     def get(self, run_id: str) -> GeneratedRun | None:
-        """
-        Look up a run.
-
-        :param run_id: its id.
-        :return: the run, or None if it is none of these.
-        """
+        """Look up a run."""
         digits = run_id.removeprefix(_ID_PREFIX)
         if digits == run_id or len(digits) != _ID_DIGITS:
             return None
@@ -111,12 +95,7 @@ class GeneratedRuns:
         return self.run(number) if number < self.count else None
 
     def run(self, number: int) -> GeneratedRun:
-        """
-        Make a run.
-
-        :param number: its number, from 0.
-        :return: the run, always the same for the same number.
-        """
+        """Build a run."""
         kind = self._kinds[number % KINDS]
         increment_id = self._first_number + number
         created_at = self._created_at(number)
@@ -133,14 +112,7 @@ class GeneratedRuns:
         )
 
     def merged_with(self, others: list[Run], selection: Selection) -> Sequence[Run]:
-        """
-        Choose among these runs, and put them in order together with others.
-
-        :param others: runs that are no formula, chosen and put in order already.
-        :param selection: which runs, in which order.
-        :return: the runs, made when they are looked at.
-        :raises GeneratedRunsError: if they are to be searched or sorted by name, for which all would have to be made.
-        """
+        """Choose among these runs, and put them in order together with others."""
         if selection.by_name:
             raise GeneratedRunsError("Generated runs can't be searched or sorted by name (q, sort=name).")
         tests = selection.tests()
@@ -148,19 +120,14 @@ class GeneratedRuns:
         return _GeneratedList(self, kinds, others, selection.backwards)
 
     def place(self, number: int) -> tuple[float, int]:
-        """
-        Tell what a list in order of creation sorts a run by.
-
-        :param number: the run's number, from 0.
-        :return: the time and the ``increment_id``.
-        """
+        """Return what a list in order of creation sorts a run by."""
         return self._created_at(number), self._first_number + number
 
     def _created_at(self, number: int) -> float:
         return self._first_created_at + self._spacing * number
 
     def _kind(self, catalog: Catalog, number: int, fields: Mapping[str, Any]) -> GeneratedRun:
-        """Make the run that stands for all those with the same remainder."""
+        """Build the run that stands for all those with the same remainder."""
         checklists = list(catalog.checklists)
         turns = {"shape": varied_shape(number), "checklist_id": checklists[number % len(checklists)]}
         run = new_run(catalog, number, self._first_created_at, {**turns, **fields})
@@ -168,14 +135,7 @@ class GeneratedRuns:
 
 
 class _GeneratedList(Sequence[Run]):
-    """
-    Generated runs of some kinds, in order of creation among others that are few.
-
-    :param generated: the formula.
-    :param kinds: the remainders of the numbers that are wanted, in order.
-    :param others: the other runs, in the order of the list.
-    :param backwards: whether the newest come first.
-    """
+    """Generated runs of some kinds, in order of creation among others that are few."""
 
     def __init__(self, generated: GeneratedRuns, kinds: list[int], others: list[Run], backwards: bool) -> None:
         self._generated = generated
@@ -230,7 +190,7 @@ def _attributes(run: Run) -> dict[str, Any]:
 
 
 def _form(run: Run) -> str:
-    """Write a run with places for what its number decides, in the order in which the API gives it."""
+    """Render a run with places for what its number decides, in the order in which the API gives it."""
     places = {"id": '"%(id)s"', "increment_id": "%(increment_id)d", "name": "%(name)s"}
     for name, time in _TIMES.items():
         if run.row[name] is not None:

@@ -39,14 +39,7 @@ class Credentials:
 
 
 class Organization:
-    """
-    The emulated organization.
-
-    :param clock: where the time comes from.
-    :param catalog: people, templates, tags and folders.
-    :param quirks: the shapes that answers take.
-    :param rate_limit: how many requests are welcome; None = any number.
-    """
+    """The emulated organization."""
 
     def __init__(self, clock: Clock, catalog: Catalog, quirks: Quirks, rate_limit: RateLimit | None) -> None:
         self.clock = clock
@@ -71,18 +64,11 @@ class Organization:
         self._lists = _ListCache()
 
     def next_number(self) -> int:
-        """Give the ``increment_id`` of the next run."""
+        """Return the ``increment_id`` of the next run."""
         return next(self._numbers)
 
     def add_run(self, fields: Mapping[str, Any]) -> Run:
-        """
-        Add a run.
-
-        :param fields: as for :func:`lifecycle.new_run`, and ``completes_in``: seconds after which it
-            completes.
-        :return: the run.
-        :raises ValueError: if a value can't be used.
-        """
+        """Add a run."""
         given = dict(fields)
         completes_in = given.pop("completes_in", None)
         after = None if completes_in is None else float(completes_in)
@@ -93,29 +79,14 @@ class Organization:
         return run
 
     def add_varied_run(self, fields: Mapping[str, Any], since: float | None = None) -> Run:
-        """
-        Add a run whose values are written in another way than its neighbours' are.
-
-        :param fields: as for :func:`lifecycle.new_run`.
-        :param since: as for :meth:`RunStore.add`.
-        :return: the run.
-        :raises ValueError: if a value can't be used.
-        """
+        """Add a run whose values are written in another way than its neighbours' are."""
         number = next(self._numbers)
         run = new_run(self.catalog, number, self.clock.now(), {"shape": varied_shape(number), **fields})
         self.runs.add(run, since)
         return run
 
     def generate_runs(self, count: int, first_created_at: float, spacing: float, fields: Mapping[str, Any]) -> None:
-        """
-        Add runs that exist only as a formula.
-
-        :param count: how many.
-        :param first_created_at: when the first was created, in seconds since 1970-01-01 UTC.
-        :param spacing: seconds from one creation to the next.
-        :param fields: of all of them, as for :class:`GeneratedRuns`.
-        :raises ValueError: if a value can't be used, or there are generated runs already.
-        """
+        """Add runs that exist only as a formula."""
         number = next(self._numbers)
         self.runs.generated = GeneratedRuns(
             self.catalog,
@@ -128,12 +99,7 @@ class Organization:
         self._numbers = itertools.count(number + count)
 
     def list_of(self, selection: Selection) -> Sequence[Run]:
-        """
-        Choose and order runs, as of now or as far behind as the quirks say.
-
-        :param selection: which runs, in which order.
-        :return: the runs; not to be changed.
-        """
+        """Choose and order runs, as of now or as far behind as the quirks say."""
         if self.quirks.list_lag:
             return self._choose(selection, self.runs.as_of(self.clock.now() - self.quirks.list_lag))
         generation, runs = self.runs.snapshot()
@@ -148,22 +114,13 @@ class Organization:
         self.work.record(before, after, at, by)
 
     def history(self) -> list[Activity]:
-        """
-        Give everything that happened, whether or not anybody looked when it did.
-
-        :return: oldest first; what happened to tasks only if the quirks say so.
-        """
+        """Return everything that happened, whether or not anybody looked when it did."""
         self.runs.apply_due()
         with_tasks = self.quirks.feed_task_rows
         return [each for each in self.activities.all() if with_tasks or each.subject != "task"]
 
     def read(self, run: Run) -> dict[str, Any]:
-        """
-        Give one run as GET of it does.
-
-        :param run: the run.
-        :return: the API's object. ``has_open_issue`` is in lists only.
-        """
+        """Return one run as GET of it does."""
         row = copy.deepcopy(run.row)  # callers may do with it as they like
         if "has_open_issue" not in run.extra:
             del row["has_open_issue"]

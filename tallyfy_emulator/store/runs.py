@@ -28,10 +28,6 @@ class RunStore:
     Planned changes are carried out by :meth:`apply_due`, which every reader calls first: what a reader sees
     depends on the clock alone, not on a background thread. Each change carries the time for which it was
     planned.
-
-    :param clock: where the time comes from.
-    :param listener: told of every change, in order, with the run before it (None = new), the run after it (None =
-        gone), when it was or was due, and the id of who did it (None = nobody in particular).
     """
 
     def __init__(self, clock: Clock, listener: Listener) -> None:
@@ -46,14 +42,7 @@ class RunStore:
         self._generated: GeneratedRuns | None = None
 
     def add(self, run: Run, since: float | None = None) -> None:
-        """
-        Add a run.
-
-        :param run: the run.
-        :param since: when it came to be, for readers that lag behind, in seconds since 1970-01-01 UTC; now
-            when None.
-        :raises ValueError: if there is a run with that id.
-        """
+        """Add a run."""
         with self._lock:
             self.apply_due()
             if self.get(run.id) is not None:
@@ -65,13 +54,6 @@ class RunStore:
         Change a run now, as a person does.
 
         A change of status, or archiving, cancels what was planned for the run.
-
-        :param run_id: the run's id.
-        :param fields: as for :func:`lifecycle.changed`.
-        :param by: the person's id, if it is known.
-        :return: the run after the change.
-        :raises KeyError: if there is no such run.
-        :raises ValueError: if a value can't be used.
         """
         with self._lock:
             self.apply_due()
@@ -87,12 +69,6 @@ class RunStore:
         Change something in a run now, such as a task of it.
 
         Nobody else sees or changes the run in between. What was planned for it stays planned.
-
-        :param run_id: the run's id.
-        :param revision: makes the run after the change; what it raises is raised, and nothing is changed then.
-        :param by: the id of who does it, if it is known.
-        :return: the run after the change.
-        :raises KeyError: if there is no such run.
         """
         with self._lock:
             self.apply_due()
@@ -103,15 +79,7 @@ class RunStore:
             return after
 
     def schedule(self, run_id: str, after: float, fields: Mapping[str, Any]) -> None:
-        """
-        Let a run change by itself later.
-
-        :param run_id: the run's id.
-        :param after: seconds from now.
-        :param fields: as for :func:`lifecycle.changed`.
-        :raises KeyError: if there is no such run.
-        :raises ValueError: if a value can't be used, or ``after`` is negative.
-        """
+        """Let a run change by itself later."""
         if after < 0:
             raise ValueError(f"A change can't be planned {after!r} seconds from now: give zero or more.")
         with self._lock:
@@ -121,26 +89,13 @@ class RunStore:
             self._plan(at, run_id, lambda run, due: changed(run, due, given))
 
     def schedule_update(self, run_id: str, after: float, update: RunUpdate) -> None:
-        """
-        Let something in a run, such as a task, change by itself later.
-
-        :param run_id: the run's id.
-        :param after: seconds from now.
-        :param revision: makes the run after the change.
-        :raises KeyError: if there is no such run.
-        """
+        """Let something in a run, such as a task, change by itself later."""
         with self._lock:
             self._changeable(run_id)
             self._plan(self._clock.now() + after, run_id, update)
 
     def remove(self, run_id: str, by: int | None = None) -> None:
-        """
-        Delete a run for good.
-
-        :param run_id: the run's id.
-        :param by: the id of the person who deletes it, if it is known.
-        :raises KeyError: if there is no such run.
-        """
+        """Delete a run for good."""
         with self._lock:
             self.apply_due()
             run, now = self._changeable(run_id), self._clock.now()
@@ -161,12 +116,7 @@ class RunStore:
                     self._put(run_id, after, at)
 
     def get(self, run_id: str) -> Run | None:
-        """
-        Look up a run.
-
-        :param run_id: the run's id.
-        :return: the run as it is now, or None.
-        """
+        """Look up a run."""
         with self._lock:
             self.apply_due()
             return self._current.get(run_id) or self._generated_run(run_id)
@@ -185,35 +135,20 @@ class RunStore:
             self._generation += 1
 
     def snapshot(self) -> tuple[int, list[Run]]:
-        """
-        Give all runs as they are now, but those that are :attr:`generated`.
-
-        :return: a number that differs after every change, and the runs in the order of their adding.
-        """
+        """Return all runs as they are now, but those that are :attr:`generated`."""
         with self._lock:
             self.apply_due()
             return self._generation, list(self._current.values())
 
     def as_of(self, date_value: float) -> list[Run]:
-        """
-        Give all runs as they were, but those that are :attr:`generated`.
-
-        :param moment: when, in seconds since 1970-01-01 UTC.
-        :return: the runs that there were, in the order of their adding.
-        """
+        """Return all runs as they were, but those that are :attr:`generated`."""
         with self._lock:
             self.apply_due()
             found = (_version_at(versions, date_value) for versions in self._versions.values())
             return [run for run in found if run is not None]
 
     def get_as_of(self, run_id: str, date_value: float) -> Run | None:
-        """
-        Look up a run as it was.
-
-        :param run_id: the run's id.
-        :param moment: when, in seconds since 1970-01-01 UTC.
-        :return: the run as it was, or None.
-        """
+        """Look up a run as it was."""
         with self._lock:
             self.apply_due()
             return _version_at(self._versions.get(run_id, []), date_value) or self._generated_run(run_id)

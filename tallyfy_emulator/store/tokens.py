@@ -39,11 +39,7 @@ class _Refresh:
 
 
 class TokenStore:
-    """
-    All tokens that are valid, or were. Safe to use from several threads.
-
-    :param clock: decides when a token has expired.
-    """
+    """All tokens that are valid, or were. Safe to use from several threads."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -53,50 +49,26 @@ class TokenStore:
         self.lifetime: float | None = None
 
     def keep(self, value: str, person_id: int | None, lifetime: float) -> Token:
-        """
-        Make a text that was chosen beforehand a valid token.
-
-        :param value: the token.
-        :param person_id: whose it is; None = the application's.
-        :param lifetime: seconds for which it is valid.
-        :return: the token.
-        """
+        """Build a text that was chosen beforehand a valid token."""
         token = Token(value, person_id, self._clock.now() + lifetime)
         with self._lock:
             self._tokens[value] = token
         return token
 
     def issue(self, person_id: int | None, lifetime: float) -> tuple[Token, float]:
-        """
-        Make a new token.
-
-        :param person_id: whose it is; None = the application's.
-        :param lifetime: seconds for which it is valid, unless :attr:`lifetime` says otherwise for all.
-        :return: the token and the seconds for which it is valid.
-        """
+        """Build a new token."""
         seconds = lifetime if self.lifetime is None else self.lifetime
         return self.keep(f"tfy-{secrets.token_hex(24)}", person_id, seconds), seconds
 
     def issue_refresh(self, person_id: int, access_token: str) -> str:
-        """
-        Make a refresh token, which is good for one use.
-
-        :param person_id: whose it is.
-        :param access_token: the access token that ends when it is used.
-        :return: the refresh token.
-        """
+        """Build a refresh token, which is good for one use."""
         value = f"tfyr-{secrets.token_hex(24)}"
         with self._lock:
             self._refresh[value] = _Refresh(person_id, access_token)
         return value
 
     def use_refresh(self, value: str) -> int | None:
-        """
-        Use up a refresh token, and end the access token that came with it.
-
-        :param value: the refresh token.
-        :return: the id of the person whose it was; None if it is unknown or used up.
-        """
+        """Use up a refresh token, and end the access token that came with it."""
         with self._lock:
             found = self._refresh.pop(value, None)
             if found is None:
@@ -105,23 +77,13 @@ class TokenStore:
             return found.person_id
 
     def find(self, value: str) -> Token | None:
-        """
-        Look up a token.
-
-        :param value: the token.
-        :return: it, or None if it is unknown, expired or revoked.
-        """
+        """Look up a token."""
         with self._lock:
             token = self._tokens.get(value)
         return token if token is not None and token.expires_at > self._clock.now() else None
 
     def revoke(self, value: str) -> bool:
-        """
-        End an access token or a refresh token.
-
-        :param value: the token.
-        :return: whether there was such a token.
-        """
+        """End an access token or a refresh token."""
         with self._lock:
             known = value in self._tokens or value in self._refresh
             self._tokens.pop(value, None)
@@ -130,22 +92,11 @@ class TokenStore:
 
 
 def same(left: str, right: str) -> bool:
-    """
-    Compare two secrets.
-
-    :param left: one.
-    :param right: the other.
-    :return: whether they are equal.
-    """
+    """Compare two secrets."""
     return hmac.compare_digest(left.encode(), right.encode())
 
 
 def bearer_token(authorization: str) -> str:
-    """
-    Read the token that a request carries.
-
-    :param authorization: its ``Authorization`` header, empty if it has none.
-    :return: the token, empty if there is none.
-    """
+    """Parse the token that a request carries."""
     scheme, _, value = authorization.partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""

@@ -19,13 +19,7 @@ from tallyfy_emulator.store.runs import RunStore, RunUpdate
 
 
 class Work:
-    """
-    What people and the API do in runs. Safe to use from several threads.
-
-    :param clock: where the time comes from.
-    :param catalog: who the people are.
-    :param runs: the runs.
-    """
+    """What people and the API do in runs. Safe to use from several threads."""
 
     def __init__(self, clock: Clock, catalog: Catalog, runs: RunStore) -> None:
         self._clock = clock
@@ -53,24 +47,12 @@ class Work:
         return [self._runs.get(run.id) or run for run in launched]
 
     def record(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
-        """
-        Send the message that a run is complete, when it becomes so.
-
-        :param before: the run before a change; None = it is new.
-        :param after: the run after the change; None = it is gone.
-        :param at: when, in seconds since 1970-01-01 UTC.
-        :param by: who did it.
-        """
+        """Send the message that a run is complete, when it becomes so."""
         if before is not None and after is not None and before.status != "complete" == after.status:
             self._emit("process.completed", after.id, None, at)
 
     def launch(self, run: Run, by: int | None) -> None:
-        """
-        Add a run that was launched: messages go out, and those who do its steps by themselves begin to.
-
-        :param run: the run, with tasks of its own.
-        :param by: who launched it.
-        """
+        """Add a run that was launched: messages go out, and those who do its steps by themselves begin to."""
         self._runs.add(run)
         self._index(self._runs, run)
         with self._lock:
@@ -85,24 +67,12 @@ class Work:
                 )
 
     def add_one_off(self, container: Run) -> None:
-        """
-        Add a one-off task that belongs to no run.
-
-        :param container: holds the task; see :func:`tasks.is_container`.
-        """
+        """Add a one-off task that belongs to no run."""
         self._one_offs.add(container)
         self._index(self._one_offs, container)
 
     def add_to_run(self, run_id: str, make: Callable[[Run, float], Task], by: int | None) -> tuple[Run, Task]:
-        """
-        Add a one-off task to a run.
-
-        :param run_id: the run's id.
-        :param make: makes the task.
-        :param by: who adds it.
-        :return: the run after, and the task.
-        :raises KeyError: if there is no such run.
-        """
+        """Add a one-off task to a run."""
 
         def update(run: Run, at: float) -> Run:
             return with_new_task(run, make(run, at), at)
@@ -112,13 +82,7 @@ class Work:
         return run, tasks_of(run)[-1]
 
     def find(self, task_id: str) -> tuple[Run, Task]:
-        """
-        Find a task, wherever it is.
-
-        :param task_id: its id.
-        :return: the run that holds it, and the task.
-        :raises KeyError: if there is no such task.
-        """
+        """Find a task, wherever it is."""
         store, run_id = self._find_holder(task_id)
         run = store.get(run_id)
         if run is None:
@@ -126,35 +90,17 @@ class Work:
         return run, find_task(run, task_id)
 
     def one_offs(self) -> list[Run]:
-        """Give what holds the one-off tasks that belong to no run."""
+        """Return what holds the one-off tasks that belong to no run."""
         return self._one_offs.snapshot()[1]
 
     def update(self, task_id: str, update: RunUpdate, by: int | None = None) -> tuple[Run, Task]:
-        """
-        Change a task.
-
-        :param task_id: its id.
-        :param revision: as for :meth:`RunStore.update`.
-        :param by: who changes it.
-        :return: the run and the task after.
-        :raises KeyError: if there is no such task.
-        """
+        """Change a task."""
         store, run_id = self._find_holder(task_id)
         run = store.update(run_id, update, by)
         return run, find_task(run, task_id)
 
     def complete(self, task_id: str, is_approved: bool | None, by: int, *, again: bool = False) -> tuple[Run, Task]:
-        """
-        Complete a task; messages go out.
-
-        :param task_id: its id.
-        :param is_approved: the verdict.
-        :param by: who completes it.
-        :param again: whether a completed one may be completed again: nothing changes, and messages go out again.
-        :return: the run and the task after.
-        :raises KeyError: if there is no such task.
-        :raises ValidationError: if it can't be completed now.
-        """
+        """Complete a task; messages go out."""
         return self.update(task_id, lambda run, at: self._completed(run, task_id, at, is_approved, by, again=again), by)
 
     def _completed(
