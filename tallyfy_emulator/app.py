@@ -11,76 +11,56 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tallyfy_emulator.admin import app as control
-from tallyfy_emulator.api import (
-    account,
-    activity_feed,
-    completions,
-    directory,
-    launches,
-    oauth,
-    one_offs,
-    run_updates,
-    runs,
-    task_updates,
-)
-from tallyfy_emulator.api import catalog as templates
-from tallyfy_emulator.api import comments as discussions
-from tallyfy_emulator.api import tasks as task_lists
+from tallyfy_emulator.admin import app as admin
+from tallyfy_emulator.api import activity_feed, catalog, comments, oauth, runs, tasks
 from tallyfy_emulator.api.responses import ApiError, endpoint_not_found, error_response, unprocessable
 from tallyfy_emulator.middleware.connections import Connections
-from tallyfy_emulator.middleware.fault_middleware import FaultMiddleware
+from tallyfy_emulator.middleware.faults import FaultMiddleware
 from tallyfy_emulator.middleware.rate_limit import RateLimitMiddleware
 from tallyfy_emulator.middleware.recorder import RecorderMiddleware
+from tallyfy_emulator.middleware.traffic import Traffic
 from tallyfy_emulator.model.wire import ValidationError
 from tallyfy_emulator.store.generated import GeneratedRunsError
 from tallyfy_emulator.store.organization import Organization
 
-# A new subject is a module with a function ``routes(world)``, named here.
-_SUBJECTS = (
-    oauth,
-    account,
-    runs,
-    launches,
-    run_updates,
-    task_lists,
-    task_updates,
-    completions,
-    one_offs,
-    discussions,
-    templates,
-    directory,
-    activity_feed,
+_ENDPOINTS = (
+    *oauth.ENDPOINTS,
+    *runs.ENDPOINTS,
+    *tasks.ENDPOINTS,
+    *comments.ENDPOINTS,
+    *catalog.ENDPOINTS,
+    *activity_feed.ENDPOINTS,
 )
 
 # Tallyfy documents both https://api.tallyfy.com/… and https://go.tallyfy.com/api/…
 _BASES = ("", "/api")
 
 
-def build(organization: Organization, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
+def build(organization: Organization, traffic: Traffic, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
     """Build the emulator's application."""
-    limited = RateLimitMiddleware(_api(organization), organization.limiter)
-    faulty = FaultMiddleware(limited, organization.faults, organization.tokens, connections, stopping)
-    return _Router(RecorderMiddleware(faulty, organization.log), control.build(organization))
+    limited = RateLimitMiddleware(_api(organization), traffic.limiter)
+    faulty = FaultMiddleware(limited, traffic.faults, organization.tokens, connections, stopping)
+    return _Router(RecorderMiddleware(faulty, traffic.log), admin.build(organization, traffic))
 
 
 class _Router:
     """Sends the emulator's own controls past the recorder, the faults and the rate limit."""
 
-    def __init__(self, api: ASGIApp, controls: ASGIApp) -> None:
+    def __init__(self, api: ASGIApp, admin_app: ASGIApp) -> None:
         self._api = api
-        self._controls = controls
+        self._admin = admin_app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        is_control = path == control.PREFIX or path.startswith(control.PREFIX + "/")
-        await (self._controls if is_control else self._api)(scope, receive, send)
+        is_admin = path == admin.PREFIX or path.startswith(admin.PREFIX + "/")
+        await (self._admin if is_admin else self._api)(scope, receive, send)
 
 
 def _api(organization: Organization) -> ASGIApp:
-    found = [route for subject in _SUBJECTS for route in subject.routes(organization)]
+    routes = [endpoint.route(organization, base) for base in _BASES for endpoint in _ENDPOINTS]
+    issue_token = oauth.TokenEndpoint(organization).answer
     application = Starlette(
-        routes=[_at(base, route) for base in _BASES for route in found],
+        routes=routes + [Route(base + "/oauth/token", issue_token, methods=["POST"]) for base in _BASES],
         exception_handlers={
             ApiError: _api_error,
             ValidationError: _validation_error,
@@ -90,10 +70,6 @@ def _api(organization: Organization) -> ASGIApp:
     )
     application.router.redirect_slashes = False
     return application
-
-
-def _at(base: str, route: Route) -> Route:
-    return Route(base + route.path, route.endpoint, methods=sorted(route.methods or ()))
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from tallyfy_emulator.airflow_connection import Grant, connection_json, connecti
 from tallyfy_emulator.middleware.faults import Fault
 from tallyfy_emulator.middleware.rate_limit import RateLimit
 from tallyfy_emulator.middleware.recorder import RequestRecord
+from tallyfy_emulator.middleware.traffic import Traffic
 from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.seed.runs import catalog, seed_runs
 from tallyfy_emulator.server import ServerThread, is_loopback
@@ -56,7 +57,9 @@ class Emulator(RunAdmin, TaskAdmin):
             )
         self._host = host
         self._port = port
-        super().__init__(Organization(clock or SystemClock(), catalog(), quirks or Quirks(), RateLimit.of(rate_limit)))
+        clock = clock or SystemClock()
+        super().__init__(Organization(clock, catalog(), quirks or Quirks()))
+        self._traffic = Traffic.begin(clock, RateLimit.of(rate_limit))
         if seed:
             seed_runs(self._organization)
         self._running: ServerThread | None = None
@@ -71,7 +74,7 @@ class Emulator(RunAdmin, TaskAdmin):
         """
         if self._running is not None:
             raise RuntimeError(f"The emulator runs already, at {self.base_url}.")
-        self._running = ServerThread(self._organization, self._host, self._port)
+        self._running = ServerThread(self._organization, self._traffic, self._host, self._port)
         self._port = self._running.port  # a restarted emulator is found where it was
         return self
 
@@ -188,25 +191,25 @@ class Emulator(RunAdmin, TaskAdmin):
 
         :param fault: what, with which requests, how often.
         """
-        self._organization.faults.order(fault)
+        self._traffic.faults.order(fault)
 
     def clear_faults(self) -> None:
         """Forget all ordered faults."""
-        self._organization.faults.clear()
+        self._traffic.faults.clear()
 
     @property
     def requests(self) -> list[RequestRecord]:
         """The requests so far, in the order in which they came in."""
-        return self._organization.log.all()
+        return self._traffic.log.all()
 
     @property
     def most_at_once(self) -> int:
         """The most requests that were under way at the same time so far, each until its answer began."""
-        return self._organization.log.most_at_once
+        return self._traffic.log.most_at_once
 
     def clear_requests(self) -> None:
         """Forget the requests so far."""
-        self._organization.log.clear()
+        self._traffic.log.clear()
 
     def listen(self, listener: Callable[[RequestRecord], None] | None) -> None:
         """
@@ -214,7 +217,7 @@ class Emulator(RunAdmin, TaskAdmin):
 
         :param listener: called on the server's thread, so it must be quick; None = nobody.
         """
-        self._organization.log.listener = listener
+        self._traffic.log.listener = listener
 
     def revoke(self, token: str) -> None:
         """
@@ -247,8 +250,8 @@ class Emulator(RunAdmin, TaskAdmin):
     @property
     def rate_limit(self) -> RateLimit | None:
         """How many requests are welcome; may be set at any time, also as text such as ``100/60``."""
-        return self._organization.limiter.limit
+        return self._traffic.limiter.limit
 
     @rate_limit.setter
     def rate_limit(self, limit: RateLimit | str | None) -> None:
-        self._organization.limiter.limit = RateLimit.of(limit)
+        self._traffic.limiter.limit = RateLimit.of(limit)

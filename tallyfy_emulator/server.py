@@ -12,6 +12,7 @@ import uvicorn
 
 from tallyfy_emulator.app import build
 from tallyfy_emulator.middleware.connections import Connections
+from tallyfy_emulator.middleware.traffic import Traffic
 from tallyfy_emulator.store.organization import Organization
 
 _START_SECONDS = 10.0
@@ -22,7 +23,7 @@ _TICK_SECONDS = 0.1  # uvicorn's own; every tenth tick it renews the Date header
 class ServerThread:
     """The emulator's server in a thread of its own. It answers as soon as this object is made."""
 
-    def __init__(self, organization: Organization, host: str, port: int) -> None:
+    def __init__(self, organization: Organization, traffic: Traffic, host: str, port: int) -> None:
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
@@ -30,7 +31,7 @@ class ServerThread:
         self.port: int = self._socket.getsockname()[1]
         connections = Connections()
         config = uvicorn.Config(
-            build(organization, connections, self._stopping),
+            build(organization, traffic, connections, self._stopping),
             http=connections.protocol(),
             ws="none",
             lifespan="off",

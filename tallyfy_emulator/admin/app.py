@@ -1,12 +1,14 @@
 """
-The emulator's own endpoints, for a person or another process: order faults, read requests, change runs, do tasks.
+The admin endpoints, for a person or another process: order faults, read requests, change runs, do tasks.
 
 They need no token, are neither recorded nor limited nor hit by faults, and are meant for this machine only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,123 +18,135 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from tallyfy_emulator.admin.runs import RunAdmin
-from tallyfy_emulator.admin.task_endpoints import TaskEndpoints, fields_of, json_of
 from tallyfy_emulator.admin.tasks import TaskAdmin
 from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.middleware.faults import Fault
 from tallyfy_emulator.middleware.recorder import RequestRecord
+from tallyfy_emulator.middleware.traffic import Traffic
 from tallyfy_emulator.store.organization import Organization
 
 PREFIX = "/_emulator"
 
-_HeldResponse = Callable[[Request], Awaitable[Response]]
+
+@dataclass(frozen=True)
+class _Context:
+    """What the endpoints work on, and the request's path parameters, query and body."""
+
+    organization: Organization
+    traffic: Traffic
+    ids: dict[str, str]
+    query: dict[str, str]
+    body: dict[str, Any]
+
+    @property
+    def runs(self) -> RunAdmin:
+        return RunAdmin(self.organization)
+
+    @property
+    def tasks(self) -> TaskAdmin:
+        return TaskAdmin(self.organization)
 
 
-def build(organization: Organization) -> ASGIApp:
+_Handler = Callable[[_Context], Any]
+
+
+def build(organization: Organization, traffic: Traffic) -> ASGIApp:
     """Build the application that answers below ``/_emulator``."""
-    controls, people = _Controls(organization), TaskEndpoints(TaskAdmin(organization), RunAdmin(organization))
 
-    def route(path: str, method: str, answer: _HeldResponse) -> Route:
-        return Route(PREFIX + path, _explain_errors(answer), methods=[method])
+    def route(
+        method: str, path: str, handler: _Handler, status: int = 200, needed: tuple[str, ...] | None = None
+    ) -> Route:
+        async def endpoint(request: Request) -> Response:
+            try:
+                context = _Context(
+                    organization,
+                    traffic,
+                    request.path_params,
+                    dict(request.query_params),
+                    {} if method in ("GET", "DELETE") else await _body_of(request, needed),
+                )
+                return _response(handler(context), status)
+            except KeyError:
+                [(what, identifier)] = request.path_params.items()
+                message = f"There is no {what} with the id {identifier!r}."
+                return json_response({"error": True, "message": message}, 404)
+            except (TypeError, ValueError) as error:
+                return json_response({"error": True, "message": str(error)}, 422)
 
-    return Starlette(
-        routes=[
-            route("", "GET", controls.about),
-            route("/faults", "GET", controls.list_faults),
-            route("/faults", "POST", controls.order_fault),
-            route("/faults", "DELETE", controls.clear_faults),
-            route("/requests", "GET", controls.list_requests),
-            route("/requests", "DELETE", controls.clear_requests),
-            route("/runs", "POST", controls.add_run),
-            route("/runs/{run}", "PATCH", controls.change_run),
-            route("/runs/{run}", "DELETE", controls.delete_run),
-            route("/tokens/revoke", "POST", controls.revoke_token),
-            route("/runs", "GET", people.list_runs),
-            route("/runs/{run}/tasks", "GET", people.list_tasks),
-            route("/threads/{run}", "GET", people.list_threads),
-            route("/tasks/{task}/fill", "POST", people.fill_task),
-            route("/tasks/{task}/complete", "POST", people.complete_task),
-            route("/tasks/{task}/reopen", "POST", people.reopen_task),
-            route("/checklists", "POST", people.add_checklist),
-            route("/fired", "GET", people.list_fired),
-            route("/launched", "GET", people.list_launched),
-        ]
+        return Route(PREFIX + path, endpoint, methods=[method])
+
+    return Starlette(routes=[route(*endpoint) for endpoint in _ENDPOINTS])
+
+
+def _response(data: Any, status: int) -> Response:
+    if isinstance(data, Response):
+        return data
+    return json_response({"data": data}, status)
+
+
+async def _body_of(request: Request, needed: tuple[str, ...] | None) -> dict[str, Any]:
+    """Parse a request's body, an object that must have some keys; where no keys are named, it may be left out."""
+    body = await request.body()
+    if needed is None and not body:
+        return {}
+    try:
+        fields = json.loads(body)
+    except ValueError as error:
+        raise ValueError(f"The body must be JSON: {error}") from error
+    if not isinstance(fields, dict):
+        raise ValueError('The body must be a JSON object such as {"status": "complete"}.')
+    missing = [name for name in needed or () if name not in fields]
+    if missing:
+        raise ValueError(f"The body must have {', '.join(map(repr, missing))}.")
+    return fields
+
+
+def _about(context: _Context) -> Response:
+    organization = context.organization
+    known = {"organization_id": organization.catalog.organization_id, "now": organization.clock.now()}
+    return json_response(known | asdict(organization.credentials))
+
+
+def _order_fault(context: _Context) -> dict[str, Any]:
+    fault = Fault.from_json(context.body)
+    context.traffic.faults.order(fault)
+    return _fault_json(fault)
+
+
+def _clear_faults(context: _Context) -> Response:
+    context.traffic.faults.clear()
+    return Response(status_code=204)
+
+
+def _clear_requests(context: _Context) -> Response:
+    context.traffic.log.clear()
+    return Response(status_code=204)
+
+
+def _change_run(context: _Context) -> Any:
+    run_id, after = context.ids["run"], context.query.get("after")
+    if after is None:
+        return context.runs.update_run(run_id, **context.body)
+    context.runs.update_run_later(run_id, float(after), **context.body)
+    return Response(status_code=202)
+
+
+def _delete_run(context: _Context) -> Response:
+    context.runs.delete_run(context.ids["run"])
+    return Response(status_code=204)
+
+
+def _revoke_token(context: _Context) -> Response:
+    if not context.organization.tokens.revoke(str(context.body.get("token", ""))):
+        raise ValueError('There is no such token. Send {"token": "…"} with one that is known.')
+    return Response(status_code=204)
+
+
+def _complete_task(context: _Context) -> dict[str, Any]:
+    given = context.body
+    return context.tasks.complete_task(
+        context.ids["task"], given.get("is_approved"), given.get("values"), given.get("by")
     )
-
-
-class _Controls:
-    def __init__(self, organization: Organization) -> None:
-        self._organization = organization
-
-    async def about(self, request: Request) -> Response:
-        known = self._organization.credentials
-        return json_response(
-            {
-                "organization_id": self._organization.catalog.organization_id,
-                "token": known.token,
-                "client_id": known.client_id,
-                "client_secret": known.client_secret,
-                "username": known.username,
-                "user_password": known.user_password,
-                "now": self._organization.clock.now(),
-            }
-        )
-
-    async def list_faults(self, request: Request) -> Response:
-        return json_response({"data": [_fault_json(each) for each in self._organization.faults.pending()]})
-
-    async def order_fault(self, request: Request) -> Response:
-        fault = Fault.from_json(await json_of(request))
-        self._organization.faults.order(fault)
-        return json_response({"data": _fault_json(fault)}, 201)
-
-    async def clear_faults(self, request: Request) -> Response:
-        self._organization.faults.clear()
-        return Response(status_code=204)
-
-    async def list_requests(self, request: Request) -> Response:
-        return json_response({"data": [_request_json(each) for each in self._organization.log.all()]})
-
-    async def clear_requests(self, request: Request) -> Response:
-        self._organization.log.clear()
-        return Response(status_code=204)
-
-    async def add_run(self, request: Request) -> Response:
-        run = self._organization.add_run(await fields_of(request))
-        return json_response({"data": self._organization.read(run)}, 201)
-
-    async def change_run(self, request: Request) -> Response:
-        run_id, fields = request.path_params["run"], await fields_of(request)
-        after = request.query_params.get("after")
-        if after is not None:
-            self._organization.runs.schedule(run_id, float(after), fields)
-            return Response(status_code=202)
-        return json_response({"data": self._organization.read(self._organization.runs.change(run_id, fields))})
-
-    async def delete_run(self, request: Request) -> Response:
-        self._organization.runs.remove(request.path_params["run"])
-        return Response(status_code=204)
-
-    async def revoke_token(self, request: Request) -> Response:
-        fields = await fields_of(request)
-        if not self._organization.tokens.revoke(str(fields.get("token", ""))):
-            raise ValueError('There is no such token. Send {"token": "…"} with one that is known.')
-        return Response(status_code=204)
-
-
-def _explain_errors(answer: _HeldResponse) -> _HeldResponse:
-    """Turn a caller's mistake into an answer that says what it was."""
-
-    async def endpoint(request: Request) -> Response:
-        try:
-            return await answer(request)
-        except KeyError:
-            [(what, identifier)] = request.path_params.items()
-            return json_response({"error": True, "message": f"There is no {what} with the id {identifier!r}."}, 404)
-        except (TypeError, ValueError) as error:
-            return json_response({"error": True, "message": str(error)}, 422)
-
-    return endpoint
 
 
 def _fault_json(fault: Fault) -> dict[str, Any]:
@@ -142,3 +156,27 @@ def _fault_json(fault: Fault) -> dict[str, Any]:
 
 def _request_json(record: RequestRecord) -> dict[str, Any]:
     return vars(record) | {"body": record.body.decode("utf-8", "replace")}
+
+
+# Method, path, handler, and where they differ from 200 and an optional body: status, and the keys that the body needs.
+_ENDPOINTS: tuple[tuple[Any, ...], ...] = (
+    ("GET", "", _about),
+    ("GET", "/faults", lambda context: [_fault_json(each) for each in context.traffic.faults.pending()]),
+    ("POST", "/faults", _order_fault, 201, ()),
+    ("DELETE", "/faults", _clear_faults),
+    ("GET", "/requests", lambda context: [_request_json(each) for each in context.traffic.log.all()]),
+    ("DELETE", "/requests", _clear_requests),
+    ("GET", "/runs", lambda context: context.runs.runs(context.query.get("checklist_id"))),
+    ("POST", "/runs", lambda context: context.runs.add_run(**context.body), 201, ()),
+    ("PATCH", "/runs/{run}", _change_run, 200, ()),
+    ("DELETE", "/runs/{run}", _delete_run),
+    ("GET", "/runs/{run}/tasks", lambda context: context.tasks.tasks(context.ids["run"])),
+    ("GET", "/threads/{run}", lambda context: context.tasks.threads(context.ids["run"])),
+    ("POST", "/tasks/{task}/fill", lambda context: context.tasks.fill_task(context.ids["task"], context.body), 200, ()),
+    ("POST", "/tasks/{task}/complete", _complete_task),
+    ("POST", "/tasks/{task}/reopen", lambda context: context.tasks.reopen_task(context.ids["task"])),
+    ("POST", "/checklists", lambda context: context.tasks.add_checklist(**context.body), 201, ("title",)),
+    ("POST", "/tokens/revoke", _revoke_token, 200, ()),
+    ("GET", "/fired", lambda context: context.tasks.fired),
+    ("GET", "/launched", lambda context: context.runs.launched),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tallyfy_emulator.api.activity_row import row_of
+from tallyfy_emulator.api.activity_feed import row_of
 from tallyfy_emulator.store.organization import Organization
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tallyfy_emulator.model import form_values
+from tallyfy_emulator.model import forms
 from tallyfy_emulator.model.catalog import Checklist, Person
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_tasks import GUEST_SECRET, form_rows, task_row, tasks_of, thread_row, threads_of
@@ -111,8 +111,8 @@ class TaskAdmin:
         :raises ValueError: if a value can't be taken, or the task can't be filled now.
         """
         _, task = self._organization.work.find(task_id)
-        sent = form_values.from_labels(task.form_fields, values)
-        checked = form_values.parse_values("values", task.form_fields, sent, self._organization.catalog.member_ids)
+        sent = forms.from_labels(task.form_fields, values)
+        checked = forms.parse_values("values", task.form_fields, sent, self._organization.catalog.member_ids)
         return self._row(*self._organization.work.update(task_id, lambda run, at: filled(run, task_id, at, checked)))
 
     def complete_task(

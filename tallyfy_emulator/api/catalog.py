@@ -1,33 +1,36 @@
-"""The endpoints of templates, which the API calls checklists: list, one, its steps, its forms."""
+"""The endpoints of what runs refer to: the organization, its members and guests, templates, tags and folders."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from tallyfy_emulator.api import responses
 from tallyfy_emulator.api.includes import names_of
 from tallyfy_emulator.api.lists import paged
-from tallyfy_emulator.api.request import RequestContext, api
+from tallyfy_emulator.api.request import Endpoint, RequestContext
 from tallyfy_emulator.api.responses import json_response
-from tallyfy_emulator.model.catalog import Checklist
+from tallyfy_emulator.model.catalog import Checklist, Named
 from tallyfy_emulator.model.forms import form_json
-from tallyfy_emulator.store.organization import Organization
 
-_CHECKLISTS = "/organizations/{organization}/checklists"
+
+async def _me(context: RequestContext) -> Response:
+    return json_response({"data": context.require_person().to_json()})
+
+
+async def _my_organizations(context: RequestContext) -> Response:
+    context.require_person()
+    page = {"total": 1, "count": 1, "per_page": 10, "current_page": 1, "total_pages": 1, "links": []}
+    return json_response({"data": [context.organization.catalog.organization()], "meta": {"pagination": page}})
+
+
+async def _organization(context: RequestContext) -> Response:
+    return json_response({"data": context.organization.catalog.organization()})
+
+
 _STATUSES = frozenset({"published", "draft", "archived"})
-
-
-def routes(organization: Organization) -> list[Route]:
-    """Return the routes of this subject."""
-    return [
-        Route(_CHECKLISTS, api(organization, _list), methods=["GET"]),
-        Route(_CHECKLISTS + "/{checklist}", api(organization, _one), methods=["GET"]),
-        Route(_CHECKLISTS + "/{checklist}/steps", api(organization, _steps), methods=["GET"]),
-        Route(_CHECKLISTS + "/{checklist}/form-fields", api(organization, _forms), methods=["GET"]),
-    ]
 
 
 async def _list(context: RequestContext) -> Response:
@@ -66,3 +69,63 @@ def _find(context: RequestContext) -> Checklist:
     if checklist is None:
         raise responses.resource_not_found("Checklist")
     return checklist
+
+
+_ALL_MEMBERS = 9999
+
+
+async def _users(context: RequestContext) -> Response:
+    people = [each.to_json() for each in context.organization.catalog.people]
+    return _page(context, people, "full_name", _ALL_MEMBERS)
+
+
+async def _guests(context: RequestContext) -> Response:
+    guests = [{"email": email, "first_name": "", "last_name": "", "status": "active"} for email in _emails(context)]
+    return _page(context, guests, "email")
+
+
+async def _groups(context: RequestContext) -> Response:
+    rows = [{"id": each.id, "name": each.name, "description": "", "members": []} for each in _all(context, "groups")]
+    return _page(context, rows, "name")
+
+
+async def _tags(context: RequestContext) -> Response:
+    rows = [{"id": each.id, "title": each.name, "color": "#3fb65b"} for each in _all(context, "tags")]
+    return _page(context, rows, "title")
+
+
+async def _folders(context: RequestContext) -> Response:
+    rows = [{"id": each.id, "name": each.name, "folder_type": "run"} for each in _all(context, "folders")]
+    return _page(context, rows if context.query.get("folder_type", "run") == "run" else [], "name")
+
+
+def _page(context: RequestContext, rows: list[dict[str, Any]], searched: str, per_page: int = 10) -> Response:
+    wanted = context.query.get("q", "").strip().casefold()
+    found = [row for row in rows if wanted in str(row[searched]).casefold()]
+    return paged(context, found, lambda row: row, per_page=per_page)
+
+
+def _emails(context: RequestContext) -> tuple[str, ...]:
+    return context.organization.catalog.guests
+
+
+def _all(context: RequestContext, kind: str) -> list[Named]:
+    named: Mapping[str, Named] = getattr(context.organization.catalog, kind)
+    return list(named.values())
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/me", _me, base=""),
+    Endpoint("GET", "/me/organizations", _my_organizations, base=""),
+    Endpoint("GET", "", _organization),
+    Endpoint("GET", "/checklists", _list),
+    Endpoint("GET", "/checklists/{checklist}", _one),
+    Endpoint("GET", "/checklists/{checklist}/steps", _steps),
+    Endpoint("GET", "/checklists/{checklist}/form-fields", _forms),
+    Endpoint("GET", "/users", _users),
+    Endpoint("GET", "/users-list", _users),
+    Endpoint("GET", "/guests", _guests),
+    Endpoint("GET", "/groups", _groups),
+    Endpoint("GET", "/tags", _tags),
+    Endpoint("GET", "/folders", _folders),
+)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import get_args
 
 from starlette.responses import Response
-from starlette.routing import Route
 
-from tallyfy_emulator.api.body import body_of
-from tallyfy_emulator.api.request import RequestContext, api
+from tallyfy_emulator.api.request import Endpoint, RequestContext, body_of
 from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.api.runs import find_run
 from tallyfy_emulator.api.tasks import find_task
@@ -19,17 +17,6 @@ from tallyfy_emulator.model.task import Thread, ThreadLabel, ThreadState
 from tallyfy_emulator.model.task_changes import commented, resolved
 from tallyfy_emulator.store.organization import Organization
 from tallyfy_emulator.store.runs import RunUpdate
-
-_HOME = "/organizations/{organization}"
-
-
-def routes(organization: Organization) -> list[Route]:
-    """Return the routes of this subject."""
-    return [
-        Route(f"{_HOME}/{thing}/{path}", api(organization, answer), methods=["POST"])
-        for thing in ("runs/{run}", "tasks/{task}")
-        for path, answer in (("comment", _comment), ("problem", _problem), ("resolved-threads", _resolve))
-    ]
 
 
 @dataclass(frozen=True)
@@ -98,3 +85,10 @@ def _target(context: RequestContext) -> _Target:
         run, task = find_task(context)
         return _Target(context, run, task.id)
     return _Target(context, find_run(context), None)
+
+
+ENDPOINTS = tuple(
+    Endpoint("POST", f"{subject}/{path}", handler)
+    for subject in ("/runs/{run}", "/tasks/{task}")
+    for path, handler in (("comment", _comment), ("problem", _problem), ("resolved-threads", _resolve))
+)

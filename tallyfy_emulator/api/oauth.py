@@ -7,10 +7,9 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from tallyfy_emulator.api import responses
-from tallyfy_emulator.api.request import RequestContext, api
+from tallyfy_emulator.api.request import Endpoint, RequestContext
 from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.store.organization import Organization
 from tallyfy_emulator.store.tokens import APPLICATION_LIFETIME, PASSWORD_LIFETIME, USER_LIFETIME, same
@@ -18,23 +17,14 @@ from tallyfy_emulator.store.tokens import APPLICATION_LIFETIME, PASSWORD_LIFETIM
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-def routes(organization: Organization) -> list[Route]:
-    """Return the routes of this subject."""
-    other = responses.forbidden("This application may not act for that organization.")
-    exchange = api(organization, _act_as, wrong_organization=other)
-    return [
-        Route("/oauth/token", _TokenEndpoint(organization).answer, methods=["POST"]),
-        Route("/applications/{organization}/users/{email}/token", exchange, methods=["POST"]),
-    ]
-
-
-class _TokenEndpoint:
+class TokenEndpoint:
     """``POST /oauth/token``. It needs none of the API's headers, and its errors are OAuth's, always JSON."""
 
     def __init__(self, organization: Organization) -> None:
         self._organization = organization
 
     async def answer(self, request: Request) -> Response:
+        """Issue a token for one of the grants."""
         if "application/x-www-form-urlencoded" not in request.headers.get("content-type", "").lower():
             return _refuse(400, "invalid_request", "The parameters must be sent form-urlencoded.")
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
@@ -99,3 +89,14 @@ def _refuse(status: int, error: str, description: str = "") -> Response:
     if description:
         payload |= {"error_description": description, "message": description}
     return json_response(payload, status, _NO_STORE)
+
+
+ENDPOINTS = (
+    Endpoint(
+        "POST",
+        "/users/{email}/token",
+        _act_as,
+        base="/applications/{organization}",
+        wrong_organization=responses.forbidden("This application may not act for that organization."),
+    ),
+)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.responses import Response
+
+from tallyfy_emulator.model.wire import encode
 
 ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
 RESOURCE_NOT_FOUND = "RESOURCE_NOT_FOUND"
@@ -58,11 +59,6 @@ def rate_limited(retry_after: int) -> ApiError:
     """Return the 429 that says after how many seconds the next request is welcome."""
     headers = {"Retry-After": str(retry_after), "X-RateLimit-Remaining": "0"}
     return ApiError(429, {"message": "Too Many Attempts.", "code": RATE_LIMIT_EXCEEDED}, headers)
-
-
-def encode(payload: object) -> bytes:
-    """Render JSON without spaces and with escaped non-ASCII, as PHP does."""
-    return json.dumps(payload, separators=(",", ":")).encode("ascii")
 
 
 def json_response(payload: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,49 +1,57 @@
-"""The endpoints of runs: list, get, archive, activate, delete."""
+"""The endpoints of runs: list, get, launch, change, archive, delete, and the kick-off form."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from tallyfy_emulator.api import responses
-from tallyfy_emulator.api.includes import form_values_of, with_includes
-from tallyfy_emulator.api.request import RequestContext, api
-from tallyfy_emulator.api.responses import encode, json_response, list_response
+from tallyfy_emulator.api.includes import form_values_of, forms_of, with_includes
+from tallyfy_emulator.api.lists import Window, paged
+from tallyfy_emulator.api.request import Body, Endpoint, RequestContext, body_of, parse_owners
+from tallyfy_emulator.api.responses import json_response
+from tallyfy_emulator.model import forms
+from tallyfy_emulator.model.catalog import Catalog, Checklist
+from tallyfy_emulator.model.forms import FormField
+from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.run_filters import page_of, pagination, selection_of, window_of
+from tallyfy_emulator.model.run_changes import new_run
+from tallyfy_emulator.model.run_filters import selection_of
+from tallyfy_emulator.model.run_tasks import new_tasks, tasks_of, threads_of
+from tallyfy_emulator.model.task_changes import recalculated
+from tallyfy_emulator.model.wire import ValidationError, format_date, stable_id
 from tallyfy_emulator.store.organization import Organization
-
-_RUNS = "/organizations/{organization}/runs"
-
-
-def routes(organization: Organization) -> list[Route]:
-    """Return the routes of this subject."""
-    return [
-        Route(_RUNS, api(organization, _list), methods=["GET"]),
-        Route(_RUNS + "/{run}", api(organization, _get), methods=["GET"]),
-        Route(_RUNS + "/{run}", api(organization, _archive), methods=["DELETE"]),
-        Route(_RUNS + "/{run}/activate", api(organization, _activate), methods=["PUT"]),
-        Route(_RUNS + "/{run}/delete", api(organization, _delete), methods=["DELETE"]),
-    ]
 
 
 async def _list(context: RequestContext) -> Response:
     query, quirks = context.query, context.organization.quirks
-    chosen = context.organization.list_of(selection_of(query))
-    window = window_of(query, quirks)
-    page = page_of(chosen, window, quirks)
     wanted = query.get("with", "")
-    rows = (
-        [encode(_with(context, run.row, run, wanted)).decode() for run in page]
-        if wanted
-        else [run.text for run in page]
-    )
-    if not quirks.meta or window.everything:
-        return list_response(rows, {})
-    meta = pagination(len(chosen), len(page), window, quirks, context.address, query)
-    return list_response(rows, {"meta": {"pagination": meta}})
+
+    def to_json(run: Run) -> object:
+        return _with(context, run.row, run, wanted) if wanted else run.text
+
+    chosen = context.organization.list_of(selection_of(query))
+    return paged(context, chosen, to_json, page_of=partial(_page_of, quirks), endless=quirks.endless)
+
+
+def _page_of(quirks: Quirks, chosen: Sequence[Run], window: Window) -> list[Run]:
+    """Return the runs on a page, which the quirks may leave empty or fill past the end."""
+    if window.page == quirks.empty_page:
+        return []
+    found = window.rows(chosen)
+    if not quirks.endless or not chosen:
+        return found
+    if quirks.endless_rows == "new":
+        return found + [_invented_run(chosen, window.page, number) for number in range(len(found), window.per_page)]
+    return found or list(chosen[: window.per_page])
+
+
+def _invented_run(chosen: Sequence[Run], page: int, number: int) -> Run:
+    return replace(chosen[number % len(chosen)], id=stable_id("endless", page, number))
 
 
 async def _get(context: RequestContext) -> Response:
@@ -98,3 +106,180 @@ def one_run(context: RequestContext, run: Run, status: int = 200) -> Response:
 
 def _with(context: RequestContext, row: dict[str, Any], run: Run, wanted: str) -> dict[str, Any]:
     return with_includes(row, run, context.organization, wanted) if wanted else row
+
+
+NAME_LIMIT = 550
+
+
+async def _launch(context: RequestContext) -> Response:
+    organization = context.organization
+    body = await body_of(context)
+    checklist = _checklist(organization.catalog, body)
+    fields = _launch_fields(context, body, checklist)
+    prerun = body.parse(lambda: kickoff_values(organization, checklist, body.values.get("prerun")))
+    overrides = _overrides(organization.catalog, body)
+    body.check()
+    given = {**fields, "prerun": prerun, "tasks_done": 0}
+    run = new_run(organization.catalog, organization.next_number(), organization.clock.now(), given)
+    tasks = tuple(replace(task, **overrides.get(task.step_id or "", {})) for task in new_tasks(run))
+    launched = replace(run, tasks=tasks)
+    organization.work.launch(launched, context.token.person_id)
+    return one_run(context, launched, 201)
+
+
+def kickoff_values(organization: Organization, checklist: Checklist, sent: object) -> dict[str, Any]:
+    """Parse a whole kick-off form."""
+    values = forms.parse_values(
+        "prerun", checklist.kickoff, {} if sent is None else sent, organization.catalog.member_ids
+    )
+    forms.check_required("prerun", checklist.kickoff, values)
+    return as_stored(organization, checklist.kickoff, values)
+
+
+def as_stored(organization: Organization, fields: Collection[FormField], values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a form as they are kept."""
+    return forms.rendered_values(fields, values) if organization.quirks.form_readback == "rendered" else values
+
+
+def _checklist(catalog: Catalog, body: Body) -> Checklist:
+    checklist_id = body.text("checklist_id", required=True)
+    body.check()
+    checklist = catalog.checklists.get(str(checklist_id))
+    if checklist is None:
+        raise responses.resource_not_found("Checklist")
+    return checklist
+
+
+def _launch_fields(context: RequestContext, body: Body, checklist: Checklist) -> dict[str, Any]:
+    organization, catalog = context.organization, context.organization.catalog
+    starter = body.member("user_id", catalog.member_ids) or context.token.person_id or catalog.people[0].id
+    owner = body.member("owner_id", catalog.member_ids) or starter
+    users = body.members("users", catalog.member_ids) or ()
+    parent_id = body.text("parent_id")
+    if parent_id and organization.runs.get(parent_id) is None:
+        body.add_error("parent_id", "The selected {} is invalid.")
+    today = format_date(organization.clock.now())[:10]
+    return {
+        "checklist_id": checklist.id,
+        "name": body.text("name", NAME_LIMIT) or f"{checklist.title} - {today}",
+        "summary": body.text("summary") or "",
+        "owner_id": owner,
+        "started_by": starter,
+        "starred": body.flag("starred") or False,
+        "is_public": body.flag("is_public") or False,
+        "parent_id": parent_id or None,
+        "users": users,
+        "assignees": users or (owner,),
+        "groups": body.ids("groups", catalog.groups) or (),
+        "tags": body.ids("tags", catalog.tags) or (),
+        "folders": body.ids("folders", catalog.folders) or (),
+        "roles": body.mapping("roles") or [],
+    }
+
+
+def _overrides(catalog: Catalog, body: Body) -> dict[str, dict[str, Any]]:
+    """Parse what changes about tasks, by step id. Unknown steps are dropped without a word, as fields of forms are."""
+    sent = body.mapping("tasks")
+    return {step: body.parse(partial(_task_changes, catalog, changes)) or {} for step, changes in sent.items()}
+
+
+def _task_changes(catalog: Catalog, sent: object) -> dict[str, Any]:
+    if not isinstance(sent, dict):
+        raise ValidationError.of("tasks", "The tasks must be objects.")
+    body = Body(sent)
+    changes: dict[str, Any] = {
+        "deadline": body.date("deadline"),
+        "position": body.number("position"),
+        "max_assignable": body.number("max_assignable"),
+    }
+    if "owners" in body:
+        changes["owners"] = body.parse(partial(parse_owners, catalog, sent["owners"]))
+    try:
+        body.check()
+    except ValidationError as error:
+        raise ValidationError({"tasks": error.errors}) from error
+    return {name: value for name, value in changes.items() if value is not None}
+
+
+async def _update(context: RequestContext) -> Response:
+    run = find_run(context)
+    body = await body_of(context)
+    changes = _changes(context, body)
+    prerun = body.parse(lambda: _kickoff_values(context, run, body.values["prerun"])) if "prerun" in body else None
+    body.check()
+
+    def update(before: Run, at: float) -> Run:
+        # The tasks keep their owners, whatever becomes of those of the run.
+        after = replace(before, tasks=tasks_of(before), threads=threads_of(before), last_updated=at, **changes)
+        return after if prerun is None else _with_kickoff(context.organization, after, prerun)
+
+    return one_run(context, context.organization.runs.update(run.id, update, context.token.person_id))
+
+
+async def _complete_kickoff(context: RequestContext) -> Response:
+    run = find_run(context)
+    body = await body_of(context)
+    prerun = _kickoff_values(context, run, body.values["prerun"]) if "prerun" in body else {}
+
+    def update(before: Run, at: float) -> Run:
+        return _with_kickoff_open(_with_kickoff(context.organization, before, prerun), at, kickoff_is_open=False)
+
+    return one_run(context, context.organization.runs.update(run.id, update, context.token.person_id))
+
+
+async def _reopen_kickoff(context: RequestContext) -> Response:
+    run = find_run(context)
+    changed = context.organization.runs.update(
+        run.id, lambda before, at: _with_kickoff_open(before, at, kickoff_is_open=True), context.token.person_id
+    )
+    return one_run(context, changed)
+
+
+async def _forms(context: RequestContext) -> Response:
+    return json_response({"data": forms_of(find_run(context), context.organization)})
+
+
+def _changes(context: RequestContext, body: Body) -> dict[str, Any]:
+    catalog, wipes = context.organization.catalog, context.organization.quirks.run_put_wipes
+    changes = {
+        "name": body.text("name", NAME_LIMIT, required="name" in body),
+        "summary": body.text("summary"),
+        "owner_id": body.member("owner_id", catalog.member_ids),
+        "starred": body.flag("starred"),
+        "is_public": body.flag("is_public"),
+        "users": body.members("users", catalog.member_ids),
+        "groups": body.ids("groups", catalog.groups),
+    }
+    found = {name: value for name, value in changes.items() if value is not None}
+    return ({"users": (), "groups": ()} if wipes else {}) | found
+
+
+def _kickoff_values(context: RequestContext, run: Run, sent: object) -> dict[str, Any]:
+    values = forms.parse_values("prerun", run.checklist.kickoff, sent, context.organization.catalog.member_ids)
+    return as_stored(context.organization, run.checklist.kickoff, values)
+
+
+def _with_kickoff(organization: Organization, run: Run, values: dict[str, Any]) -> Run:
+    kept = {} if organization.quirks.taskdata_replaces and values else run.prerun
+    prerun = {**kept, **values}
+    forms.check_required("prerun", run.checklist.kickoff, prerun)
+    return replace(run, prerun=prerun)
+
+
+def _with_kickoff_open(run: Run, at: float, *, kickoff_is_open: bool) -> Run:
+    own = replace(run, tasks=tasks_of(run), threads=threads_of(run), kickoff_is_open=kickoff_is_open)
+    return recalculated(own, at)
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/runs", _list),
+    Endpoint("POST", "/runs", _launch),
+    Endpoint("GET", "/runs/{run}", _get),
+    Endpoint("PUT", "/runs/{run}", _update),
+    Endpoint("DELETE", "/runs/{run}", _archive),
+    Endpoint("PUT", "/runs/{run}/activate", _activate),
+    Endpoint("DELETE", "/runs/{run}/delete", _delete),
+    Endpoint("GET", "/runs/{run}/form-fields", _forms),
+    Endpoint("POST", "/runs/{run}/complete-prerun", _complete_kickoff),
+    Endpoint("DELETE", "/runs/{run}/complete-prerun", _reopen_kickoff),
+)

@@ -8,11 +8,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tallyfy_emulator.api.responses import encode
+from tallyfy_emulator.model.wire import encode, parse_query
 from tallyfy_emulator.store.clock import Clock
 
 _KEPT_REQUESTS = 100_000
@@ -158,12 +157,3 @@ def replay(body: bytes, receive: Receive) -> Receive:
         return await receive()
 
     return receive_again
-
-
-def parse_query(query: bytes, plus_is_space: bool = False) -> dict[str, str]:
-    """Parse a query."""
-    text = query.decode("latin-1")
-    if plus_is_space:
-        text = text.replace("+", "%20")
-    pairs = (part.partition("=") for part in text.split("&") if part)
-    return {unquote(name): unquote(value) for name, _, value in pairs}

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
-from tallyfy_emulator.api.responses import encode
 from tallyfy_emulator.model.catalog import Checklist
 from tallyfy_emulator.model.task import Task, Thread
+from tallyfy_emulator.model.wire import DateStyle, encode, format_date
 
-DateStyle = Literal["iso", "iso_millis", "sql"]
 ProgressShape = Literal["object", "number", "empty"]
 
 OPEN_ISSUE = frozenset({"problem", "issue"})
@@ -81,28 +79,6 @@ class Run:
     def date(self, date_value: float | None) -> str | None:
         """Render a time in this run's style."""
         return None if date_value is None else format_date(date_value, self.shape.dates)
-
-
-def format_date(date_value: float, style: DateStyle = "iso") -> str:
-    """Render a time as the API does."""
-    when = datetime.fromtimestamp(date_value, UTC).replace(tzinfo=None)
-    if style == "sql":
-        return when.isoformat(" ", "seconds")
-    return when.isoformat("T", "milliseconds" if style == "iso_millis" else "seconds") + "Z"
-
-
-def parse_date(value: object) -> float:
-    """Parse a time that a caller gave for a run."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        datetime.fromtimestamp(value, UTC)  # refuses a number that is no date
-        return float(value)
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if not isinstance(value, datetime):
-        raise ValueError(
-            f"{value!r} is no time: give seconds since 1970, a datetime, or text like 2026-10-31T09:00:00Z."
-        )
-    return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
 
 
 def progress_of(run: Run) -> object:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tallyfy_emulator.model.catalog import Catalog, Checklist, plain_steps, stable_id
-from tallyfy_emulator.model.run import DateStyle, ProgressShape, Run, Shape, parse_date
+from tallyfy_emulator.model.catalog import Catalog, Checklist, plain_steps
+from tallyfy_emulator.model.run import ProgressShape, Run, Shape
 from tallyfy_emulator.model.run_tasks import tasks_of
 from tallyfy_emulator.model.task_changes import following
+from tallyfy_emulator.model.wire import DateStyle, parse_date, stable_id
 
 _DATE_STYLES: tuple[DateStyle, ...] = ("iso", "iso_millis", "sql")
 _PROGRESS_SHAPES: tuple[ProgressShape, ...] = (

@@ -1,18 +1,13 @@
-"""Which runs a list holds, in which order, on which page. Pure: from a query to rows and ``meta``."""
+"""Choose and order the runs of a list. Pure: from a query and runs to runs."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
 
-from tallyfy_emulator.model.catalog import stable_id
-from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
 
-DEFAULT_PER_PAGE = 10
 STATUSES = frozenset({"active", "problem", "delayed", "complete", "issue", "improvement", "starred"})
 TYPES = frozenset({"procedure", "form"})
 TASK_STATUSES = frozenset({"all", "in-progress", "completed"})
@@ -56,15 +51,6 @@ class Selection:
         return self.sort.lstrip("+-") == "name" or "q" in dict(self.filters)
 
 
-@dataclass(frozen=True)
-class Window:
-    """The part of a query that decides which page is given."""
-
-    page: int
-    per_page: int
-    everything: bool = False
-
-
 def selection_of(query: Mapping[str, str]) -> Selection:
     """Parse what a query selects. Unknown filters, values and sort orders are ignored, as Tallyfy does."""
     named = {_ALIASES.get(name, name): value for name, value in query.items()}
@@ -76,82 +62,8 @@ def selection_of(query: Mapping[str, str]) -> Selection:
     return Selection(tuple(sorted(filters.items())), sort)
 
 
-def window_of(query: Mapping[str, str], quirks: Quirks, default: int = DEFAULT_PER_PAGE) -> Window:
-    """Parse which page a query asks for. Numbers that can't be read are taken as not given."""
-    per_page = min(_positive(query.get("per_page"), default), quirks.per_page_cap)
-    return Window(_positive(query.get("page"), 1), per_page, query.get("without_pagination") == "true")
-
-
-def page_of(chosen: Sequence[Run], window: Window, quirks: Quirks) -> list[Run]:
-    """Cut a page out of the chosen runs."""
-    if window.everything:
-        return list(chosen)
-    if window.page == quirks.empty_page:
-        return []
-    start = (window.page - 1) * window.per_page
-    found = list(chosen[start : start + window.per_page])
-    if not quirks.endless or not chosen:
-        return found
-    if quirks.endless_rows == "new":
-        return found + [_invented_run(chosen, window.page, number) for number in range(len(found), window.per_page)]
-    return found or list(chosen[: window.per_page])
-
-
-def pagination(
-    total: int, count: int, window: Window, quirks: Quirks, url: str, query: Mapping[str, str]
-) -> dict[str, Any]:
-    """Build ``meta.pagination``."""
-    reported = (
-        _positive(query.get("per_page"), window.per_page) if quirks.per_page_tells == "asked" else window.per_page
-    )
-    pages = max(1, math.ceil(total / reported))
-    if quirks.endless:
-        pages, total = window.page + 1, max(total, (window.page + 1) * window.per_page)
-    reported_pages = max(1, math.ceil(total / DEFAULT_PER_PAGE)) if quirks.total_pages_ignores_per_page else pages
-    meta: dict[str, Any] = {
-        "total": total,
-        "count": count,
-        "per_page": reported,
-        "current_page": window.page,
-    }
-    if quirks.total_pages:
-        meta["total_pages"] = reported_pages
-    if quirks.links != "absent":
-        meta["links"] = _links(window.page, pages, quirks, url, query)
-    return meta
-
-
-def _links(page: int, pages: int, quirks: Quirks, url: str, query: Mapping[str, str]) -> object:
-    if quirks.links == "null":
-        return None
-    if quirks.links == "empty list":
-        return []
-    kept = {name: value for name, value in query.items() if name != "page"} if quirks.links_keep_filters else {}
-
-    def link(number: int) -> str:
-        return f"{url}?{urlencode({**kept, 'page': number}, quote_via=quote)}"
-
-    following = link(page + 1) if page < pages else None
-    previous = link(page - 1) if page > 1 else None
-    if quirks.links == "nulls":
-        return {"previous": previous, "next": following}
-    candidates = {"next": following} if quirks.links == "next" else {"previous": previous, "next": following}
-    # PHP writes an object without keys as a list.
-    return {name: value for name, value in candidates.items() if value is not None} or []
-
-
-def _invented_run(chosen: Sequence[Run], page: int, number: int) -> Run:
-    return replace(chosen[number % len(chosen)], id=stable_id("endless", page, number))
-
-
 def _test(name: str, value: str) -> Test | None:
     return _TESTS[name](value)
-
-
-def _positive(text: str | None, default: int) -> int:
-    if text is None or not text.isascii() or not text.isdigit() or int(text) < 1:
-        return default
-    return int(text)
 
 
 def _ids(value: str) -> frozenset[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tallyfy_emulator.model.catalog import stable_id
+from tallyfy_emulator.model.catalog import Step
 from tallyfy_emulator.model.forms import form_with_values
 from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.step import Step
 from tallyfy_emulator.model.task import Owners, Task, Thread
+from tallyfy_emulator.model.wire import stable_id
 
 #: What every secret in a guest's link begins with: it opens the task without a password, so it must never leak.
 GUEST_SECRET = "guest-secret-"

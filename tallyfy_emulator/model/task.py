@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tallyfy_emulator.model.catalog import TaskType
 from tallyfy_emulator.model.forms import FormField
-from tallyfy_emulator.model.step import TaskType
 
 ThreadLabel = Literal["comment", "problem", "resolve", "improvement", "advice"]
 ThreadState = Literal["open", "hide-for-guests", "collapsed"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tallyfy_emulator.model import form_values
+from tallyfy_emulator.model import forms
 from tallyfy_emulator.model.run import OPEN_ISSUE, Run
 from tallyfy_emulator.model.run_tasks import tasks_of, threads_of, under_way
 from tallyfy_emulator.model.task import Task, Thread
@@ -151,7 +151,7 @@ def _check_completable(run: Run, task: Task) -> None:
         raise ValidationError.of("prerun", "The kick-off form is not completed.")
     if task.has_open_issue:
         raise ValidationError.of("task", "The task has an open issue. Resolve it first.")
-    form_values.check_required("taskdata", task.form_fields, task.values)
+    forms.check_required("taskdata", task.form_fields, task.values)
 
 
 def _status(run: Run, *, all_done: bool) -> str:

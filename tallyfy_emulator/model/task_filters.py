@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tallyfy_emulator.model.quirks import Quirks
-from tallyfy_emulator.model.run import Run, parse_date
+from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_tasks import status_of
 from tallyfy_emulator.model.task import Task
+from tallyfy_emulator.model.wire import parse_date
 
 TaskInRun = tuple[Run, Task]
 _Test = Callable[[Run, Task], bool]

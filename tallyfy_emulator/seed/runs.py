@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
-from tallyfy_emulator.model.catalog import Catalog, Checklist, Named, Person, plain_steps, stable_id
+from tallyfy_emulator.model.catalog import AutoCompletion, Catalog, Checklist, Named, Person, plain_steps
 from tallyfy_emulator.model.forms import FormField
-from tallyfy_emulator.model.step import AutoCompletion
-from tallyfy_emulator.seed.form_templates import add_templates_with_forms
+from tallyfy_emulator.model.wire import stable_id
+from tallyfy_emulator.seed.templates import add_templates_with_forms
 from tallyfy_emulator.store.organization import Organization
 
 _HOUR = 3600.0

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, overload
 
-from tallyfy_emulator.api.responses import encode
-from tallyfy_emulator.model.catalog import Catalog, stable_id
-from tallyfy_emulator.model.run import Run, format_date
+from tallyfy_emulator.model.catalog import Catalog
+from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_changes import new_run, varied_shape
 from tallyfy_emulator.model.run_filters import Selection
+from tallyfy_emulator.model.wire import encode, format_date, stable_id
 
 #: After so many runs, template, owner and the way in which values are written come round together.
 KINDS = 420

@@ -9,15 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tallyfy_emulator.middleware.faults import FaultQueue
-from tallyfy_emulator.middleware.rate_limit import RateLimit, RateLimiter
-from tallyfy_emulator.middleware.recorder import RequestLog
 from tallyfy_emulator.model.activity import Activity, ActivityLog
-from tallyfy_emulator.model.catalog import Catalog, stable_id
+from tallyfy_emulator.model.catalog import Catalog
 from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_changes import new_run, varied_shape
 from tallyfy_emulator.model.run_filters import Selection
+from tallyfy_emulator.model.wire import stable_id
 from tallyfy_emulator.store.clock import Clock
 from tallyfy_emulator.store.generated import GeneratedRuns
 from tallyfy_emulator.store.runs import RunStore
@@ -41,7 +39,7 @@ class Credentials:
 class Organization:
     """The emulated organization."""
 
-    def __init__(self, clock: Clock, catalog: Catalog, quirks: Quirks, rate_limit: RateLimit | None) -> None:
+    def __init__(self, clock: Clock, catalog: Catalog, quirks: Quirks) -> None:
         self.clock = clock
         self.catalog = catalog
         self.quirks = quirks
@@ -49,9 +47,6 @@ class Organization:
         self.runs = RunStore(clock, self._record)
         self.work = Work(clock, catalog, self.runs)
         self.tokens = TokenStore(clock)
-        self.faults = FaultQueue()
-        self.limiter = RateLimiter(clock, rate_limit)
-        self.log = RequestLog(clock)
         self.credentials = Credentials(
             token=f"tfy-personal-{stable_id('token')}",
             client_id="41973",

@@ -6,14 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from tallyfy_emulator.model import form_values
-from tallyfy_emulator.model.catalog import Catalog
-from tallyfy_emulator.model.run import Run, format_date
+from tallyfy_emulator.model import forms
+from tallyfy_emulator.model.catalog import AutoCompletion, Catalog
+from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_tasks import run_id_of, tasks_of
-from tallyfy_emulator.model.step import AutoCompletion
 from tallyfy_emulator.model.task import Task
 from tallyfy_emulator.model.task_changes import completed, filled, find_task, with_new_task
-from tallyfy_emulator.model.wire import ValidationError
+from tallyfy_emulator.model.wire import ValidationError, format_date
 from tallyfy_emulator.store.clock import Clock
 from tallyfy_emulator.store.runs import RunStore, RunUpdate
 
@@ -115,10 +114,10 @@ class Work:
             task = find_task(run, task_id)
             by = task.owners.users[0] if task.owners.users else run.owner_id
             try:
-                values = form_values.parse_values(
+                values = forms.parse_values(
                     "taskdata",
                     task.form_fields,
-                    form_values.from_labels(task.form_fields, auto_completion.values),
+                    forms.from_labels(task.form_fields, auto_completion.values),
                     self._catalog.member_ids,
                 )
                 done = filled(run, task_id, at, values) if values else run
