@@ -8,7 +8,7 @@ from typing import Any
 from tallyfy_emulator.model import forms
 from tallyfy_emulator.model.catalog import Checklist, Person
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.run_tasks import GUEST_SECRET, form_rows, task_row, tasks_of, thread_row, threads_of
+from tallyfy_emulator.model.run_tasks import GUEST_SECRET, form_rows, task_row, thread_row
 from tallyfy_emulator.model.task import Task
 from tallyfy_emulator.model.task_changes import commented, filled, reopened, resolved
 from tallyfy_emulator.seed.templates import build_checklist
@@ -83,7 +83,7 @@ class TaskAdmin:
         :raises KeyError: if there is no such run.
         """
         run = self._run(run_id)
-        return [self._row(run, task) for task in tasks_of(run)]
+        return [self._row(run, task) for task in run.tasks]
 
     def task(self, run_id: str, alias_or_title: str) -> dict[str, Any]:
         """
@@ -192,8 +192,8 @@ class TaskAdmin:
         :raises KeyError: if there is no such run.
         """
         run = self._run(run_id)
-        rows = [thread_row(run, thread) | {"task_id": None} for thread in threads_of(run)]
-        rows += [thread_row(run, thread) | {"task_id": task.id} for task in tasks_of(run) for thread in task.threads]
+        rows = [thread_row(run, thread) | {"task_id": None} for thread in run.threads]
+        rows += [thread_row(run, thread) | {"task_id": task.id} for task in run.tasks for thread in task.threads]
         return sorted(rows, key=lambda row: int(row["id"]))
 
     @property

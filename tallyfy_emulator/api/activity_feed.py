@@ -29,7 +29,6 @@ from tallyfy_emulator.model.activity import Activity, Verb
 from tallyfy_emulator.model.catalog import Person
 from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.run_tasks import tasks_of
 from tallyfy_emulator.model.wire import format_date, stable_id
 from tallyfy_emulator.store.organization import Organization
 
@@ -140,7 +139,7 @@ def row_of(activity: Activity, organization: Organization) -> dict[str, Any]:
 
 
 def _task_summary(run: Run, activity: Activity) -> dict[str, Any]:
-    tasks = tasks_of(run)
+    tasks = run.tasks
     if activity.task >= len(tasks):
         return {"id": stable_id("task", run.id, activity.task), "title": ""}
     return {"id": tasks[activity.task].id, "title": tasks[activity.task].title}

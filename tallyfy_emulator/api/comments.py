@@ -12,7 +12,7 @@ from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.api.runs import find_run
 from tallyfy_emulator.api.tasks import find_task
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.run_tasks import run_id_of, thread_row, threads_of
+from tallyfy_emulator.model.run_tasks import run_id_of, thread_row
 from tallyfy_emulator.model.task import Thread, ThreadLabel, ThreadState
 from tallyfy_emulator.model.task_changes import commented, resolved
 from tallyfy_emulator.store.organization import Organization
@@ -46,7 +46,7 @@ class _Target:
 
 def _after_run(organization: Organization, run: Run, update: RunUpdate, by: int) -> tuple[Run, tuple[Thread, ...]]:
     after = organization.runs.update(run.id, update, by)
-    return after, threads_of(after)
+    return after, after.threads
 
 
 async def _comment(context: RequestContext) -> Response:

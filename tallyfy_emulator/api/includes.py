@@ -8,7 +8,7 @@ from typing import Any
 from tallyfy_emulator.model.catalog import Named
 from tallyfy_emulator.model.forms import form_with_values
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.run_tasks import form_rows, task_row, tasks_of, thread_row, under_way
+from tallyfy_emulator.model.run_tasks import form_rows, task_row, thread_row, under_way
 from tallyfy_emulator.model.task import Task
 from tallyfy_emulator.store.organization import Organization
 
@@ -60,7 +60,7 @@ def task_includes(run: Run, task: Task, organization: Organization, names: list[
 def form_values_of(run: Run) -> Any:
     """Return every value of a run's forms, its kick-off's and its tasks'."""
     values = dict(run.prerun)
-    for task in tasks_of(run):
+    for task in run.tasks:
         values.update(task.values)
     return values or []
 
@@ -75,7 +75,7 @@ def forms_of(run: Run, organization: Organization) -> dict[str, Any]:
 
 def _visible_tasks(run: Run) -> list[Task]:
     """Return the tasks that a run shows: those that rules skipped are in the list of tasks only."""
-    return [task for task in tasks_of(run) if not task.auto_skipped]
+    return [task for task in run.tasks if not task.auto_skipped]
 
 
 def _checklist(run: Run, organization: Organization) -> dict[str, Any]:
@@ -115,9 +115,7 @@ def _kickoff_fields(run: Run, organization: Organization) -> dict[str, Any]:
 
 
 def _form_fields(run: Run, organization: Organization) -> dict[str, Any]:
-    return {
-        "data": [row | {"task_id": task.id} for task in tasks_of(run) for row in form_rows(task, organization.quirks)]
-    }
+    return {"data": [row | {"task_id": task.id} for task in run.tasks for row in form_rows(task, organization.quirks)]}
 
 
 def _permissions(run: Run, organization: Organization) -> dict[str, Any]:

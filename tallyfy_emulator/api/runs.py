@@ -21,7 +21,6 @@ from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_changes import new_run
 from tallyfy_emulator.model.run_filters import selection_of
-from tallyfy_emulator.model.run_tasks import new_tasks, tasks_of, threads_of
 from tallyfy_emulator.model.task_changes import recalculated
 from tallyfy_emulator.model.wire import ValidationError, format_date, stable_id
 from tallyfy_emulator.store.organization import Organization
@@ -32,7 +31,7 @@ async def _list(context: RequestContext) -> Response:
     wanted = query.get("with", "")
 
     def to_json(run: Run) -> object:
-        return _with(context, run.row, run, wanted) if wanted else run.text
+        return _with(context, run.row, context.organization.with_tasks(run), wanted) if wanted else run.text
 
     chosen = context.organization.list_of(selection_of(query))
     return paged(context, chosen, to_json, page_of=partial(_page_of, quirks), endless=quirks.endless)
@@ -121,7 +120,7 @@ async def _launch(context: RequestContext) -> Response:
     body.check()
     given = {**fields, "prerun": prerun, "tasks_done": 0}
     run = new_run(organization.catalog, organization.next_number(), organization.clock.now(), given)
-    tasks = tuple(replace(task, **overrides.get(task.step_id or "", {})) for task in new_tasks(run))
+    tasks = tuple(replace(task, **overrides.get(task.step_id or "", {})) for task in run.tasks)
     launched = replace(run, tasks=tasks)
     organization.work.launch(launched, context.token.person_id)
     return one_run(context, launched, 201)
@@ -209,8 +208,7 @@ async def _update(context: RequestContext) -> Response:
     body.check()
 
     def update(before: Run, at: float) -> Run:
-        # The tasks keep their owners, whatever becomes of those of the run.
-        after = replace(before, tasks=tasks_of(before), threads=threads_of(before), last_updated=at, **changes)
+        after = replace(before, last_updated=at, **changes)
         return after if prerun is None else _with_kickoff(context.organization, after, prerun)
 
     return one_run(context, context.organization.runs.update(run.id, update, context.token.person_id))
@@ -267,8 +265,7 @@ def _with_kickoff(organization: Organization, run: Run, values: dict[str, Any]) 
 
 
 def _with_kickoff_open(run: Run, at: float, *, kickoff_is_open: bool) -> Run:
-    own = replace(run, tasks=tasks_of(run), threads=threads_of(run), kickoff_is_open=kickoff_is_open)
-    return recalculated(own, at)
+    return recalculated(replace(run, kickoff_is_open=kickoff_is_open), at)
 
 
 ENDPOINTS = (

@@ -17,7 +17,7 @@ from tallyfy_emulator.api.runs import as_stored, find_run
 from tallyfy_emulator.model import forms
 from tallyfy_emulator.model.catalog import TASK_TYPES, Checklist
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.run_tasks import task_row, tasks_of
+from tallyfy_emulator.model.run_tasks import task_row
 from tallyfy_emulator.model.task import Owners, Task
 from tallyfy_emulator.model.task_changes import check_changeable, filled, reopened, with_task
 from tallyfy_emulator.model.task_changes import find_task as task_in
@@ -40,7 +40,7 @@ def find_task(context: RequestContext) -> TaskInRun:
 
 def find_task_of(run: Run, task_id: str) -> TaskInRun:
     """Find a task of a run."""
-    for task in tasks_of(run):
+    for task in run.tasks:
         if task.id == task_id:
             return run, task
     raise responses.resource_not_found("Task")
@@ -56,9 +56,9 @@ async def _of_run(context: RequestContext) -> Response:
     run, lag = find_run(context), context.organization.quirks.list_lag
     if lag:
         seen = context.organization.runs.get_as_of(run.id, context.organization.clock.now() - lag)
-        found_task = [(seen, task) for task in tasks_of(seen)] if seen else []
+        found_task = [(seen, task) for task in seen.tasks] if seen else []
     else:
-        found_task = [(run, task) for task in tasks_of(run)]
+        found_task = [(run, task) for task in run.tasks]
     return _page_of_tasks(context, found_task, context.query, "position")
 
 
@@ -83,7 +83,7 @@ def _all(context: RequestContext) -> list[TaskInRun]:
     holders = [*runs, *organization.work.one_offs()]
     if context.query.get("archived") not in ("true", "only"):
         holders = [run for run in holders if run.archived_at is None]
-    return [(run, task) for run in holders for task in tasks_of(run) if not task.auto_skipped]
+    return [(run, task) for run in holders for task in run.tasks if not task.auto_skipped]
 
 
 def _page_of_tasks(
@@ -205,7 +205,7 @@ async def _create(context: RequestContext) -> Response:
         return one_task(context, organization.work.add_to_run(run_id, partial(_build_one_off, given), by), 201)
     container = _container(context, given)
     organization.work.add_one_off(container)
-    return one_task(context, (container, tasks_of(container)[0]), 201)
+    return one_task(context, (container, container.tasks[0]), 201)
 
 
 def _one_off_fields(context: RequestContext, body: Body) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def _one_off_fields(context: RequestContext, body: Body) -> dict[str, Any]:
 
 
 def _build_one_off(given: dict[str, Any], run: Run, at: float) -> Task:
-    number = len(tasks_of(run))
+    number = len(run.tasks)
     return Task(
         id=stable_id("task", run.id, number),
         increment_id=run.increment_id * 100 + number,

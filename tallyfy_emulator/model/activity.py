@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tallyfy_emulator.model.run import OPEN_ISSUE, Run
-from tallyfy_emulator.model.run_tasks import tasks_of, threads_of
+from tallyfy_emulator.model.run import Run
 
 Verb = Literal[
     "created",
@@ -60,8 +59,6 @@ class ActivityLog:
         self._lock = threading.Lock()
         self._activities: list[Activity] = []
         self._next_id = 90001
-        self._next_thread = 40001
-        self._open_threads: dict[str, int] = {}
 
     def record(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
         """Remember a change."""
@@ -71,9 +68,8 @@ class ActivityLog:
         with self._lock:
             for each in _events(before, after, at):
                 actor = by or (run.started_by if each.verb == "created" else run.owner_id)
-                thread = each.thread or (self._thread(run.id, each) if each.subject == "issue" else 0)
                 self._activities.append(
-                    Activity(self._next_id, each.at, at, each.verb, each.subject, run, actor, each.task, thread)
+                    Activity(self._next_id, each.at, at, each.verb, each.subject, run, actor, each.task, each.thread)
                 )
                 self._next_id += 1
 
@@ -89,13 +85,6 @@ class ActivityLog:
         with self._lock:
             self._activities.sort(key=_in_time)  # nearly in order: only runs with a past of their own are late
             return list(self._activities)
-
-    def _thread(self, run_id: str, event: _Event) -> int:
-        """Open a thread for a new issue; an issue is resolved in the thread that it was reported in."""
-        if event.verb == "issue-reported" or run_id not in self._open_threads:
-            self._open_threads[run_id] = self._next_thread
-            self._next_thread += 1
-        return self._open_threads[run_id]
 
 
 def _in_time(activity: Activity) -> tuple[float, int]:
@@ -113,8 +102,8 @@ def _events(before: Run | None, after: Run | None, at: float) -> Iterator[_Event
 
 def _history_of(run: Run) -> Iterator[_Event]:
     yield _Event("created", run.created_at)
-    if run.status in OPEN_ISSUE:
-        yield _Event("issue-reported", run.last_updated, "issue", _task_under_way(run))
+    for thread, task in _open_issues(run):
+        yield _Event("issue-reported", run.last_updated, "issue", task, thread)
     if run.completed_at is not None:
         yield _Event("completed", run.completed_at)
     if run.archived_at is not None:
@@ -122,57 +111,40 @@ def _history_of(run: Run) -> Iterator[_Event]:
 
 
 def _changes(before: Run, after: Run, at: float) -> Iterator[_Event]:
-    yield from _resolutions(before, after, at)
+    yield from _issue_events("issue-resolved", at, before, after)
     for task in _newly_completed(before, after):
         yield _Event("completed", at, "task", task)
     if before.status != "complete" and after.status == "complete":
         yield _Event("completed", at)
     if before.status == "complete" and after.status != "complete":
         yield _Event("re-opened", at)
-    yield from _reports(before, after, at)
+    yield from _issue_events("issue-reported", at, after, before)
     if before.archived_at is None and after.archived_at is not None:
         yield _Event("archived", at)
     if before.archived_at is not None and after.archived_at is None:
         yield _Event("unarchived", at)
 
 
-def _newly_completed(before: Run, after: Run) -> Iterable[int]:
+def _newly_completed(before: Run, after: Run) -> Iterator[int]:
     """Return the places of the tasks that were completed."""
-    if after.tasks is None:
-        return range(before.tasks_done, after.tasks_done)
-    known = {task.id for task in tasks_of(before) if task.is_done}
-    return [index for index, task in enumerate(after.tasks) if task.is_done and task.id not in known]
+    known = {task.id for task in before.tasks if task.is_done}
+    return (index for index, task in enumerate(after.tasks) if task.is_done and task.id not in known)
 
 
-def _resolutions(before: Run, after: Run, at: float) -> Iterator[_Event]:
-    if after.tasks is None:
-        if before.status in OPEN_ISSUE and after.status not in OPEN_ISSUE:
-            yield _Event("issue-resolved", at, "issue", _task_under_way(before))
-        return
-    still_open = dict(_open_issues(after))
-    for thread, task in _open_issues(before):
-        if thread not in still_open:
-            # Tallyfy's numbering of issues is one; a run that was added with its issue has none of its own yet.
-            yield _Event("issue-resolved", at, "issue", task, thread if before.tasks is not None else 0)
-
-
-def _reports(before: Run, after: Run, at: float) -> Iterator[_Event]:
-    if after.tasks is None:
-        if before.status not in OPEN_ISSUE and after.status in OPEN_ISSUE:
-            yield _Event("issue-reported", at, "issue", _task_under_way(after))
-        return
-    known = dict(_open_issues(before))
-    for thread, task in _open_issues(after):
+def _issue_events(verb: Verb, at: float, run: Run, other: Run) -> Iterator[_Event]:
+    """Return an event for each issue that is open in a run and not in the other."""
+    known = dict(_open_issues(other))
+    for thread, task in _open_issues(run):
         if thread not in known:
-            yield _Event("issue-reported", at, "issue", task, thread)
+            yield _Event(verb, at, "issue", task, thread)
 
 
 def _open_issues(run: Run) -> Iterator[tuple[int, int]]:
     """Return the thread of each open issue, and the place of the task that it is on."""
-    for thread in threads_of(run):
+    for thread in run.threads:
         if thread.is_open_issue:
             yield thread.id, _task_under_way(run)
-    for index, task in enumerate(tasks_of(run)):
+    for index, task in enumerate(run.tasks):
         for thread in task.threads:
             if thread.is_open_issue:
                 yield thread.id, index

@@ -60,7 +60,7 @@ class Run:
     groups: tuple[str, ...] = ()
     users: tuple[int, ...] = ()
     assignees: tuple[int, ...] = ()
-    tasks: tuple[Task, ...] | None = None
+    tasks: tuple[Task, ...] = ()
     threads: tuple[Thread, ...] = ()
     kickoff_is_open: bool = False
     shape: Shape = field(default_factory=Shape)

@@ -8,8 +8,8 @@ from typing import Any
 
 from tallyfy_emulator.model.catalog import Catalog, Checklist, plain_steps
 from tallyfy_emulator.model.run import ProgressShape, Run, Shape
-from tallyfy_emulator.model.run_tasks import tasks_of
-from tallyfy_emulator.model.task_changes import following
+from tallyfy_emulator.model.run_tasks import with_initial_tasks
+from tallyfy_emulator.model.task_changes import sync_tasks
 from tallyfy_emulator.model.wire import DateStyle, parse_date, stable_id
 
 _DATE_STYLES: tuple[DateStyle, ...] = ("iso", "iso_millis", "sql")
@@ -83,10 +83,7 @@ def new_run(catalog: Catalog, number: int, now: float, fields: Mapping[str, Any]
     values.setdefault("tasks_total", sum(not step.auto_skipped for step in checklist.steps))
     values.setdefault("status", "active")
     _fill_status(values, now)
-    run = Run(id=run_id, increment_id=number, checklist=checklist, extra=extra, **values)
-    if any(step.auto_skipped for step in checklist.steps):
-        return replace(run, tasks=tasks_of(run))  # a number of completed tasks does not tell which of them they are
-    return run
+    return with_initial_tasks(Run(id=run_id, increment_id=number, checklist=checklist, extra=extra, **values))
 
 
 def changed(run: Run, at: float, fields: Mapping[str, Any]) -> Run:
@@ -116,7 +113,7 @@ def changed(run: Run, at: float, fields: Mapping[str, Any]) -> Run:
     if status is not None:
         # A progress that was given as it is, once, is not true of another status.
         extra = {key: value for key, value in extra.items() if key in more or "progress" not in key}
-    return following(run, replace(run, extra=extra, **values), at)
+    return sync_tasks(run, replace(run, extra=extra, **values), at)
 
 
 def varied_shape(number: int) -> Shape:

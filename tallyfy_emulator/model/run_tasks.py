@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tallyfy_emulator.model.catalog import Step
@@ -16,43 +17,28 @@ GUEST_SECRET = "guest-secret-"
 _STEP_DAYS = 86400.0
 
 
-def tasks_of(run: Run) -> tuple[Task, ...]:
+def with_initial_tasks(run: Run) -> Run:
     """
-    Return a run's tasks.
+    Return a new run with its tasks: one for each step of the template, completed as far as the run's progress says.
 
-    As long as nobody touched one of them, there is one for each step of the template, and as many are completed, from
-    the first on, as the run's progress says.
+    A run that begins with an issue has it on the task under way (status ``problem``) or on itself (``issue``).
     """
-    if run.tasks is not None:
-        return run.tasks
-    slots = _steps_of(run)
-    troubled = max(0, min(run.tasks_done, len(slots) - 1)) if run.status == "problem" else None
-    made = []
+    steps = _steps_of(run)
+    with_issue = max(0, min(run.tasks_done, len(steps) - 1)) if run.status == "problem" else None
+    tasks: list[Task] = []
     visible = 0
-    for number, step in enumerate(slots):
+    for number, step in enumerate(steps):
         skipped = step is not None and step.auto_skipped
         done = not skipped and visible < run.tasks_done
-        made.append(_build_task(run, number, step, done=done, has_issue=number == troubled))
+        tasks.append(_build_task(run, number, step, done=done, has_issue=number == with_issue))
         visible += not skipped
-    return tuple(made)
-
-
-def threads_of(run: Run) -> tuple[Thread, ...]:
-    """Return the threads of a run itself, not of its tasks."""
-    if run.tasks is not None or run.threads or run.status != "issue":
-        return run.threads
-    return (_initial_issue(run),)
-
-
-def new_tasks(run: Run) -> tuple[Task, ...]:
-    """Return the tasks of a run that begins: nobody did anything."""
-    slots = enumerate(run.checklist.steps)
-    return tuple(_build_task(run, number, step, done=False, has_issue=False) for number, step in slots)
+    has_own_issue = run.status == "issue" or (run.status == "problem" and not tasks)
+    return replace(run, tasks=tuple(tasks), threads=(_initial_issue(run),) if has_own_issue else run.threads)
 
 
 def under_way(run: Run) -> Task | None:
     """Return the task whose turn it is."""
-    return next((task for task in tasks_of(run) if task.is_open), None)
+    return next((task for task in run.tasks if task.is_open), None)
 
 
 def task_row(run: Run, task: Task, quirks: Quirks) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tallyfy_emulator.model import forms
 from tallyfy_emulator.model.run import OPEN_ISSUE, Run
-from tallyfy_emulator.model.run_tasks import tasks_of, threads_of, under_way
+from tallyfy_emulator.model.run_tasks import under_way, with_initial_tasks
 from tallyfy_emulator.model.task import Task, Thread
 from tallyfy_emulator.model.wire import ValidationError
 
@@ -17,7 +17,7 @@ Change = Callable[[Task], Task]
 
 def find_task(run: Run, task_id: str) -> Task:
     """Find a task of a run."""
-    for task in tasks_of(run):
+    for task in run.tasks:
         if task.id == task_id:
             return task
     raise KeyError(task_id)
@@ -26,13 +26,13 @@ def find_task(run: Run, task_id: str) -> Task:
 def with_task(run: Run, task_id: str, at: float, change: Change) -> Run:
     """Change a task, and with it the run's progress and status."""
     find_task(run, task_id)
-    tasks = tuple(change(task) if task.id == task_id else task for task in tasks_of(run))
-    return recalculated(replace(run, tasks=tasks, threads=threads_of(run)), at)
+    tasks = tuple(change(task) if task.id == task_id else task for task in run.tasks)
+    return recalculated(replace(run, tasks=tasks), at)
 
 
 def with_new_task(run: Run, task: Task, at: float) -> Run:
     """Add a task to a run, and with it change the run's progress and status."""
-    return recalculated(replace(run, tasks=(*tasks_of(run), task), threads=threads_of(run)), at)
+    return recalculated(replace(run, tasks=(*run.tasks, task)), at)
 
 
 def completed(run: Run, task_id: str, at: float, is_approved: bool | None, by: int, *, again: bool = False) -> Run:
@@ -66,7 +66,7 @@ def commented(run: Run, task_id: str | None, at: float, label: str, content: str
     """Comment on a task or a run, or report an issue on it. A completed task with an issue is open again."""
     thread = Thread(_next_thread_id(run), label, content, by, at, state)
     if task_id is None:
-        return recalculated(replace(run, tasks=tasks_of(run), threads=(*threads_of(run), thread)), at)
+        return recalculated(replace(run, threads=(*run.threads, thread)), at)
 
     def change(task: Task) -> Task:
         task = _open_again(task) if label == "problem" and task.is_done else task
@@ -86,13 +86,13 @@ def resolved(run: Run, task_id: str | None, at: float, thread_id: int, content: 
         return (*ended, answer)
 
     if task_id is None:
-        return recalculated(replace(run, tasks=tasks_of(run), threads=with_answer(threads_of(run))), at)
+        return recalculated(replace(run, threads=with_answer(run.threads)), at)
     return with_task(run, task_id, at, lambda task: replace(task, threads=with_answer(task.threads)))
 
 
 def recalculated(run: Run, at: float) -> Run:
     """Bring a run's progress, status and end in line with its tasks, its kick-off and its issues."""
-    counted = [task for task in tasks_of(run) if not task.auto_skipped]
+    counted = [task for task in run.tasks if not task.auto_skipped]
     done = sum(task.is_done for task in counted)
     status = _status(run, all_done=bool(counted) and done == len(counted))
     ended = run.completed_at if run.status == "complete" else at
@@ -108,29 +108,33 @@ def recalculated(run: Run, at: float) -> Run:
     )
 
 
-def following(before: Run, after: Run, at: float) -> Run:
+def sync_tasks(before: Run, after: Run, at: float) -> Run:
     """Bring a run's tasks in line with a status or a progress that it was given."""
-    if after.tasks is None:
-        return after
+    if before.tasks_total != after.tasks_total:
+        return with_initial_tasks(after)
     if (before.status, before.tasks_done) == (after.status, after.tasks_done):
         return after
     if before.tasks_done == after.tasks_done == after.tasks_total and after.status not in ("complete", *OPEN_ISSUE):
         after = replace(after, tasks_done=max(after.tasks_total - 1, 0))  # it goes on, so there is something to do
-    by, tasks, threads = after.owner_id, after.tasks or (), after.threads
+    by, tasks, threads = after.owner_id, after.tasks, after.threads
     if after.status not in OPEN_ISSUE:
         threads = _all_resolved(threads)
         tasks = tuple(replace(task, threads=_all_resolved(task.threads)) for task in tasks)
     if before.tasks_done != after.tasks_done:
         tasks = _as_many_done(tasks, after.tasks_done, at, by)
     kickoff_is_open = after.kickoff_is_open and after.status != "complete"
-    following_run = replace(after, tasks=tasks, threads=threads, kickoff_is_open=kickoff_is_open)
+    synced = replace(after, tasks=tasks, threads=threads, kickoff_is_open=kickoff_is_open)
     if after.status in OPEN_ISSUE and before.status != after.status:
-        first = under_way(following_run)
-        where = first.id if after.status == "problem" and first else None
-        content = f"There is a problem with {after.name}."
-        commented_run = commented(following_run, where, at, "problem", content, by, "open")
-        return replace(following_run, tasks=commented_run.tasks, threads=commented_run.threads)
-    return following_run
+        return _with_issue(synced, at)
+    return synced
+
+
+def _with_issue(run: Run, at: float) -> Run:
+    """Report an issue: status ``problem`` has it on the task under way, ``issue`` on the run itself."""
+    first = under_way(run) if run.status == "problem" else None
+    content = f"There is a problem with {run.name}."
+    reported = commented(run, first.id if first else None, at, "problem", content, run.owner_id, "open")
+    return replace(run, tasks=reported.tasks, threads=reported.threads)
 
 
 def check_changeable(run: Run, task: Task) -> None:
@@ -139,7 +143,7 @@ def check_changeable(run: Run, task: Task) -> None:
         raise ValidationError.of("task", "A completed task can not be updated.")
     if run.archived_at is not None:
         raise ValidationError.of("run", "The process is archived.")
-    if any(thread.is_open_issue for thread in threads_of(run)):
+    if any(thread.is_open_issue for thread in run.threads):
         raise ValidationError.of("run", "The process has an open issue. Resolve it first.")
 
 
@@ -155,9 +159,9 @@ def _check_completable(run: Run, task: Task) -> None:
 
 
 def _status(run: Run, *, all_done: bool) -> str:
-    if any(thread.is_open_issue for thread in threads_of(run)):
+    if any(thread.is_open_issue for thread in run.threads):
         return "issue"
-    if any(task.has_open_issue for task in tasks_of(run)):
+    if any(task.has_open_issue for task in run.tasks):
         return "problem"
     if all_done and not run.kickoff_is_open:
         return "complete"
@@ -194,5 +198,5 @@ def _all_resolved(threads: tuple[Thread, ...]) -> tuple[Thread, ...]:
 
 def _next_thread_id(run: Run) -> int:
     """Return the next thread's id: counted in the run, and unlike those of other runs."""
-    so_far = len(threads_of(run)) + sum(len(task.threads) for task in tasks_of(run))
+    so_far = len(run.threads) + sum(len(task.threads) for task in run.tasks)
     return run.increment_id * 1000 + so_far + 1

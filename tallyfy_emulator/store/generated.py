@@ -14,6 +14,7 @@ from tallyfy_emulator.model.catalog import Catalog
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_changes import new_run, varied_shape
 from tallyfy_emulator.model.run_filters import Selection
+from tallyfy_emulator.model.run_tasks import with_initial_tasks
 from tallyfy_emulator.model.wire import encode, format_date, stable_id
 
 #: After so many runs, template, owner and the way in which values are written come round together.
@@ -43,7 +44,7 @@ class GeneratedRunsError(ValueError):
 @dataclass(frozen=True)
 class GeneratedRun(Run):
     """
-    A run made by the formula.
+    A run made by the formula. It has no tasks until it is looked up: most are only listed.
 
     ``form`` is the text that all runs of its kind have in common, with places for what differs.
     """
@@ -86,13 +87,13 @@ class GeneratedRuns:
         for number in (0, count - 1):
             format_date(self._created_at(number) + _DAY)  # refuses a time that is no date
 
-    def get(self, run_id: str) -> GeneratedRun | None:
-        """Look up a run."""
+    def get(self, run_id: str) -> Run | None:
+        """Return a run with its tasks, or None if it is none of these."""
         digits = run_id.removeprefix(_ID_PREFIX)
         if digits == run_id or len(digits) != _ID_DIGITS:
             return None
         number = int(digits, 16) if all(digit in "0123456789abcdef" for digit in digits) else self.count
-        return self.run(number) if number < self.count else None
+        return with_initial_tasks(self.run(number)) if number < self.count else None
 
     def run(self, number: int) -> GeneratedRun:
         """Build a run."""
@@ -131,7 +132,7 @@ class GeneratedRuns:
         checklists = list(catalog.checklists)
         turns = {"shape": varied_shape(number), "checklist_id": checklists[number % len(checklists)]}
         run = new_run(catalog, number, self._first_created_at, {**turns, **fields})
-        return GeneratedRun(**_attributes(run), form=_form(run))
+        return GeneratedRun(**_attributes(run) | {"tasks": (), "threads": ()}, form=_form(run))
 
 
 class _GeneratedList(Sequence[Run]):

@@ -15,9 +15,10 @@ from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_changes import new_run, varied_shape
 from tallyfy_emulator.model.run_filters import Selection
+from tallyfy_emulator.model.run_tasks import with_initial_tasks
 from tallyfy_emulator.model.wire import stable_id
 from tallyfy_emulator.store.clock import Clock
-from tallyfy_emulator.store.generated import GeneratedRuns
+from tallyfy_emulator.store.generated import GeneratedRun, GeneratedRuns
 from tallyfy_emulator.store.runs import RunStore
 from tallyfy_emulator.store.tokens import PERSONAL_LIFETIME, TokenStore
 from tallyfy_emulator.store.work import Work
@@ -99,6 +100,10 @@ class Organization:
             return self._choose(selection, self.runs.as_of(self.clock.now() - self.quirks.list_lag))
         generation, runs = self.runs.snapshot()
         return self._lists.get(generation, selection, lambda: self._choose(selection, runs))
+
+    def with_tasks(self, run: Run) -> Run:
+        """Return a listed run with its tasks; those of generated runs are built only when they are asked for."""
+        return with_initial_tasks(run) if isinstance(run, GeneratedRun) else run
 
     def _choose(self, selection: Selection, runs: list[Run]) -> Sequence[Run]:
         chosen, generated = selection.apply(runs), self.runs.generated

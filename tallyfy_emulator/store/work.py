@@ -9,7 +9,7 @@ from typing import Any
 from tallyfy_emulator.model import forms
 from tallyfy_emulator.model.catalog import AutoCompletion, Catalog
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.run_tasks import run_id_of, tasks_of
+from tallyfy_emulator.model.run_tasks import run_id_of
 from tallyfy_emulator.model.task import Task
 from tallyfy_emulator.model.task_changes import completed, filled, find_task, with_new_task
 from tallyfy_emulator.model.wire import ValidationError, format_date
@@ -24,12 +24,11 @@ class Work:
         self._clock = clock
         self._catalog = catalog
         self._runs = runs
-        self._one_offs = RunStore(clock, lambda before, after, at, by: None)
+        self._one_offs = RunStore(clock, self._record_one_off)
         self._lock = threading.Lock()
         self._fired: list[dict[str, Any]] = []
         self._launched: list[Run] = []
         self._holders: dict[str, tuple[RunStore, str]] = {}
-        self._searched: set[tuple[str, int]] = set()
 
     @property
     def fired(self) -> list[dict[str, Any]]:
@@ -46,19 +45,20 @@ class Work:
         return [self._runs.get(run.id) or run for run in launched]
 
     def record(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
-        """Send the message that a run is complete, when it becomes so."""
+        """Remember where the tasks of a run are; send the message that it is complete, when it becomes so."""
+        if after is not None and (before is None or len(before.tasks) != len(after.tasks)):
+            self._index(self._runs, after)
         if before is not None and after is not None and before.status != "complete" == after.status:
             self._emit("process.completed", after.id, None, at)
 
     def launch(self, run: Run, by: int | None) -> None:
         """Add a run that was launched: messages go out, and those who do its steps by themselves begin to."""
         self._runs.add(run)
-        self._index(self._runs, run)
         with self._lock:
             self._launched.append(run)
         self._emit("process.launched", run.id, None, run.created_at)
         auto_completions = {step.id: step.auto_completion for step in run.checklist.steps}
-        for task in tasks_of(run):
+        for task in run.tasks:
             auto_completion = auto_completions.get(task.step_id or "")
             if auto_completion is not None:
                 self._runs.schedule_update(
@@ -68,7 +68,6 @@ class Work:
     def add_one_off(self, container: Run) -> None:
         """Add a one-off task that belongs to no run."""
         self._one_offs.add(container)
-        self._index(self._one_offs, container)
 
     def add_to_run(self, run_id: str, make: Callable[[Run, float], Task], by: int | None) -> tuple[Run, Task]:
         """Add a one-off task to a run."""
@@ -77,12 +76,11 @@ class Work:
             return with_new_task(run, make(run, at), at)
 
         run = self._runs.update(run_id, update, by)
-        self._index(self._runs, run)
-        return run, tasks_of(run)[-1]
+        return run, run.tasks[-1]
 
     def find(self, task_id: str) -> tuple[Run, Task]:
         """Find a task, wherever it is."""
-        store, run_id = self._find_holder(task_id)
+        store, run_id = self._holders[task_id]
         run = store.get(run_id)
         if run is None:
             raise KeyError(task_id)
@@ -94,7 +92,7 @@ class Work:
 
     def update(self, task_id: str, update: RunUpdate, by: int | None = None) -> tuple[Run, Task]:
         """Change a task."""
-        store, run_id = self._find_holder(task_id)
+        store, run_id = self._holders[task_id]
         run = store.update(run_id, update, by)
         return run, find_task(run, task_id)
 
@@ -131,14 +129,9 @@ class Work:
         with self._lock:
             self._fired.append({"event": event, "run_id": run_id, "task_id": task_id, "at": format_date(at)})
 
-    def _index(self, store: RunStore, run: Run) -> None:
-        self._searched.add((run.id, run.tasks_total))
-        for task in tasks_of(run):
-            self._holders[task.id] = (store, run.id)
+    def _record_one_off(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
+        if before is None and after is not None:
+            self._index(self._one_offs, after)
 
-    def _find_holder(self, task_id: str) -> tuple[RunStore, str]:
-        if task_id not in self._holders:
-            for run in self._runs.snapshot()[1]:
-                if (run.id, run.tasks_total) not in self._searched:
-                    self._index(self._runs, run)
-        return self._holders[task_id]
+    def _index(self, store: RunStore, run: Run) -> None:
+        self._holders.update({task.id: (store, run.id) for task in run.tasks})

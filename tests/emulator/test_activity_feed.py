@@ -97,6 +97,8 @@ def test_every_change_of_a_run_is_told(emulator, clock):
     assert happened(emulator) == [
         ("created", RUN, "12:00:00"),
         ("issue-reported", THREAD, "12:00:02"),
+        ("issue-reported", THREAD, "12:00:03"),
+        ("issue-resolved", THREAD, "12:00:04"),
         ("issue-resolved", THREAD, "12:00:04"),
         ("completed", RUN, "12:00:05"),
         ("re-opened", RUN, "12:00:07"),

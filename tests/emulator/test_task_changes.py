@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from tallyfy_emulator.model.run import OPEN_ISSUE
 from tallyfy_emulator.model.run_changes import changed, new_run
-from tallyfy_emulator.model.run_tasks import tasks_of, threads_of
 from tallyfy_emulator.model.task_changes import commented, completed, filled, reopened, resolved
 from tallyfy_emulator.model.wire import ValidationError
 from tallyfy_emulator.seed.runs import catalog
@@ -41,7 +40,7 @@ def done(run, at, deed, index):
     """The run after somebody did something."""
     if deed == "status":
         return changed(run, at, {"status": index})
-    task = None if index is None else tasks_of(run)[index]
+    task = None if index is None else run.tasks[index]
     task_id = task.id if task else None
     if deed == "complete":
         return completed(run, task_id, at, True, 10201)
@@ -51,7 +50,7 @@ def done(run, at, deed, index):
         return reopened(run, task_id, at)
     if deed == "problem":
         return commented(run, task_id, at, "problem", "stuck", 10201, "open")
-    threads = task.threads if task else threads_of(run)
+    threads = task.threads if task else run.threads
     thread = next((each.id for each in threads if each.is_open_issue), 0)
     return resolved(run, task_id, at, thread, "", 10201)
 
@@ -65,18 +64,16 @@ def test_run_and_tasks_agree(story):
             run = done(run, float(at), deed, index)
         except ValidationError:
             continue
-        tasks = [task for task in tasks_of(run) if not task.auto_skipped]
-        is_issue = any(thread.is_open_issue for thread in threads_of(run))
-        is_problem = any(task.has_open_issue for task in tasks_of(run))
+        tasks = [task for task in run.tasks if not task.auto_skipped]
+        is_issue = any(thread.is_open_issue for thread in run.threads)
+        is_problem = any(task.has_open_issue for task in run.tasks)
 
         assert (run.tasks_done, run.tasks_total) == (sum(task.is_done for task in tasks), 3)
         assert (run.completed_at is not None) == (run.status == "complete")
         assert (run.status in OPEN_ISSUE) == (is_issue or is_problem)
         if run.status == "complete":
             assert all(task.is_done for task in tasks)
-        numbers = [thread.id for task in tasks_of(run) for thread in task.threads] + [
-            thread.id for thread in threads_of(run)
-        ]
+        numbers = [thread.id for task in run.tasks for thread in task.threads] + [thread.id for thread in run.threads]
         assert len(set(numbers)) == len(numbers)
         if all(task.is_done for task in tasks):
             assert run.status in ("complete", *OPEN_ISSUE)
