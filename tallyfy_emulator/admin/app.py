@@ -81,7 +81,7 @@ def build(organization: Organization, traffic: Traffic) -> ASGIApp:
 def _response(data: Any, status: int) -> Response:
     if isinstance(data, Response):
         return data
-    return json_response({"data": data}, status)
+    return Response(status_code=204) if status == 204 else json_response({"data": data}, status)
 
 
 async def _body_of(request: Request, needed: tuple[str, ...] | None) -> dict[str, Any]:
@@ -113,16 +113,6 @@ def _order_fault(context: _Context) -> dict[str, Any]:
     return _fault_json(fault)
 
 
-def _clear_faults(context: _Context) -> Response:
-    context.traffic.faults.clear()
-    return Response(status_code=204)
-
-
-def _clear_requests(context: _Context) -> Response:
-    context.traffic.log.clear()
-    return Response(status_code=204)
-
-
 def _change_run(context: _Context) -> Any:
     run_id, after = context.ids["run"], context.query.get("after")
     if after is None:
@@ -131,15 +121,9 @@ def _change_run(context: _Context) -> Any:
     return Response(status_code=202)
 
 
-def _delete_run(context: _Context) -> Response:
-    context.runs.delete_run(context.ids["run"])
-    return Response(status_code=204)
-
-
-def _revoke_token(context: _Context) -> Response:
+def _revoke_token(context: _Context) -> None:
     if not context.organization.tokens.revoke(str(context.body.get("token", ""))):
         raise ValueError('There is no such token. Send {"token": "…"} with one that is known.')
-    return Response(status_code=204)
 
 
 def _complete_task(context: _Context) -> dict[str, Any]:
@@ -163,20 +147,20 @@ _ENDPOINTS: tuple[tuple[Any, ...], ...] = (
     ("GET", "", _about),
     ("GET", "/faults", lambda context: [_fault_json(each) for each in context.traffic.faults.pending()]),
     ("POST", "/faults", _order_fault, 201, ()),
-    ("DELETE", "/faults", _clear_faults),
+    ("DELETE", "/faults", lambda context: context.traffic.faults.clear(), 204),
     ("GET", "/requests", lambda context: [_request_json(each) for each in context.traffic.log.all()]),
-    ("DELETE", "/requests", _clear_requests),
+    ("DELETE", "/requests", lambda context: context.traffic.log.clear(), 204),
     ("GET", "/runs", lambda context: context.runs.runs(context.query.get("checklist_id"))),
     ("POST", "/runs", lambda context: context.runs.add_run(**context.body), 201, ()),
     ("PATCH", "/runs/{run}", _change_run, 200, ()),
-    ("DELETE", "/runs/{run}", _delete_run),
+    ("DELETE", "/runs/{run}", lambda context: context.runs.delete_run(context.ids["run"]), 204),
     ("GET", "/runs/{run}/tasks", lambda context: context.tasks.tasks(context.ids["run"])),
     ("GET", "/threads/{run}", lambda context: context.tasks.threads(context.ids["run"])),
     ("POST", "/tasks/{task}/fill", lambda context: context.tasks.fill_task(context.ids["task"], context.body), 200, ()),
     ("POST", "/tasks/{task}/complete", _complete_task),
     ("POST", "/tasks/{task}/reopen", lambda context: context.tasks.reopen_task(context.ids["task"])),
     ("POST", "/checklists", lambda context: context.tasks.add_checklist(**context.body), 201, ("title",)),
-    ("POST", "/tokens/revoke", _revoke_token, 200, ()),
+    ("POST", "/tokens/revoke", _revoke_token, 204, ()),
     ("GET", "/fired", lambda context: context.tasks.fired),
     ("GET", "/launched", lambda context: context.runs.launched),
 )

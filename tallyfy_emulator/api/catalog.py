@@ -22,8 +22,7 @@ async def _me(context: RequestContext) -> Response:
 
 async def _my_organizations(context: RequestContext) -> Response:
     context.require_person()
-    page = {"total": 1, "count": 1, "per_page": 10, "current_page": 1, "total_pages": 1, "links": []}
-    return json_response({"data": [context.organization.catalog.organization()], "meta": {"pagination": page}})
+    return paged(context, [context.organization.catalog.organization()], lambda row: row)
 
 
 async def _organization(context: RequestContext) -> Response:
@@ -80,7 +79,8 @@ async def _users(context: RequestContext) -> Response:
 
 
 async def _guests(context: RequestContext) -> Response:
-    guests = [{"email": email, "first_name": "", "last_name": "", "status": "active"} for email in _emails(context)]
+    catalog = context.organization.catalog
+    guests = [{"email": email, "first_name": "", "last_name": "", "status": "active"} for email in catalog.guests]
     return _page(context, guests, "email")
 
 
@@ -103,10 +103,6 @@ def _page(context: RequestContext, rows: list[dict[str, Any]], searched: str, pe
     wanted = context.query.get("q", "").strip().casefold()
     found = [row for row in rows if wanted in str(row[searched]).casefold()]
     return paged(context, found, lambda row: row, per_page=per_page)
-
-
-def _emails(context: RequestContext) -> tuple[str, ...]:
-    return context.organization.catalog.guests
 
 
 def _all(context: RequestContext, kind: str) -> list[Named]:

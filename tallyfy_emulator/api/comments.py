@@ -29,7 +29,7 @@ class _Target:
 
     @property
     def author(self) -> int:
-        return self.context.token.person_id or self.context.organization.catalog.people[0].id
+        return self.context.actor_id
 
     def apply(self, update: RunUpdate) -> Response:
         """Change what is said here, and answer with the newest thread."""

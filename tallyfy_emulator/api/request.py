@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -223,6 +223,23 @@ class Body:
         self.add_error(name, "The {} must be an object.")
         return {}
 
+    def owners(self, catalog: Catalog) -> Owners | None:
+        """Parse the owners of a task. They replace the former ones: a list that is not there is an empty one."""
+        if "owners" not in self:
+            return None
+        sent = self.values["owners"]
+        if not isinstance(sent, dict):
+            self.add_error("owners", "The {} must be an object.")
+            return None
+        body = Body(sent)
+        owners = Owners(
+            users=body.members("users", catalog.member_ids) or (),
+            guests=body.texts("guests"),
+            groups=body.ids("groups", catalog.groups) or (),
+        )
+        self._errors.update({f"owners.{name}": messages for name, messages in body._errors.items()})
+        return owners
+
     def _list(self, name: str) -> list[Any]:
         value = self.values.get(name)
         if value is None:
@@ -253,25 +270,3 @@ def _number(value: object) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def parse_owners(catalog: Catalog, sent: object) -> Owners:
-    """Parse ``owners``. They replace the former ones: a list that is not there is an empty one."""
-    if not isinstance(sent, Mapping):
-        raise ValidationError.of("owners", "The owners must be an object.")
-    body = Body(dict(sent))
-    owners = Owners(
-        users=body.members("users", catalog.member_ids) or (),
-        guests=body.texts("guests"),
-        groups=body.ids("groups", catalog.groups) or (),
-    )
-    _check_owners(body, "owners")
-    return owners
-
-
-def _check_owners(body: Body, name: str) -> None:
-    try:
-        body.check()
-    except ValidationError as error:
-        errors: dict[str, Any] = {f"{name}.{field}": messages for field, messages in error.errors.items()}
-        raise ValidationError(errors) from error

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from tallyfy_emulator.api import responses
 from tallyfy_emulator.api.includes import form_values_of, forms_of, with_includes
 from tallyfy_emulator.api.lists import Window, paged
-from tallyfy_emulator.api.request import Body, Endpoint, RequestContext, body_of, parse_owners
+from tallyfy_emulator.api.request import Body, Endpoint, RequestContext, body_of
 from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.model import forms
 from tallyfy_emulator.model.catalog import Catalog, Checklist
@@ -24,6 +24,7 @@ from tallyfy_emulator.model.run_filters import selection_of
 from tallyfy_emulator.model.task_changes import recalculated
 from tallyfy_emulator.model.wire import ValidationError, format_date, stable_id
 from tallyfy_emulator.store.organization import Organization
+from tallyfy_emulator.store.runs import RunUpdate
 
 
 async def _list(context: RequestContext) -> Response:
@@ -115,7 +116,7 @@ async def _launch(context: RequestContext) -> Response:
     body = await body_of(context)
     checklist = _checklist(organization.catalog, body)
     fields = _launch_fields(context, body, checklist)
-    prerun = body.parse(lambda: kickoff_values(organization, checklist, body.values.get("prerun")))
+    prerun = body.parse(lambda: _all_kickoff_values(organization, checklist, body.values.get("prerun")))
     overrides = _overrides(organization.catalog, body)
     body.check()
     given = {**fields, "prerun": prerun, "tasks_done": 0}
@@ -126,13 +127,15 @@ async def _launch(context: RequestContext) -> Response:
     return one_run(context, launched, 201)
 
 
-def kickoff_values(organization: Organization, checklist: Checklist, sent: object) -> dict[str, Any]:
-    """Parse a whole kick-off form."""
-    values = forms.parse_values(
-        "prerun", checklist.kickoff, {} if sent is None else sent, organization.catalog.member_ids
-    )
-    forms.check_required("prerun", checklist.kickoff, values)
+def _kickoff_values(organization: Organization, checklist: Checklist, sent: object) -> dict[str, Any]:
+    values = forms.parse_values("prerun", checklist.kickoff, sent, organization.catalog.member_ids)
     return as_stored(organization, checklist.kickoff, values)
+
+
+def _all_kickoff_values(organization: Organization, checklist: Checklist, sent: object) -> dict[str, Any]:
+    values = _kickoff_values(organization, checklist, {} if sent is None else sent)
+    forms.check_required("prerun", checklist.kickoff, values)
+    return values
 
 
 def as_stored(organization: Organization, fields: Collection[FormField], values: dict[str, Any]) -> dict[str, Any]:
@@ -151,7 +154,7 @@ def _checklist(catalog: Catalog, body: Body) -> Checklist:
 
 def _launch_fields(context: RequestContext, body: Body, checklist: Checklist) -> dict[str, Any]:
     organization, catalog = context.organization, context.organization.catalog
-    starter = body.member("user_id", catalog.member_ids) or context.token.person_id or catalog.people[0].id
+    starter = body.member("user_id", catalog.member_ids) or context.actor_id
     owner = body.member("owner_id", catalog.member_ids) or starter
     users = body.members("users", catalog.member_ids) or ()
     parent_id = body.text("parent_id")
@@ -190,9 +193,8 @@ def _task_changes(catalog: Catalog, sent: object) -> dict[str, Any]:
         "deadline": body.date("deadline"),
         "position": body.number("position"),
         "max_assignable": body.number("max_assignable"),
+        "owners": body.owners(catalog),
     }
-    if "owners" in body:
-        changes["owners"] = body.parse(partial(parse_owners, catalog, sent["owners"]))
     try:
         body.check()
     except ValidationError as error:
@@ -204,33 +206,41 @@ async def _update(context: RequestContext) -> Response:
     run = find_run(context)
     body = await body_of(context)
     changes = _changes(context, body)
-    prerun = body.parse(lambda: _kickoff_values(context, run, body.values["prerun"])) if "prerun" in body else None
+    prerun = body.parse(partial(_sent_kickoff, context, run, body)) if "prerun" in body else None
     body.check()
 
     def update(before: Run, at: float) -> Run:
-        after = replace(before, last_updated=at, **changes)
+        after = replace(before, last_updated=at, **changes)  # the tasks keep their owners
         return after if prerun is None else _with_kickoff(context.organization, after, prerun)
 
-    return one_run(context, context.organization.runs.update(run.id, update, context.token.person_id))
+    return _updated(context, run, update)
 
 
 async def _complete_kickoff(context: RequestContext) -> Response:
     run = find_run(context)
     body = await body_of(context)
-    prerun = _kickoff_values(context, run, body.values["prerun"]) if "prerun" in body else {}
+    prerun = _sent_kickoff(context, run, body) if "prerun" in body else {}
 
     def update(before: Run, at: float) -> Run:
-        return _with_kickoff_open(_with_kickoff(context.organization, before, prerun), at, kickoff_is_open=False)
+        after = _with_kickoff(context.organization, before, prerun)
+        return recalculated(replace(after, kickoff_is_open=False), at)
 
-    return one_run(context, context.organization.runs.update(run.id, update, context.token.person_id))
+    return _updated(context, run, update)
 
 
 async def _reopen_kickoff(context: RequestContext) -> Response:
-    run = find_run(context)
-    changed = context.organization.runs.update(
-        run.id, lambda before, at: _with_kickoff_open(before, at, kickoff_is_open=True), context.token.person_id
-    )
-    return one_run(context, changed)
+    def update(before: Run, at: float) -> Run:
+        return recalculated(replace(before, kickoff_is_open=True), at)
+
+    return _updated(context, find_run(context), update)
+
+
+def _updated(context: RequestContext, run: Run, update: RunUpdate) -> Response:
+    return one_run(context, context.organization.runs.update(run.id, update, context.token.person_id))
+
+
+def _sent_kickoff(context: RequestContext, run: Run, body: Body) -> dict[str, Any]:
+    return _kickoff_values(context.organization, run.checklist, body.values["prerun"])
 
 
 async def _forms(context: RequestContext) -> Response:
@@ -252,20 +262,11 @@ def _changes(context: RequestContext, body: Body) -> dict[str, Any]:
     return ({"users": (), "groups": ()} if wipes else {}) | found
 
 
-def _kickoff_values(context: RequestContext, run: Run, sent: object) -> dict[str, Any]:
-    values = forms.parse_values("prerun", run.checklist.kickoff, sent, context.organization.catalog.member_ids)
-    return as_stored(context.organization, run.checklist.kickoff, values)
-
-
 def _with_kickoff(organization: Organization, run: Run, values: dict[str, Any]) -> Run:
     kept = {} if organization.quirks.taskdata_replaces and values else run.prerun
     prerun = {**kept, **values}
     forms.check_required("prerun", run.checklist.kickoff, prerun)
     return replace(run, prerun=prerun)
-
-
-def _with_kickoff_open(run: Run, at: float, *, kickoff_is_open: bool) -> Run:
-    return recalculated(replace(run, kickoff_is_open=kickoff_is_open), at)
 
 
 ENDPOINTS = (

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from tallyfy_emulator.api import responses
 from tallyfy_emulator.api.includes import names_of, task_includes
 from tallyfy_emulator.api.lists import paged
-from tallyfy_emulator.api.request import Body, Endpoint, RequestContext, body_of, parse_owners
+from tallyfy_emulator.api.request import Body, Endpoint, RequestContext, body_of
 from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.api.runs import as_stored, find_run
 from tallyfy_emulator.model import forms
@@ -46,9 +46,9 @@ def find_task_of(run: Run, task_id: str) -> TaskInRun:
     raise responses.resource_not_found("Task")
 
 
-def one_task(context: RequestContext, found_task: TaskInRun, status: int = 200, **more: Any) -> Response:
+def one_task(context: RequestContext, found: TaskInRun, status: int = 200, **more: Any) -> Response:
     """Answer with a task, and with what the request wants beside it."""
-    row = _row(context, found_task) | {"summary": found_task[1].summary} | more
+    row = _row(context, found) | {"summary": found[1].summary} | more
     return json_response({"data": row}, status)
 
 
@@ -56,10 +56,10 @@ async def _of_run(context: RequestContext) -> Response:
     run, lag = find_run(context), context.organization.quirks.list_lag
     if lag:
         seen = context.organization.runs.get_as_of(run.id, context.organization.clock.now() - lag)
-        found_task = [(seen, task) for task in seen.tasks] if seen else []
+        found = [(seen, task) for task in seen.tasks] if seen else []
     else:
-        found_task = [(run, task) for task in run.tasks]
-    return _page_of_tasks(context, found_task, context.query, "position")
+        found = [(run, task) for task in run.tasks]
+    return _page_of_tasks(context, found, context.query, "position")
 
 
 async def _of_organization(context: RequestContext) -> Response:
@@ -87,14 +87,14 @@ def _all(context: RequestContext) -> list[TaskInRun]:
 
 
 def _page_of_tasks(
-    context: RequestContext, found_task: list[TaskInRun], query: dict[str, str], default_sort: str
+    context: RequestContext, found: list[TaskInRun], query: dict[str, str], default_sort: str
 ) -> Response:
-    found = chosen(found_task, query, context.organization.clock.now(), context.organization.quirks, default_sort)
-    return paged(context, found, lambda each: _row(context, each))
+    listed = chosen(found, query, context.organization.clock.now(), context.organization.quirks, default_sort)
+    return paged(context, listed, lambda each: _row(context, each))
 
 
-def _row(context: RequestContext, found_task: TaskInRun) -> dict[str, Any]:
-    run, task = found_task
+def _row(context: RequestContext, found: TaskInRun) -> dict[str, Any]:
+    run, task = found
     row = task_row(run, task, context.organization.quirks)
     wanted = context.query.get("with", "")
     return row | task_includes(run, task, context.organization, names_of(wanted)) if wanted else row
@@ -144,9 +144,8 @@ def _changes(context: RequestContext, body: Body) -> dict[str, Any]:
         "position": body.number("position"),
         "max_assignable": body.number("max_assignable"),
         "webhook": body.text("webhook"),
+        "owners": body.owners(catalog),
     }
-    if "owners" in body:
-        changes["owners"] = body.parse(partial(parse_owners, catalog, body.values["owners"]))
     return {name: value for name, value in changes.items() if value is not None}
 
 
@@ -167,30 +166,30 @@ async def _complete_one_off(context: RequestContext) -> Response:
     task_id = body.text("task_id", required=True)
     body.check()
     try:
-        found_task = context.organization.work.find(str(task_id))
+        found = context.organization.work.find(str(task_id))
     except KeyError as error:
         raise responses.resource_not_found("Task") from error
-    if not found_task[1].is_oneoff:
+    if not found[1].is_oneoff:
         raise responses.resource_not_found("Task")
-    return _completed(context, body, found_task)
+    return _completed(context, body, found)
 
 
-def _completed(context: RequestContext, body: Body, found_task: TaskInRun) -> Response:
+def _completed(context: RequestContext, body: Body, found: TaskInRun) -> Response:
     catalog = context.organization.catalog
     decision = body.flag("is_approved")
-    by = body.member("override_user", catalog.member_ids) or context.token.person_id or catalog.people[0].id
+    by = body.member("override_user", catalog.member_ids) or context.actor_id
     body.check()
     again = context.organization.quirks.complete_twice == "fires again"
-    done = context.organization.work.complete(found_task[1].id, decision, by, again=again)
+    done = context.organization.work.complete(found[1].id, decision, by, again=again)
     return one_task(context, done, tasks_changed_by_rules=[])
 
 
 async def _reopen(context: RequestContext) -> Response:
     _, task = find_task(context)
-    found_task = context.organization.work.update(
+    found = context.organization.work.update(
         task.id, lambda run, at: reopened(run, task.id, at), context.token.person_id
     )
-    return one_task(context, found_task, tasks_changed_by_rules=[])
+    return one_task(context, found, tasks_changed_by_rules=[])
 
 
 async def _create(context: RequestContext) -> Response:
@@ -214,16 +213,14 @@ def _one_off_fields(context: RequestContext, body: Body) -> dict[str, Any]:
     task_type = body.text("task_type") or "task"
     if task_type not in TASK_TYPES:
         body.add_error("task_type", "The selected {} is invalid.")
-    owners = body.parse(partial(parse_owners, catalog, body.values["owners"])) if "owners" in body else Owners()
-    given = {
+    return {
         "title": title or "",
         "task_type": task_type,
         "summary": body.text("summary") or "",
-        "owners": owners,
+        "owners": body.owners(catalog) or Owners(),
         "deadline": body.date("deadline"),
         "webhook": body.text("webhook"),
     }
-    return given
 
 
 def _build_one_off(given: dict[str, Any], run: Run, at: float) -> Task:
@@ -243,7 +240,7 @@ def _build_one_off(given: dict[str, Any], run: Run, at: float) -> Task:
 def _container(context: RequestContext, given: dict[str, Any]) -> Run:
     organization = context.organization
     now, number = organization.clock.now(), organization.next_number()
-    author = context.token.person_id or organization.catalog.people[0].id
+    author = context.actor_id
     empty = Run(
         id=stable_id("one-off", number),
         increment_id=number,

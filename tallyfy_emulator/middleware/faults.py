@@ -66,32 +66,24 @@ class Fault:
     when: FaultMoment = "before"
 
     def __post_init__(self) -> None:
-        _check(self.kind in get_args(FaultKind), "kind", self.kind, f"one of {', '.join(get_args(FaultKind))}")
-        _check(self.when in get_args(FaultMoment), "when", self.when, "'before' or 'after'")
-        _check(
-            self.status is None or _is_int(self.status, 200, 599),
-            "status",
-            self.status,
-            "a status of 200 to 599",
-        )
-        _check(_is_duration(self.delay), "delay", self.delay, "zero or more seconds, not endless")
-        _check(
-            self.kind != "delay" or self.delay > 0,
-            "delay",
-            self.delay,
-            "more than zero seconds for kind 'delay'",
-        )
-        _check(self.times is None or _is_int(self.times, 1), "times", self.times, "1 or more, or None for all")
-        _check(_is_int(self.after, 0), "after", self.after, "zero or more requests")
-        _check(self.kind != "redirect" or bool(self.location), "location", self.location, "where to redirect to")
-        _check(isinstance(self.method, str), "method", self.method, "an HTTP method, or '' for all")
-        _check(
-            isinstance(self.path, str) and _compiles(self.path),
-            "path",
-            self.path,
-            "text or a regular expression",
-        )
-        _check(_is_text_map(self.headers), "headers", self.headers, "names and values, both text")
+        kinds, moments = get_args(FaultKind), get_args(FaultMoment)
+        has_status = self.status is None or _is_int(self.status, 200, 599)
+        has_path = isinstance(self.path, str) and _compiles(self.path)
+        self._check(self.kind in kinds, "kind", f"one of {', '.join(kinds)}")
+        self._check(self.when in moments, "when", "'before' or 'after'")
+        self._check(has_status, "status", "a status of 200 to 599")
+        self._check(_is_duration(self.delay), "delay", "zero or more seconds, not endless")
+        self._check(self.kind != "delay" or self.delay > 0, "delay", "more than zero seconds for kind 'delay'")
+        self._check(self.times is None or _is_int(self.times, 1), "times", "1 or more, or None for all")
+        self._check(_is_int(self.after, 0), "after", "zero or more requests")
+        self._check(self.kind != "redirect" or bool(self.location), "location", "where to redirect to")
+        self._check(isinstance(self.method, str), "method", "an HTTP method, or '' for all")
+        self._check(has_path, "path", "text or a regular expression")
+        self._check(_is_text_map(self.headers), "headers", "names and values, both text")
+
+    def _check(self, fits: bool, name: str, wanted: str) -> None:
+        if not fits:
+            raise ValueError(f"Fault.{name} is {getattr(self, name)!r}: give {wanted}.")
 
     @property
     def effective_status(self) -> int:
@@ -104,24 +96,13 @@ class Fault:
         return self.when == "after" or (self.kind in ("truncate", "unreadable") and self.body is None)
 
     def body_bytes(self) -> bytes | None:
-        """
-        Return the ordered body as it is sent.
-
-        :return: the bytes, or None if no body was ordered.
-        """
+        """Return the ordered body as it is sent."""
         if self.body is None:
             return None
         return self.body.encode() if isinstance(self.body, str) else json.dumps(self.body).encode()
 
     def matches(self, method: str, path: str, query: str) -> bool:
-        """
-        Return whether this fault is meant for a request.
-
-        :param method: the request's HTTP method.
-        :param path: its path.
-        :param query: its query, without the question mark; may be empty.
-        :return: whether both method and path fit.
-        """
+        """Return whether this fault is meant for a request."""
         if self.method and self.method.upper() != method.upper():
             return False
         target = f"{path}?{query}" if query else path
@@ -129,13 +110,7 @@ class Fault:
 
     @classmethod
     def from_json(cls, values: object) -> Fault:
-        """
-        Parse a fault from the JSON that the control endpoint was sent.
-
-        :param values: the decoded JSON.
-        :return: the fault.
-        :raises ValueError: if it is no object, has unknown keys or a value that can't be used.
-        """
+        """Parse a fault from the JSON that the control endpoint was sent."""
         if not isinstance(values, dict):
             raise ValueError('A fault is a JSON object such as {"kind": "status", "status": 503, "times": 1}.')
         known = [each.name for each in fields(cls)]
@@ -199,11 +174,6 @@ class _QueuedFault:
             return False
         self.hits += 1
         return True
-
-
-def _check(fits: bool, name: str, value: object, wanted: str) -> None:
-    if not fits:
-        raise ValueError(f"Fault.{name} is {value!r}: give {wanted}.")
 
 
 def _is_int(value: object, least: int, most: int | None = None) -> bool:

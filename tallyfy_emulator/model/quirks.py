@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, get_args, get_origin, get_type_hints
 
 LinksShape = Literal["next", "both", "nulls", "empty list", "null", "absent"]
 EndlessRows = Literal["repeat", "new"]
@@ -99,27 +99,17 @@ class Quirks:
     run_put_wipes: bool = True
 
     def __post_init__(self) -> None:
-        _one_of("links", self.links, get_args(LinksShape))
-        _one_of("per_page_tells", self.per_page_tells, ("capped", "asked"))
-        _one_of("archived_run_status", self.archived_run_status, (200, 404))
-        _one_of("archived_reads_as", self.archived_reads_as, ("archived", "previous"))
-        _one_of("endless_rows", self.endless_rows, get_args(EndlessRows))
-        _one_of("feed_dates", self.feed_dates, get_args(FeedDates))
-        _one_of("feed_issue_entity", self.feed_issue_entity, get_args(IssueEntity))
-        _one_of("form_value_key", self.form_value_key, get_args(FormValueKey))
-        _one_of("form_readback", self.form_readback, get_args(FormReadback))
-        _one_of("task_done_status", self.task_done_status, get_args(TaskDoneStatus))
-        _one_of("complete_twice", self.complete_twice, get_args(CompletedTwice))
-        if self.per_page_cap < 1:
-            raise ValueError(f"Quirks.per_page_cap is {self.per_page_cap!r}: give 1 or more rows.")
-        if self.empty_page is not None and self.empty_page < 1:
-            raise ValueError(f"Quirks.empty_page is {self.empty_page!r}: pages are counted from 1.")
-        if self.list_lag < 0:
-            raise ValueError(f"Quirks.list_lag is {self.list_lag!r}: give zero or more seconds.")
-        if self.feed_lag < 0:
-            raise ValueError(f"Quirks.feed_lag is {self.feed_lag!r}: give zero or more seconds.")
+        for name, hint in get_type_hints(type(self)).items():
+            if get_origin(hint) is Literal:
+                _check(
+                    getattr(self, name) in get_args(hint), name, self, f"one of {', '.join(map(repr, get_args(hint)))}"
+                )
+        _check(self.per_page_cap >= 1, "per_page_cap", self, "1 or more rows")
+        _check(self.empty_page is None or self.empty_page >= 1, "empty_page", self, "a page, counted from 1")
+        _check(self.list_lag >= 0, "list_lag", self, "zero or more seconds")
+        _check(self.feed_lag >= 0, "feed_lag", self, "zero or more seconds")
 
 
-def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"Quirks.{name} is {value!r}: give one of {', '.join(map(repr, allowed))}.")
+def _check(fits: bool, name: str, quirks: Quirks, wanted: str) -> None:
+    if not fits:
+        raise ValueError(f"Quirks.{name} is {getattr(quirks, name)!r}: give {wanted}.")

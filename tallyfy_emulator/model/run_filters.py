@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tallyfy_emulator.model.run import Run
+from tallyfy_emulator.model.wire import ids_of
 
 STATUSES = frozenset({"active", "problem", "delayed", "complete", "issue", "improvement", "starred"})
 TYPES = frozenset({"procedure", "form"})
@@ -38,7 +39,7 @@ class Selection:
 
     def tests(self) -> list[Test]:
         """Return what a run must pass; filters that let everything through are left out."""
-        return [test for test in (_test(name, value) for name, value in self.filters) if test is not None]
+        return [test for test in (_TESTS[name](value) for name, value in self.filters) if test is not None]
 
     @property
     def backwards(self) -> bool:
@@ -60,14 +61,6 @@ def selection_of(query: Mapping[str, str]) -> Selection:
     filters = {name: value for name, value in named.items() if name in _TESTS and value != ""}
     filters.setdefault("archived", "")
     return Selection(tuple(sorted(filters.items())), sort)
-
-
-def _test(name: str, value: str) -> Test | None:
-    return _TESTS[name](value)
-
-
-def _ids(value: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in value.split(",") if part.strip())
 
 
 def _by_name(value: str) -> Test | None:
@@ -96,7 +89,7 @@ def _by_archived(value: str) -> Test | None:
 
 
 def _by_owners(value: str) -> Test | None:
-    wanted = _ids(value)
+    wanted = ids_of(value)
     return lambda run: str(run.owner_id) in wanted or any(str(each) in wanted for each in run.assignees)
 
 
@@ -106,7 +99,7 @@ def _by_checklist(value: str) -> Test | None:
 
 def _by_any(attribute: str) -> Callable[[str], Test | None]:
     def make(value: str) -> Test | None:
-        wanted = _ids(value)
+        wanted = ids_of(value)
         return lambda run: not wanted.isdisjoint(getattr(run, attribute))
 
     return make

@@ -9,7 +9,7 @@ from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_tasks import status_of
 from tallyfy_emulator.model.task import Task
-from tallyfy_emulator.model.wire import parse_date
+from tallyfy_emulator.model.wire import ids_of, parse_date
 
 TaskInRun = tuple[Run, Task]
 _Test = Callable[[Run, Task], bool]
@@ -57,7 +57,7 @@ def _status_test(query: Mapping[str, str], now: float, quirks: Quirks) -> _Test 
         "due_soon": due_soon,
         "auto-skipped": lambda run, task: not task.auto_skipped,  # what one may expect is not what one gets
     }
-    wanted = [tests[status] for status in _ids(query.get("status", "")) if status in tests]
+    wanted = [tests[status] for status in ids_of(query.get("status", "")) if status in tests]
     return (lambda run, task: any(test(run, task) for test in wanted)) if wanted else None
 
 
@@ -72,13 +72,17 @@ def _tests(query: Mapping[str, str]) -> list[_Test | None]:
         _by_archived(query.get("archived", "")),
         _by_run_parts(query.get("tag", ""), "tags"),
         _by_run_parts(query.get("folder", ""), "folders"),
-        _by_moments(query.get("created", ""), lambda task: task.created_at),
-        _by_moments(query.get("deadline", ""), lambda task: task.deadline),
-        _by_moments(query.get("deadline_on", ""), lambda task: task.deadline),
-        _by_deadline(query.get("deadline_start_range", ""), query.get("deadline_end_range", "")),
-        _by_deadline(query.get("deadline_after", ""), ""),
-        _by_deadline("", query.get("deadline_before", "")),
+        _by_days(query.get("created", ""), lambda task: task.created_at),
+        _by_days(query.get("deadline", ""), _deadline),
+        _by_days(query.get("deadline_on", ""), _deadline),
+        _between(query.get("deadline_start_range", ""), query.get("deadline_end_range", ""), _deadline),
+        _between(query.get("deadline_after", ""), "", _deadline),
+        _between("", query.get("deadline_before", ""), _deadline),
     ]
+
+
+def _deadline(task: Task) -> float | None:
+    return task.deadline
 
 
 def _by_name(value: str) -> _Test | None:
@@ -87,7 +91,7 @@ def _by_name(value: str) -> _Test | None:
 
 
 def _by_any(value: str, read: Callable[[Task], Any]) -> _Test | None:
-    wanted = _ids(value)
+    wanted = ids_of(value)
     return (lambda run, task: not wanted.isdisjoint(read(task))) if wanted else None
 
 
@@ -107,34 +111,27 @@ def _by_archived(value: str) -> _Test | None:
 
 
 def _by_run_parts(value: str, attribute: str) -> _Test | None:
-    wanted = _ids(value)
+    wanted = ids_of(value)
     return (lambda run, task: not wanted.isdisjoint(getattr(run, attribute))) if wanted else None
 
 
-def _by_moments(value: str, read: Callable[[Task], float | None]) -> _Test | None:
+def _by_days(value: str, read: Callable[[Task], float | None]) -> _Test | None:
     """Parse a day, or the first and the last of several with a colon between them."""
     first, _, last = value.partition(":")
-    since, until = _day(first), _day(last or first)
-    if since is None or until is None:
+    if _day(first) is None or _day(last or first) is None:
         return None
-
-    def test(run: Run, task: Task) -> bool:
-        date_value = read(task)
-        return date_value is not None and since <= date_value < until + _DAY
-
-    return test
+    return _between(first, last or first, read)
 
 
-def _by_deadline(first: str, last: str) -> _Test | None:
+def _between(first: str, last: str, read: Callable[[Task], float | None]) -> _Test | None:
     """Parse the first and the last day; either may be empty."""
     since, until = _day(first), _day(last)
     if since is None and until is None:
         return None
 
     def test(run: Run, task: Task) -> bool:
-        if task.deadline is None:
-            return False
-        return (since is None or task.deadline >= since) and (until is None or task.deadline < until + _DAY)
+        at = read(task)
+        return at is not None and (since is None or at >= since) and (until is None or at < until + _DAY)
 
     return test
 
@@ -144,7 +141,3 @@ def _day(text: str) -> float | None:
         return parse_date(text)
     except ValueError:
         return None
-
-
-def _ids(value: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in value.split(",") if part.strip())

@@ -71,6 +71,11 @@ def parse_date(value: object) -> float:
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
 
 
+def ids_of(text: str) -> frozenset[str]:
+    """Parse ids that are separated by commas."""
+    return frozenset(part.strip() for part in text.split(",") if part.strip())
+
+
 def parse_query(query: bytes, plus_is_space: bool = False) -> dict[str, str]:
     """Parse a query."""
     text = query.decode("latin-1")
