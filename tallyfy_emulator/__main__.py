@@ -1,4 +1,4 @@
-"""``python -m tallyfy_emulator``: serves until it is told to stop."""
+"""Run the emulator from the command line: ``python -m tallyfy_emulator``."""
 
 from __future__ import annotations
 

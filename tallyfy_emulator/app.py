@@ -1,4 +1,4 @@
-"""The emulator's parts put together: API at both bases, faults around it, controls beside it."""
+"""Assemble the application: the API at both base paths behind the middleware, and the admin endpoints beside it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def build(organization: Organization, traffic: Traffic, connections: Connections
 
 
 class _Router:
-    """Sends the emulator's own controls past the recorder, the faults and the rate limit."""
+    """Route admin requests past the recorder, the faults and the rate limit."""
 
     def __init__(self, api: ASGIApp, admin_app: ASGIApp) -> None:
         self._api = api

@@ -1,4 +1,4 @@
-"""The emulator as one object: starts and stops the server, and gives tests their controls."""
+"""The emulator: start and stop the server, and control what it answers."""
 
 from __future__ import annotations
 

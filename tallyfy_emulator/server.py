@@ -1,4 +1,4 @@
-"""The server behind the emulator: uvicorn in a thread, on a port that is known before it starts."""
+"""Run uvicorn in a thread, on a port that is known before it starts."""
 
 from __future__ import annotations
 

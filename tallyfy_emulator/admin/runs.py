@@ -1,4 +1,4 @@
-"""The runs of the emulated organization, to be added, looked at and changed: the part of the emulator about runs."""
+"""Add, read and change runs: the emulator's controls of runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people do in the emulated organization, and what can be seen of it: the part of the emulator about tasks."""
+"""Act on templates, tasks and threads as a person does: the emulator's controls of tasks."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ _WORDS: dict[Verb, str] = {
 
 @dataclass(frozen=True)
 class Entity:
-    """A thing that something happened to, by one of the names in :data:`MODELS` and its id."""
+    """An entity of an activity: one of the names in :data:`MODELS`, and its id."""
 
     kind: str
     id: str | int
@@ -231,7 +231,7 @@ def _tests(query: Mapping[str, str], quirks: Quirks) -> list[_Test]:
 
 
 def _by_entity(kind: str, entity_id: str, quirks: Quirks) -> _Test:
-    """Look for an entity. With an id, what happened to its parts counts too: the feed of a run tells of its tasks."""
+    """Test for an entity. With an id, its parts match too: the feed of a run includes its tasks."""
 
     def test(activity: Activity) -> bool:
         entities = entities_of(activity, quirks)

@@ -1,4 +1,4 @@
-"""The endpoints in which people talk about runs and tasks: comments, issues, and the end of an issue."""
+"""The endpoints of comments and issues on runs and tasks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tallyfy_emulator.store.runs import RunUpdate
 
 @dataclass(frozen=True)
 class _Target:
-    """Where something is said: in a run, or on a task."""
+    """The run or the task that a comment is on."""
 
     context: RequestContext
     run: Run

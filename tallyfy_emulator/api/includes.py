@@ -74,7 +74,7 @@ def forms_of(run: Run, organization: Organization) -> dict[str, Any]:
 
 
 def _visible_tasks(run: Run) -> list[Task]:
-    """Return the tasks that a run shows: those that rules skipped are in the list of tasks only."""
+    """Return the tasks in ``with=tasks``: skipped ones are only in the list of tasks."""
     return [task for task in run.tasks if not task.auto_skipped]
 
 

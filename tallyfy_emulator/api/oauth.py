@@ -1,4 +1,4 @@
-"""Where tokens come from: client credentials, a person's password, a refresh token, acting as a person."""
+"""Issue tokens: client credentials, password, refresh token, and acting as a user."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class TokenEndpoint:
 
 
 async def _act_as(context: RequestContext) -> Response:
-    """Issue an application the token of one of the organization's people."""
+    """Issue an application a token of a member."""
     if context.token.holder != "application":
         raise responses.forbidden("Only an application may act as a user.")
     person = context.organization.catalog.person(context.parameter("email"))

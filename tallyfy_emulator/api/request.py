@@ -21,7 +21,7 @@ from tallyfy_emulator.store.tokens import Token, bearer_token
 
 @dataclass(frozen=True)
 class RequestContext:
-    """A request that passed the checks, and whose it is."""
+    """A checked request, the organization and the token."""
 
     request: Request
     organization: Organization
@@ -101,7 +101,7 @@ class Endpoint:
 
 
 async def _check_body(request: Request) -> None:
-    """Only a request with a body needs a Content-Type, and then it must be JSON."""
+    """Require a JSON Content-Type if the request has a body."""
     if not await request.body():
         return
     if "json" not in request.headers.get("content-type", "").lower():

@@ -1,4 +1,4 @@
-"""What Tallyfy's answers look like on the wire: JSON as PHP writes it, and its several shapes of error."""
+"""Build responses as Tallyfy sends them: JSON as PHP writes it, and its several shapes of error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
 
 
 class ApiError(Exception):
-    """An answer that refuses a request."""
+    """An error response."""
 
     def __init__(self, status: int, payload: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status} {dict(payload)}")

@@ -1,4 +1,4 @@
-"""The TCP connections behind requests, so that one can be reset or closed in the middle of an answer."""
+"""Track TCP connections, so that one can be reset or closed in the middle of a response."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Connections:
         await lost.wait()
 
     async def close_all(self) -> None:
-        """Close every connection, whatever it was doing."""
+        """Close every connection."""
         await asyncio.sleep(0)  # those that are to be reset go first
         for transport, _ in list(self._open.values()):
             transport.close()

@@ -92,7 +92,7 @@ class Fault:
 
     @property
     def needs_real_response(self) -> bool:
-        """Whether the request must reach the application before the fault strikes."""
+        """Whether the request must reach the application before the fault applies."""
         return self.when == "after" or (self.kind in ("truncate", "unreadable") and self.body is None)
 
     def body_bytes(self) -> bytes | None:
@@ -123,7 +123,7 @@ class Fault:
 
 
 class FaultQueue:
-    """The ordered faults, in order, and how often each has struck. Safe to use from several threads."""
+    """The ordered faults, and how many requests each has hit. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -135,7 +135,7 @@ class FaultQueue:
             self._ordered.append(_QueuedFault(fault))
 
     def clear(self) -> None:
-        """Forget every fault."""
+        """Remove all faults."""
         with self._lock:
             self._ordered.clear()
 
@@ -268,7 +268,7 @@ class FaultMiddleware:
         await real.send(send)
 
     async def _wait(self, seconds: float) -> bool:
-        """Wait; tell whether the time passed (or the server stops before)."""
+        """Wait; return False if the server stops before the time has passed."""
         if not seconds:
             return True
         try:
@@ -280,7 +280,7 @@ class FaultMiddleware:
 
 @dataclass
 class _HeldResponse:
-    """An answer that the application gave and that was held back."""
+    """A response of the application that was held back."""
 
     start: Message = field(default_factory=dict)
     body: bytes = b""

@@ -1,4 +1,4 @@
-"""A limit on requests in a time window."""
+"""Limit the requests in a time window."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class RateLimiter:
 
 @dataclass(frozen=True)
 class Admission:
-    """Whether a request is welcome; ``remaining`` is None without a limit; ``retry_after`` is in seconds."""
+    """Whether a request is admitted; ``remaining`` is None without a limit; ``retry_after`` is in seconds."""
 
     admitted: bool
     remaining: int | None = None

@@ -1,4 +1,4 @@
-"""What was asked of the emulator: every request is kept, with the status that it got."""
+"""Record every request, with the status of its response."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class RequestRecord:
 
 
 class RequestLog:
-    """The requests so far, the newest 100,000 of them. Safe to use from several threads."""
+    """The newest 100,000 requests. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class RequestLog:
         self.listener: Callable[[RequestRecord], None] | None = None
 
     def open(self, scope: Scope, body: bytes) -> RequestRecord:
-        """Keep a request that came in."""
+        """Record a request."""
         record = RequestRecord(
             method=scope["method"],
             path=scope["path"],
@@ -67,7 +67,7 @@ class RequestLog:
         return record
 
     def answered(self, record: RequestRecord, status: int) -> None:
-        """Keep the status of an answer."""
+        """Record the status of a response."""
         with self._lock:
             record.status = status
             self._under_way.discard(id(record))
@@ -85,7 +85,7 @@ class RequestLog:
             return [replace(each) for each in self._records]
 
     def clear(self) -> None:
-        """Forget all requests."""
+        """Remove all requests."""
         with self._lock:
             self._records.clear()
             self.most_at_once = len(self._under_way)
@@ -104,7 +104,7 @@ class RecorderMiddleware:
         self._numbers = itertools.count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Keep a request and have it answered."""
+        """Record a request, and pass it on."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""What happened to runs, and when: told by comparing a run before a change with the run after it."""
+"""Record what happened to runs, by comparing the run before a change with the run after it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class _Event:
 
 
 class ActivityLog:
-    """Remembers everything that happened to runs. Safe to use from several threads."""
+    """The activities of all runs. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -61,7 +61,7 @@ class ActivityLog:
         self._next_id = 90001
 
     def record(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
-        """Remember a change."""
+        """Record the activities of a change."""
         run = after or before
         if run is None:
             return

@@ -1,4 +1,4 @@
-"""The fields of forms: of a template's kick-off and of its steps."""
+"""Form fields of kick-offs and steps, and the values that they accept."""
 
 from __future__ import annotations
 
@@ -111,13 +111,13 @@ def is_filled(field: FormField, value: Any) -> bool:
 
 
 def rendered_values(fields: Collection[FormField], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Render values as Tallyfy may give them back: other than they were sent, and the same to a reader."""
+    """Render values as Tallyfy may return them: dates in full, long texts as HTML, multiselects with all options."""
     known = {field.id: field for field in fields}
     return {key: _rendered(known[key], value) if value else value for key, value in values.items()}
 
 
 def from_labels(fields: Collection[FormField], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Render what a person fills in as the API would be sent it."""
+    """Convert values by alias, label or id into the API's shapes, by field id."""
     values = {}
     for name, value in given.items():
         field = _field(fields, name)

@@ -1,4 +1,4 @@
-"""The ways in which Tallyfy's answers are known, or feared, to differ from one account to the next."""
+"""The ways in which Tallyfy's answers differ, or may differ, from one account to the next."""
 
 from __future__ import annotations
 

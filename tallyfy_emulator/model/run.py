@@ -1,4 +1,4 @@
-"""One run at one moment, and how the API writes it down. A change makes a new :class:`Run`."""
+"""Runs as immutable values, and their JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPEN_ISSUE = frozenset({"problem", "issue"})
 
 @dataclass(frozen=True)
 class Shape:
-    """How a run's values are written, where Tallyfy is not of one mind."""
+    """How a run's values are written, where Tallyfy is inconsistent."""
 
     dates: DateStyle = "iso"
     progress: ProgressShape = "object"

@@ -1,4 +1,4 @@
-"""How a run begins and how it changes: pure functions from a caller's fields to a :class:`Run`."""
+"""Create and change runs from a caller's fields. Pure functions."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _read(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _fill_status(values: dict[str, Any], now: float) -> None:
-    """Make a new run's status, ends and progress agree, as far as the caller left them open."""
+    """Make the status, end times and progress of a new run agree, where the caller did not give them."""
     if values["status"] == "archived":
         values.setdefault("archived_at", now)
         values["status"] = "complete" if values.get("completed_at") is not None else "active"

@@ -43,7 +43,7 @@ class Selection:
 
     @property
     def backwards(self) -> bool:
-        """Whether the order is a falling one."""
+        """Whether the order is descending."""
         return self.sort.startswith("-")
 
     @property

@@ -1,4 +1,4 @@
-"""The tasks of a run as they are, and how the API writes them down."""
+"""Build the tasks of a run, and render tasks and threads as JSON."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def with_initial_tasks(run: Run) -> Run:
 
 
 def under_way(run: Run) -> Task | None:
-    """Return the task whose turn it is."""
+    """Return the first open task, or None."""
     return next((task for task in run.tasks if task.is_open), None)
 
 

@@ -1,4 +1,4 @@
-"""One task at one moment, and the threads in which people talk about it. A change makes a new :class:`Task`."""
+"""Tasks and their threads of comments, as immutable values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Thread:
 
     @property
     def is_open_issue(self) -> bool:
-        """Whether it is an issue that nobody resolved."""
+        """Whether it is an unresolved issue."""
         return self.label == "problem" and self.resolve_id is None
 
 
@@ -79,10 +79,10 @@ class Task:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is there to be done."""
+        """Whether it is neither completed nor skipped."""
         return self.completed_at is None and not self.auto_skipped
 
     @property
     def has_open_issue(self) -> bool:
-        """Whether there is an issue on it that nobody resolved."""
+        """Whether it has an unresolved issue."""
         return any(thread.is_open_issue for thread in self.threads)

@@ -1,4 +1,4 @@
-"""What people do to tasks: pure functions from a run to the run after it."""
+"""Change the tasks of a run. Pure functions from a run to the run after the change."""
 
 from __future__ import annotations
 

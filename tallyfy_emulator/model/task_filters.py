@@ -1,4 +1,4 @@
-"""Which tasks a list holds, and in which order. Filters and values that are not known are ignored, as Tallyfy does."""
+"""Choose and order the tasks of a list. Unknown filters and values are ignored, as Tallyfy does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How values look on the wire: ids, times, JSON as PHP writes it, queries, and errors by field."""
+"""Encode and parse what goes over the wire: ids, times, JSON as PHP writes it, queries, and errors by field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 
 class ValidationError(ValueError):
-    """Something that can't be taken."""
+    """An invalid value: Tallyfy answers 422, with messages by field."""
 
     def __init__(self, errors: Mapping[str, Any]) -> None:
         super().__init__(" ".join(_texts(errors)))
@@ -19,7 +19,7 @@ class ValidationError(ValueError):
 
     @classmethod
     def of(cls, field: str, message: str) -> ValidationError:
-        """Refuse for one reason."""
+        """Build an error with one message for one field."""
         return cls({field: [message]})
 
 

@@ -1,4 +1,4 @@
-"""The organization that the emulator begins with: a small company and about sixty runs."""
+"""The initial organization: a small company and about sixty runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _checklist(
     form: bool = False,
     pace: float | None = None,
 ) -> Checklist:
-    """Build a template; with a pace, people do a step of each launched run every so many seconds."""
+    """Build a template; with a pace, a step of each launched run is completed every so many seconds."""
     fields = tuple(FormField(stable_id("field", title, label), label) for label in kickoff)
     checklist_id = stable_id("checklist", title)
     kind: Literal["procedure", "form"] = "form" if form else "procedure"
@@ -198,7 +198,7 @@ def catalog() -> Catalog:
 
 
 def seed_runs(organization: Organization) -> None:
-    """Fill an organization with runs, and plan what becomes of some of them."""
+    """Add the initial runs to an organization, and schedule changes of some of them."""
     for number, fields in enumerate(_initial_runs(organization)):
         organization.add_varied_run({**_varied_fields(organization, number), **fields}, since=0.0)
     _add_archived_runs(organization)
@@ -239,7 +239,7 @@ def _fields(organization: Organization, checklist: Checklist, label: str, folder
 
 
 def _varied_fields(organization: Organization, number: int) -> dict[str, Any]:
-    """Return a run an owner, tags and the like, so that every filter has something to find and to leave out."""
+    """Build varied owners, tags and the like, so that every filter matches some runs and not others."""
     tags = list(organization.catalog.tags)
     owner = _PEOPLE[number % len(_PEOPLE)].id
     helper = _PEOPLE[(number * 5 + 2) % len(_PEOPLE)].id

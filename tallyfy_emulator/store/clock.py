@@ -1,4 +1,4 @@
-"""What time it is in the emulator: the machine's time, or a time that a test moves by hand."""
+"""The emulator's clocks: the machine's, and one that a test moves by hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the emulator reads the time from."""
+    """The source of the emulator's time."""
 
     def now(self) -> float:
         """

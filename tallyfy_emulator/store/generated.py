@@ -1,4 +1,4 @@
-"""Runs that exist only as a formula: a list of a million takes no memory, and none of its pages a search."""
+"""Generated runs: computed from their number when they are read, so that a million take no memory and no search."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _TIMES = {
 
 
 class GeneratedRunsError(ValueError):
-    """What can't be done with runs that exist only as a formula."""
+    """An operation that generated runs do not support."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class GeneratedRun(Run):
 
     @cached_property
     def text(self) -> str:
-        """The run as a list gives it, in JSON: only what differs from others of its kind is written anew."""
+        """The run in a list, as JSON: only what differs from others of its kind is encoded again."""
         created = self.date(self.created_at)
         return self.form % {
             "id": self.id,
@@ -65,7 +65,7 @@ class GeneratedRun(Run):
 
 
 class GeneratedRuns:
-    """The formula: from a run's number, counted from 0, to the run."""
+    """Compute runs from their numbers, counted from 0."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class GeneratedRuns:
         return _GeneratedList(self, kinds, others, selection.backwards)
 
     def place(self, number: int) -> tuple[float, int]:
-        """Return what a list in order of creation sorts a run by."""
+        """Return the sort key of a run in order of creation."""
         return self._created_at(number), self._first_number + number
 
     def _created_at(self, number: int) -> float:

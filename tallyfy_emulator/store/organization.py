@@ -1,4 +1,4 @@
-"""Everything that the emulator's parts share: one organization and how it misbehaves."""
+"""The emulated organization: catalog, runs, tasks, activities and tokens."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Organization:
         return run
 
     def generate_runs(self, count: int, first_created_at: float, spacing: float, fields: Mapping[str, Any]) -> None:
-        """Add runs that exist only as a formula."""
+        """Add generated runs."""
         number = next(self._numbers)
         self.runs.generated = GeneratedRuns(
             self.catalog,
@@ -114,7 +114,7 @@ class Organization:
         self.work.record(before, after, at, by)
 
     def history(self) -> list[Activity]:
-        """Return everything that happened, whether or not anybody looked when it did."""
+        """Return all activities, after applying the changes that are due."""
         self.runs.apply_due()
         with_tasks = self.quirks.feed_task_rows
         return [each for each in self.activities.all() if with_tasks or each.subject != "task"]
@@ -130,7 +130,7 @@ class Organization:
 
 
 class _ListCache:
-    """Keeps the last few lists until a run changes, so that a walk over pages sorts once."""
+    """Cache the last few lists until a run changes, so that reading all pages sorts once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""The runs of the organization, now and a little while ago, and the changes that the clock will bring."""
+"""The runs of the organization, their recent versions, and scheduled changes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class RunStore:
             return after
 
     def schedule(self, run_id: str, after: float, fields: Mapping[str, Any]) -> None:
-        """Let a run change by itself later."""
+        """Schedule a change of a run."""
         if after < 0:
             raise ValueError(f"A change can't be planned {after!r} seconds from now: give zero or more.")
         with self._lock:
@@ -89,7 +89,7 @@ class RunStore:
             self._plan(at, run_id, lambda run, due: changed(run, due, given))
 
     def schedule_update(self, run_id: str, after: float, update: RunUpdate) -> None:
-        """Let something in a run, such as a task, change by itself later."""
+        """Schedule an update of a run."""
         with self._lock:
             self._changeable(run_id)
             self._plan(self._clock.now() + after, run_id, update)
@@ -105,7 +105,7 @@ class RunStore:
             self._listener(run, None, now, by)
 
     def apply_due(self) -> None:
-        """Carry out the planned changes whose time has come."""
+        """Apply the scheduled changes that are due."""
         with self._lock:
             now = self._clock.now()
             while self._scheduled and self._scheduled[0][0] <= now:
@@ -123,7 +123,7 @@ class RunStore:
 
     @property
     def generated(self) -> GeneratedRuns | None:
-        """Runs that exist only as a formula, in lists and to be looked up; set once."""
+        """The generated runs; set once."""
         return self._generated
 
     @generated.setter

@@ -1,4 +1,4 @@
-"""Access tokens: who holds which, until when."""
+"""Access tokens and refresh tokens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Token:
 
     @property
     def holder(self) -> Holder:
-        """Whose it is: a person's or the application's."""
+        """Whether it belongs to a person or to the application."""
         return "application" if self.person_id is None else "person"
 
 
@@ -39,7 +39,7 @@ class _Refresh:
 
 
 class TokenStore:
-    """All tokens that are valid, or were. Safe to use from several threads."""
+    """All tokens. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -49,26 +49,26 @@ class TokenStore:
         self.lifetime: float | None = None
 
     def keep(self, value: str, person_id: int | None, lifetime: float) -> Token:
-        """Build a text that was chosen beforehand a valid token."""
+        """Make a given text a valid token."""
         token = Token(value, person_id, self._clock.now() + lifetime)
         with self._lock:
             self._tokens[value] = token
         return token
 
     def issue(self, person_id: int | None, lifetime: float) -> tuple[Token, float]:
-        """Build a new token."""
+        """Issue an access token."""
         seconds = lifetime if self.lifetime is None else self.lifetime
         return self.keep(f"tfy-{secrets.token_hex(24)}", person_id, seconds), seconds
 
     def issue_refresh(self, person_id: int, access_token: str) -> str:
-        """Build a refresh token, which is good for one use."""
+        """Issue a refresh token, which can be used once."""
         value = f"tfyr-{secrets.token_hex(24)}"
         with self._lock:
             self._refresh[value] = _Refresh(person_id, access_token)
         return value
 
     def use_refresh(self, value: str) -> int | None:
-        """Use up a refresh token, and end the access token that came with it."""
+        """Use a refresh token, and revoke the access token that came with it."""
         with self._lock:
             found = self._refresh.pop(value, None)
             if found is None:
@@ -83,7 +83,7 @@ class TokenStore:
         return token if token is not None and token.expires_at > self._clock.now() else None
 
     def revoke(self, value: str) -> bool:
-        """End an access token or a refresh token."""
+        """Revoke an access token or a refresh token."""
         with self._lock:
             known = value in self._tokens or value in self._refresh
             self._tokens.pop(value, None)

@@ -1,4 +1,4 @@
-"""The work in an organization: launches, the people who do tasks, and the messages that go out about it."""
+"""Launches, completions of tasks, and the webhooks and e-mails that they send."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tallyfy_emulator.store.runs import RunStore, RunUpdate
 
 
 class Work:
-    """What people and the API do in runs. Safe to use from several threads."""
+    """Launch runs, find and change tasks, and record the messages sent. Thread-safe."""
 
     def __init__(self, clock: Clock, catalog: Catalog, runs: RunStore) -> None:
         self._clock = clock
@@ -32,7 +32,7 @@ class Work:
 
     @property
     def fired(self) -> list[dict[str, Any]]:
-        """The messages that went out so far: copies, oldest first."""
+        """Copies of the messages sent so far, oldest first."""
         self._runs.apply_due()
         with self._lock:
             return [dict(each) for each in self._fired]
@@ -45,14 +45,14 @@ class Work:
         return [self._runs.get(run.id) or run for run in launched]
 
     def record(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
-        """Remember where the tasks of a run are; send the message that it is complete, when it becomes so."""
+        """Index the tasks of a run, and send a message when it completes."""
         if after is not None and (before is None or len(before.tasks) != len(after.tasks)):
             self._index(self._runs, after)
         if before is not None and after is not None and before.status != "complete" == after.status:
             self._emit("process.completed", after.id, None, at)
 
     def launch(self, run: Run, by: int | None) -> None:
-        """Add a run that was launched: messages go out, and those who do its steps by themselves begin to."""
+        """Add a launched run, send its message, and schedule the automatic completions of its steps."""
         self._runs.add(run)
         with self._lock:
             self._launched.append(run)
@@ -87,7 +87,7 @@ class Work:
         return run, find_task(run, task_id)
 
     def one_offs(self) -> list[Run]:
-        """Return what holds the one-off tasks that belong to no run."""
+        """Return the containers of the one-off tasks that belong to no run."""
         return self._one_offs.snapshot()[1]
 
     def update(self, task_id: str, update: RunUpdate, by: int | None = None) -> tuple[Run, Task]:
@@ -97,7 +97,7 @@ class Work:
         return run, find_task(run, task_id)
 
     def complete(self, task_id: str, is_approved: bool | None, by: int, *, again: bool = False) -> tuple[Run, Task]:
-        """Complete a task; messages go out."""
+        """Complete a task, and send the messages."""
         return self.update(task_id, lambda run, at: self._completed(run, task_id, at, is_approved, by, again=again), by)
 
     def _completed(
@@ -121,7 +121,7 @@ class Work:
                 done = filled(run, task_id, at, values) if values else run
                 return self._completed(done, task_id, at, auto_completion.is_approved, by)
             except ValidationError:
-                return run  # somebody was there before, or the task is stuck: nobody presses the button then
+                return run  # completed already, or it can not be completed now
 
         return update
 
