@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_emulator import Emulator, Quirks
+from tallyfy_emulator import Emulator
 
 
 def launch(caller, checklist, **more):
@@ -177,12 +177,3 @@ def test_before_the_server_is_started():
     emulator.complete_task(emulator.task(run["id"], "Do")["id"])
 
     assert emulator.run(run["id"])["status"] == "complete"
-
-
-@pytest.mark.parametrize(
-    "values",
-    [{"form_value_key": "x"}, {"form_readback": "x"}, {"task_done_status": "done"}, {"complete_twice": "never"}],
-)
-def test_a_quirk_that_is_none(values):
-    with pytest.raises(ValueError, match=f"Quirks.{next(iter(values))} is"):
-        Quirks(**values)
