@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         if options.verbose:
-            emulator.listen(_print_request)  # before anybody is told where to ask
+            emulator.listen(_print_request)  # before the address is printed
         print(_welcome(emulator), flush=True)
         stopping.wait()
     finally:

@@ -213,7 +213,7 @@ class Emulator(RunAdmin, TaskAdmin):
 
     def listen(self, listener: Callable[[RequestRecord], None] | None) -> None:
         """
-        Be told of every request when it is over.
+        Call a function after every request.
 
         :param listener: called on the server's thread, so it must be quick; None = nobody.
         """

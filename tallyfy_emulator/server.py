@@ -81,8 +81,8 @@ class _Server(uvicorn.Server):
     """
     uvicorn's server, which stops at once.
 
-    uvicorn looks ten times a second whether it shall stop, and then waits for slow clients. Here a stop is told by an
-    event, and whoever still waits for an answer is not waited for: tests start and stop many emulators.
+    uvicorn checks ten times a second whether to stop, and then waits for slow clients. Here an event signals the stop,
+    and pending requests are not waited for: tests start and stop many emulators.
     """
 
     def __init__(self, config: uvicorn.Config, connections: Connections, stopping: asyncio.Event) -> None:

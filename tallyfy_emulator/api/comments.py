@@ -32,7 +32,7 @@ class _Target:
         return self.context.actor_id
 
     def apply(self, update: RunUpdate) -> Response:
-        """Change what is said here, and answer with the newest thread."""
+        """Apply an update, and answer with the newest thread."""
         organization = self.context.organization
         if self.task_id is None:
             run, threads = _after_run(organization, self.run, update, self.author)

@@ -26,7 +26,7 @@ class ApiError(Exception):
 
 
 def unauthenticated() -> ApiError:
-    """Return the 401 for a token that is missing, unknown, expired or revoked: Tallyfy does not tell which."""
+    """Return the 401 for a token that is missing, unknown, expired or revoked: Tallyfy does not distinguish them."""
     return ApiError(401, {"error": True, "message": "unauthenticated"})
 
 
@@ -56,7 +56,7 @@ def unprocessable(errors: Mapping[str, Any]) -> ApiError:
 
 
 def rate_limited(retry_after: int) -> ApiError:
-    """Return the 429 that says after how many seconds the next request is welcome."""
+    """Return the 429 with the seconds until the next request is allowed."""
     headers = {"Retry-After": str(retry_after), "X-RateLimit-Remaining": "0"}
     return ApiError(429, {"message": "Too Many Attempts.", "code": RATE_LIMIT_EXCEEDED}, headers)
 

@@ -48,7 +48,7 @@ class Fault:
         regular expression; empty = all.
     :param method: which requests: only those with this HTTP method; empty = all.
     :param when: ``before`` = the request has no effect; ``after`` = it has its full effect, and then the
-        fault strikes. ``truncate`` and ``unreadable`` spoil the real answer, so they are always ``after``
+        fault applies. ``truncate`` and ``unreadable`` spoil the real answer, so they are always ``after``
         unless ``body`` is given.
     :raises ValueError: if a value can't be used; the message names it.
     """
@@ -130,7 +130,7 @@ class FaultQueue:
         self._ordered: list[_QueuedFault] = []
 
     def order(self, fault: Fault) -> None:
-        """Add a fault behind those ordered before."""
+        """Add a fault after those ordered before."""
         with self._lock:
             self._ordered.append(_QueuedFault(fault))
 
@@ -140,15 +140,15 @@ class FaultQueue:
             self._ordered.clear()
 
     def pending(self) -> list[Fault]:
-        """List the faults that can still strike."""
+        """List the faults that can still hit a request."""
         with self._lock:
             return [each.fault for each in self._ordered if not each.spent]
 
     def take(self, method: str, path: str, query: str) -> Fault | None:
         """
-        Find the fault that strikes a request, and count it.
+        Return the fault that hits a request, and count the hit.
 
-        Faults are asked in the order in which they were ordered; the first one that is due strikes, alone,
+        Faults are tried in the order in which they were ordered; only the first one that is due applies,
         and those behind it do not count the request.
         """
         with self._lock:

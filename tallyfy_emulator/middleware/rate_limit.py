@@ -16,7 +16,7 @@ from tallyfy_emulator.store.clock import Clock
 @dataclass(frozen=True)
 class RateLimit:
     """
-    How many requests are welcome in how much time.
+    How many requests are allowed in how much time.
 
     :param requests: the most requests in one window; 1 or more.
     :param seconds: the length of a window, in seconds; more than zero.
@@ -104,7 +104,7 @@ class Admission:
 
 
 class RateLimitMiddleware:
-    """Answers 429 to requests beyond the limit, and tells the others how many more are welcome."""
+    """Answer 429 beyond the limit, and send how many requests remain below it."""
 
     def __init__(self, app: ASGIApp, limiter: RateLimiter) -> None:
         self._app = app

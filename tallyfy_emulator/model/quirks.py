@@ -53,7 +53,7 @@ class Quirks:
     :param feed_duplicates: begin each page of the feed with the last row of the page before, under the same id.
     :param feed_issue_entity: what the feed says that an issue was reported on or resolved on: the ``thread`` that
         holds it, the ``task``, or the ``run``. Undocumented, so try all.
-    :param feed_task_rows: let the feed tell of completed tasks too, as the real one does, not of runs and issues
+    :param feed_task_rows: include completed tasks in the feed, as the real one does, not of runs and issues
         only.
     :param feed_strict: answer 422 to parameters of the feed whose value it does not know. False: they are ignored.
     :param form_value_key: under which key a form field holds its value: ``field_value``, as tested by Tallyfy's own

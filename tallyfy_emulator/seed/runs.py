@@ -84,99 +84,91 @@ _EMPLOYEE = _checklist(
 )
 _EXPENSE = _checklist("Expense request", ("Approve", "Pay"), ("Amount", "Reason"), form=True)
 
-# (template, folder, group, name after the dash and status of each run). The running Contract reviews and
-# Month-end close are not here but below: whoever waits for all of them is not to wait for ever.
-_RUNS: tuple[tuple[Checklist, str, str, tuple[tuple[str, str], ...]], ...] = (
-    (
-        _ONBOARDING,
-        "Customers",
-        "Customer success",
-        (
-            ("Acme Corp", "active"),
-            ("Blue Harbor Foods", "active"),
-            ("Cedar & Pine", "delayed"),
-            ("Delta Freight", "active"),
-            ("Evergreen Clinics", "problem"),
-            ("Fjord Energy", "complete"),
-            ("Granite Bank", "active"),
-            ("Helix Labs", "complete"),
-            ("Ibis Travel", "delayed"),
-            ("Juniper Schools", "active"),
-            ("Kestrel Air", "complete"),
-            ("Lumen Optics", "issue"),
-            ("Meridian Hotels", "active"),
-            ("Nimbus Software", "complete"),
-        ),
-    ),
-    (
-        _CONTRACT,
-        "Customers",
-        "Legal",
-        (
-            ("Oakridge lease", "complete"),
-            ("Pinnacle reseller agreement", "complete"),
-            ("Quartz data processing addendum", "delayed"),
-            ("Riverside framework contract", "problem"),
-            ("Summit licence renewal", "complete"),
-            ("Tidal joint venture", "issue"),
-            ("Umbra NDA", "complete"),
-        ),
-    ),
-    (
-        _MONTH_END,
-        "Finance",
-        "Finance",
-        (
-            ("May 2026", "complete"),
-            ("June 2026", "complete"),
-            ("July 2026", "complete"),
-            ("August 2026", "complete"),
-            ("September 2026", "complete"),
-        ),
-    ),
-    (
-        _VENDOR,
-        "Vendors",
-        "Security",
-        (
-            ("Atlas Hosting", "active"),
-            ("Beacon Payroll", "delayed"),
-            ("Cobalt Analytics", "problem"),
-            ("Dune Couriers", "active"),
-            ("Ember Print", "complete"),
-            ("Falcon Telecom", "active"),
-            ("Glacier Backup", "delayed"),
-            ("Harvest Catering", "complete"),
-        ),
-    ),
-    (
-        _EMPLOYEE,
-        "People",
-        "",
-        (
-            ("Ana Silva", "active"),
-            ("Ben Carter", "active"),
-            ("Chloe Martin", "delayed"),
-            ("Daniel Novak", "complete"),
-            ("Elif Demir", "active"),
-            ("Finn Larsen", "problem"),
-            ("Grace Mbeki", "complete"),
-            ("Hugo Bernard", "active"),
-        ),
-    ),
-    (
-        _EXPENSE,
-        "",
-        "Finance",
-        (
-            ("Conference in Lisbon", "active"),
-            ("New monitors", "complete"),
-            ("Team dinner", "active"),
-            ("Train tickets", "delayed"),
-            ("Trade fair stand", "active"),
-            ("Software licences", "complete"),
-        ),
-    ),
+# The folder and the group of the runs of each template; empty = none.
+_PLACES = {
+    _ONBOARDING.id: ("Customers", "Customer success"),
+    _CONTRACT.id: ("Customers", "Legal"),
+    _MONTH_END.id: ("Finance", "Finance"),
+    _VENDOR.id: ("Vendors", "Security"),
+    _EMPLOYEE.id: ("People", ""),
+    _EXPENSE.id: ("", "Finance"),
+}
+
+# The name after the dash, and the status, of the runs of each template. The running Contract reviews and Month-end
+# close are not here but below, among those that complete: a wait for all of them must end.
+_RUNS: dict[str, dict[str, str]] = {
+    _ONBOARDING.id: {
+        "Acme Corp": "active",
+        "Blue Harbor Foods": "active",
+        "Cedar & Pine": "delayed",
+        "Delta Freight": "active",
+        "Evergreen Clinics": "problem",
+        "Fjord Energy": "complete",
+        "Granite Bank": "active",
+        "Helix Labs": "complete",
+        "Ibis Travel": "delayed",
+        "Juniper Schools": "active",
+        "Kestrel Air": "complete",
+        "Lumen Optics": "issue",
+        "Meridian Hotels": "active",
+        "Nimbus Software": "complete",
+    },
+    _CONTRACT.id: {
+        "Oakridge lease": "complete",
+        "Pinnacle reseller agreement": "complete",
+        "Quartz data processing addendum": "delayed",
+        "Riverside framework contract": "problem",
+        "Summit licence renewal": "complete",
+        "Tidal joint venture": "issue",
+        "Umbra NDA": "complete",
+    },
+    _MONTH_END.id: {
+        "May 2026": "complete",
+        "June 2026": "complete",
+        "July 2026": "complete",
+        "August 2026": "complete",
+        "September 2026": "complete",
+    },
+    _VENDOR.id: {
+        "Atlas Hosting": "active",
+        "Beacon Payroll": "delayed",
+        "Cobalt Analytics": "problem",
+        "Dune Couriers": "active",
+        "Ember Print": "complete",
+        "Falcon Telecom": "active",
+        "Glacier Backup": "delayed",
+        "Harvest Catering": "complete",
+    },
+    _EMPLOYEE.id: {
+        "Ana Silva": "active",
+        "Ben Carter": "active",
+        "Chloe Martin": "delayed",
+        "Daniel Novak": "complete",
+        "Elif Demir": "active",
+        "Finn Larsen": "problem",
+        "Grace Mbeki": "complete",
+        "Hugo Bernard": "active",
+    },
+    _EXPENSE.id: {
+        "Conference in Lisbon": "active",
+        "New monitors": "complete",
+        "Team dinner": "active",
+        "Train tickets": "delayed",
+        "Trade fair stand": "active",
+        "Software licences": "complete",
+    },
+}
+
+
+# Template, name after the dash, and after how many seconds the run gets which status.
+_CHANGING_RUNS: tuple[tuple[Checklist, str, tuple[tuple[float, str], ...]], ...] = (
+    (_CONTRACT, "Globex master services agreement", ((5.0, "complete"),)),
+    (_CONTRACT, "Initech NDA", ((10.0, "complete"),)),
+    (_CONTRACT, "Northwind supply contract", ((15.0, "complete"),)),
+    (_MONTH_END, "October 2026", ((20.0, "complete"),)),
+    (_VENDOR, "Yarrow Robotics", ((25.0, "problem"), (60.0, "active"))),
+    (_ONBOARDING, "Zephyr Sports", ((30.0, "delayed"), (90.0, "complete"))),
+    (_EMPLOYEE, "Ingrid Holm", ((45.0, "complete"),)),
 )
 
 
@@ -209,11 +201,11 @@ def seed_runs(organization: Organization) -> None:
 def _initial_runs(organization: Organization) -> Iterator[dict[str, Any]]:
     now = organization.clock.now()
     age = 0
-    for checklist, folder, group, runs in _RUNS:
-        for label, status in runs:
+    for checklist_id, runs in _RUNS.items():
+        for label, status in runs.items():
             age += 1
             created = now - age * 1.3 * _DAY
-            fields = _fields(organization, checklist, label, folder, group)
+            fields = _fields(organization, organization.catalog.checklists[checklist_id], label)
             yield fields | {"status": status, "created_at": created} | _times(status, created, now)
 
 
@@ -227,7 +219,8 @@ def _times(status: str, created: float, now: float) -> dict[str, Any]:
     return {"due_date": due, "last_updated": created + 0.8 * (now - created)}
 
 
-def _fields(organization: Organization, checklist: Checklist, label: str, folder: str, group: str) -> dict[str, Any]:
+def _fields(organization: Organization, checklist: Checklist, label: str) -> dict[str, Any]:
+    folder, group = _PLACES[checklist.id]
     groups = {each.name: each.id for each in organization.catalog.groups.values()}
     return {
         "checklist_id": checklist.id,
@@ -257,15 +250,15 @@ def _varied_fields(organization: Organization, number: int) -> dict[str, Any]:
 
 def _add_archived_runs(organization: Organization) -> None:
     now = organization.clock.now()
-    cancelled = _fields(organization, _CONTRACT, "Vertex merger (called off)", "Customers", "Legal")
+    cancelled = _fields(organization, _CONTRACT, "Vertex merger (called off)")
     organization.add_varied_run(
         cancelled | {"status": "active", "created_at": now - 50 * _DAY, "archived_at": now - 40 * _DAY},
         since=0.0,
     )
-    finished = _fields(organization, _ONBOARDING, "Willow Bakery", "Customers", "Customer success")
+    finished = _fields(organization, _ONBOARDING, "Willow Bakery")
     times = {"created_at": now - 400 * _DAY, "completed_at": now - 380 * _DAY, "archived_at": now - 16 * _DAY}
     organization.add_varied_run(finished | {"status": "complete"} | times, since=0.0)
-    delayed = _fields(organization, _VENDOR, "Xenon Cleaning", "Vendors", "Security")
+    delayed = _fields(organization, _VENDOR, "Xenon Cleaning")
     organization.add_varied_run(
         delayed | {"status": "delayed", "created_at": now - 90 * _DAY, "archived_at": now - 20 * _DAY},
         since=0.0,
@@ -274,38 +267,15 @@ def _add_archived_runs(organization: Organization) -> None:
 
 def _add_changing_runs(organization: Organization) -> None:
     """Add the runs that change by themselves soon after the start, for those who try out waiting."""
-    _add_changing_run(
-        organization, _CONTRACT, "Globex master services agreement", "Customers", "Legal", (5.0, "complete")
-    )
-    _add_changing_run(organization, _CONTRACT, "Initech NDA", "Customers", "Legal", (10.0, "complete"))
-    _add_changing_run(organization, _CONTRACT, "Northwind supply contract", "Customers", "Legal", (15.0, "complete"))
-    _add_changing_run(organization, _MONTH_END, "October 2026", "Finance", "Finance", (20.0, "complete"))
-    _add_changing_run(
-        organization, _VENDOR, "Yarrow Robotics", "Vendors", "Security", (25.0, "problem"), (60.0, "active")
-    )
-    _add_changing_run(
-        organization,
-        _ONBOARDING,
-        "Zephyr Sports",
-        "Customers",
-        "Customer success",
-        (30.0, "delayed"),
-        (90.0, "complete"),
-    )
-    _add_changing_run(organization, _EMPLOYEE, "Ingrid Holm", "People", "", (45.0, "complete"))
-    auto_named = _fields(organization, _EXPENSE, "Taxi to the airport", "", "Finance")
+    for checklist, label, changes in _CHANGING_RUNS:
+        now = organization.clock.now()
+        fields = _fields(organization, checklist, label) | {"created_at": now - 2 * _HOUR, "due_date": now + _DAY}
+        run = organization.add_varied_run(fields, since=0.0)
+        for seconds, status in changes:
+            organization.runs.schedule(run.id, seconds, {"status": status})
+    auto_named = _fields(organization, _EXPENSE, "Taxi to the airport")
     auto_named["name"] = _BYTE_ORDER_MARK + auto_named["name"]  # as the names that Tallyfy makes itself can begin
     organization.add_varied_run(auto_named | {"created_at": organization.clock.now() - _HOUR}, since=0.0)
-
-
-def _add_changing_run(
-    organization: Organization, checklist: Checklist, label: str, folder: str, group: str, *changes: tuple[float, str]
-) -> None:
-    now = organization.clock.now()
-    fields = _fields(organization, checklist, label, folder, group)
-    run = organization.add_varied_run(fields | {"created_at": now - 2 * _HOUR, "due_date": now + _DAY}, since=0.0)
-    for seconds, status in changes:
-        organization.runs.schedule(run.id, seconds, {"status": status})
 
 
 def _named(kind: str, names: tuple[str, ...]) -> dict[str, Named]:

@@ -95,7 +95,7 @@ class Organization:
         self._numbers = itertools.count(number + count)
 
     def list_of(self, selection: Selection) -> Sequence[Run]:
-        """Choose and order runs, as of now or as far behind as the quirks say."""
+        """Choose and order runs, as of now or behind by ``Quirks.list_lag``."""
         if self.quirks.list_lag:
             return self._choose(selection, self.runs.as_of(self.clock.now() - self.quirks.list_lag))
         generation, runs = self.runs.snapshot()
