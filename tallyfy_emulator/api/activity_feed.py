@@ -1,5 +1,5 @@
 """
-How the activity feed writes down what happened.
+The endpoint of the activity feed, newest first, and how its rows look.
 
 The keys follow Tallyfy's documentation, page "Get activity feed for a process" of the API's code samples (repository
 tallyfy/documentation, as of 2026-03-01): its sample answer, its table of fields and its list of verbs. That most
@@ -10,6 +10,10 @@ that name looks at ``auditable_type`` and ``auditable_id``, or at the parent's.
 Not documented, and chosen here: that a launch has the verb ``created`` (no other verb of the list fits); that a run's
 parent is its template; on what an issue is recorded (see the quirk ``feed_issue_entity``); the words of
 ``description``; what is in ``audit``, ``audit_state`` and their like.
+
+Parameters, paging and visibility follow the same pages: 20 rows on a page, 100 at most, days in UTC, administrators see
+everything and others what they take part in. ``source``, ``actor_*``, ``search``, ``field`` and ``origin_*`` of those
+pages are ignored here.
 """
 
 from __future__ import annotations
@@ -31,6 +35,9 @@ from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.wire import format_date, stable_id
 from tallyfy_emulator.store.organization import Organization
+
+DEFAULT_PER_PAGE = 20
+_DAY = 86400.0
 
 MODELS = {
     "checklist": "App\\Models\\Checklist",
@@ -168,9 +175,6 @@ def _state(entity: Entity, activity: Activity, run: Run | None) -> Any:
         return task
     return {"id": entity.id, "label": "problem", "run_id": run.id, "task_id": task["id"], "run_name": run.name}
 
-
-DEFAULT_PER_PAGE = 20
-_DAY = 86400.0
 
 _Test = Callable[[Activity], bool]
 

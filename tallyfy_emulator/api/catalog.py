@@ -15,6 +15,9 @@ from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.model.catalog import Checklist, Named
 from tallyfy_emulator.model.forms import form_json
 
+_STATUSES = frozenset({"published", "draft", "archived"})
+_ALL_MEMBERS = 9999
+
 
 async def _me(context: RequestContext) -> Response:
     return json_response({"data": context.require_person().to_json()})
@@ -27,9 +30,6 @@ async def _my_organizations(context: RequestContext) -> Response:
 
 async def _organization(context: RequestContext) -> Response:
     return json_response({"data": context.organization.catalog.organization()})
-
-
-_STATUSES = frozenset({"published", "draft", "archived"})
 
 
 async def _list(context: RequestContext) -> Response:
@@ -68,9 +68,6 @@ def _find(context: RequestContext) -> Checklist:
     if checklist is None:
         raise responses.resource_not_found("Checklist")
     return checklist
-
-
-_ALL_MEMBERS = 9999
 
 
 async def _users(context: RequestContext) -> Response:

@@ -26,6 +26,8 @@ from tallyfy_emulator.model.wire import ValidationError, format_date, stable_id
 from tallyfy_emulator.store.organization import Organization
 from tallyfy_emulator.store.runs import RunUpdate
 
+NAME_LIMIT = 550
+
 
 async def _list(context: RequestContext) -> Response:
     query, quirks = context.query, context.organization.quirks
@@ -106,9 +108,6 @@ def one_run(context: RequestContext, run: Run, status: int = 200) -> Response:
 
 def _with(context: RequestContext, row: dict[str, Any], run: Run, wanted: str) -> dict[str, Any]:
     return with_includes(row, run, context.organization, wanted) if wanted else row
-
-
-NAME_LIMIT = 550
 
 
 async def _launch(context: RequestContext) -> Response:

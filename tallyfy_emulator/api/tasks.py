@@ -21,10 +21,10 @@ from tallyfy_emulator.model.run_tasks import task_row
 from tallyfy_emulator.model.task import Owners, Task
 from tallyfy_emulator.model.task_changes import check_changeable, filled, reopened, with_task
 from tallyfy_emulator.model.task_changes import find_task as task_in
-from tallyfy_emulator.model.task_filters import chosen
+from tallyfy_emulator.model.task_filters import TaskInRun, chosen
 from tallyfy_emulator.model.wire import ValidationError, slug, stable_id
 
-TaskInRun = tuple[Run, Task]
+TITLE_LIMIT = 600
 
 
 def find_task(context: RequestContext) -> TaskInRun:
@@ -98,9 +98,6 @@ def _row(context: RequestContext, found: TaskInRun) -> dict[str, Any]:
     row = task_row(run, task, context.organization.quirks)
     wanted = context.query.get("with", "")
     return row | task_includes(run, task, context.organization, names_of(wanted)) if wanted else row
-
-
-TITLE_LIMIT = 600
 
 
 async def _update(context: RequestContext) -> Response:

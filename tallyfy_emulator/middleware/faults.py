@@ -19,6 +19,17 @@ from tallyfy_emulator.api.responses import ApiError, error_response, html_page, 
 from tallyfy_emulator.middleware.connections import Connections
 from tallyfy_emulator.store.tokens import TokenStore, bearer_token
 
+_MESSAGES = {
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    429: "Too Many Attempts.",
+    500: "Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+
 FaultKind = Literal["status", "delay", "reset", "truncate", "unreadable", "html", "redirect", "expired_token"]
 FaultMoment = Literal["before", "after"]
 
@@ -198,18 +209,6 @@ def _compiles(pattern: str) -> bool:
     except re.error:
         return False
     return True
-
-
-_MESSAGES = {
-    400: "Bad Request",
-    403: "Forbidden",
-    404: "Not Found",
-    429: "Too Many Attempts.",
-    500: "Server Error",
-    502: "Bad Gateway",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
 
 
 class FaultMiddleware:

@@ -1,4 +1,9 @@
-"""Form fields of kick-offs and steps, and the values that they accept."""
+"""
+Form fields of kick-offs and steps, and the values that they accept.
+
+The shapes of values are those of docs/tallyfy-api.md, "Form values". A key that is not the id of a field is dropped
+silently, as Tallyfy does.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,11 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from tallyfy_emulator.model.wire import ValidationError, parse_date, slug
+
+# Bytes of UTF-8, not characters.
+TEXT_LIMIT = 200
+TEXTAREA_LIMIT = 30_000
+_CLEARED_BY_EMPTY_TEXT = frozenset({"text", "textarea", "date", "email", "radio"})
 
 FieldType = Literal[
     "text",
@@ -74,11 +84,6 @@ def form_json(fields: tuple[FormField, ...]) -> list[dict[str, Any]]:
 def form_with_values(fields: tuple[FormField, ...], values: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     """Return a filled form as the API does."""
     return [row | {key: values.get(row["id"])} for row in form_json(fields)]
-
-
-# Bytes of UTF-8, not characters.
-TEXT_LIMIT = 200
-TEXTAREA_LIMIT = 30_000
 
 
 def parse_values(name: str, fields: Collection[FormField], sent: object, members: Collection[int]) -> dict[str, Any]:
@@ -234,7 +239,6 @@ def _rendered(field: FormField, value: Any) -> Any:
     return value
 
 
-_CLEARED_BY_EMPTY_TEXT = frozenset({"text", "textarea", "date", "email", "radio"})
 _CHECKS: dict[str, Callable[[FormField, object, Collection[int]], str]] = {
     "text": _text,
     "textarea": _text,

@@ -67,7 +67,12 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def new_run(catalog: Catalog, number: int, now: float, fields: Mapping[str, Any]) -> Run:
-    """Build a run from the fields that a caller gave."""
+    """
+    Build a run from the fields that a caller gave.
+
+    ``number`` is its ``increment_id``; its id is derived from it unless ``fields`` has one. Names that the emulator has
+    no use for go into the answer as they are.
+    """
     given = dict(fields)
     checklist = _checklist(catalog, given)
     run_id = str(given.pop("id", None) or stable_id("run", number))

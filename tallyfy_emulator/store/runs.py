@@ -18,14 +18,16 @@ _KEPT_VERSIONS = 50
 # Makes the run that it is after a change, of the run before and the time, in seconds since 1970-01-01 UTC. It gives the
 # same run back if nothing changes.
 RunUpdate = Callable[[Run, float], Run]
+# Called with the run before a change (None = it is new), the run after it (None = it is gone), when the change was made
+# or due, and the id of the person who made it, if it is known.
 Listener = Callable[[Run | None, Run | None, float, int | None], None]
 
 
 class RunStore:
     """
-    All runs. Safe to use from several threads.
+    All runs. Thread-safe.
 
-    Planned changes are carried out by :meth:`apply_due`, which every reader calls first: what a reader sees
+    Scheduled changes are applied by :meth:`apply_due`, which every reader calls first: what a reader sees
     depends on the clock alone, not on a background thread. Each change carries the time for which it was
     planned.
     """
