@@ -21,7 +21,7 @@ def with_includes(row: dict[str, Any], run: Run, organization: Organization, wan
         outer, _, inner = name.partition(".")
         if outer not in _INCLUDES:
             continue
-        found.setdefault(outer, _INCLUDES[outer](run, organization))
+        found.setdefault(outer, {"data": _INCLUDES[outer](run, organization)})
         if outer == "tasks":
             for task, task_found in zip(_visible_tasks(run), found["tasks"]["data"], strict=True):
                 task_found.update(task_includes(run, task, organization, [inner]))
@@ -51,7 +51,7 @@ def task_includes(run: Run, task: Task, organization: Organization, names: list[
     if "run" in names or "run.checklist" in names:
         found["run"] = {"data": organization.read(run)}
     if "run.checklist" in names:
-        found["run"]["data"]["checklist"] = _checklist(run, organization)
+        found["run"]["data"]["checklist"] = {"data": run.checklist.to_json()}
     if "summary" in names:
         found["summary"] = task.summary
     return found
@@ -68,8 +68,8 @@ def form_values_of(run: Run) -> Any:
 def forms_of(run: Run, organization: Organization) -> dict[str, Any]:
     """Return a run's forms as ``GET /runs/{id}/form-fields`` does."""
     return {
-        "form_fields": _form_fields(run, organization)["data"],
-        "ko_form_fields": _kickoff_fields(run, organization)["data"],
+        "form_fields": _form_fields(run, organization),
+        "ko_form_fields": _kickoff_fields(run, organization),
     }
 
 
@@ -78,61 +78,50 @@ def _visible_tasks(run: Run) -> list[Task]:
     return [task for task in run.tasks if not task.auto_skipped]
 
 
-def _checklist(run: Run, organization: Organization) -> dict[str, Any]:
-    return {"data": run.checklist.to_json()}
+def _tasks(run: Run, organization: Organization) -> list[dict[str, Any]]:
+    return [task_row(run, task, organization.quirks) for task in _visible_tasks(run)]
 
 
-def _tasks(run: Run, organization: Organization) -> dict[str, Any]:
-    return {"data": [task_row(run, task, organization.quirks) for task in _visible_tasks(run)]}
-
-
-def _next_task(run: Run, organization: Organization) -> dict[str, Any]:
+def _next_task(run: Run, organization: Organization) -> list[dict[str, Any]]:
     fields = ("id", "increment_id", "title", "alias", "owners", "deadline")
     task = under_way(run)
     row = None if task is None else task_row(run, task, organization.quirks)
-    return {"data": [] if row is None else [{name: row[name] for name in fields}]}
+    return [] if row is None else [{name: row[name] for name in fields}]
 
 
-def _tasks_meta(run: Run, organization: Organization) -> dict[str, Any]:
+def _tasks_meta(run: Run, organization: Organization) -> dict[str, int]:
     open_tasks = run.tasks_total - run.tasks_done
-    return {"data": {"total": run.tasks_total, "completed": run.tasks_done, "incomplete": open_tasks}}
+    return {"total": run.tasks_total, "completed": run.tasks_done, "incomplete": open_tasks}
 
 
-def _tags(run: Run, organization: Organization) -> dict[str, Any]:
-    return {"data": [{"id": each.id, "title": each.name} for each in _named(run.tags, organization.catalog.tags)]}
+def _tags(run: Run, organization: Organization) -> list[dict[str, Any]]:
+    return [{"id": each.id, "title": each.name} for each in _named(run.tags, organization.catalog.tags)]
 
 
-def _folders(run: Run, organization: Organization) -> dict[str, Any]:
-    return {"data": [{"id": each.id, "name": each.name} for each in _named(run.folders, organization.catalog.folders)]}
+def _folders(run: Run, organization: Organization) -> list[dict[str, Any]]:
+    return [{"id": each.id, "name": each.name} for each in _named(run.folders, organization.catalog.folders)]
 
 
 def _named(ids: tuple[str, ...], known: Any) -> list[Named]:
     return [known.get(each, Named(each, each)) for each in ids]
 
 
-def _kickoff_fields(run: Run, organization: Organization) -> dict[str, Any]:
-    return {"data": form_with_values(run.checklist.kickoff, run.prerun, organization.quirks.form_value_key)}
+def _kickoff_fields(run: Run, organization: Organization) -> list[dict[str, Any]]:
+    return form_with_values(run.checklist.kickoff, run.prerun, organization.quirks.form_value_key)
 
 
-def _form_fields(run: Run, organization: Organization) -> dict[str, Any]:
-    return {"data": [row | {"task_id": task.id} for task in run.tasks for row in form_rows(task, organization.quirks)]}
+def _form_fields(run: Run, organization: Organization) -> list[dict[str, Any]]:
+    return [row | {"task_id": task.id} for task in run.tasks for row in form_rows(task, organization.quirks)]
 
 
-def _permissions(run: Run, organization: Organization) -> dict[str, Any]:
-    return {"data": {"PROCESS_READ": list(run.users), "PROCESS_EDIT": [run.owner_id]}}
-
-
-def _member_watchers(run: Run, organization: Organization) -> dict[str, Any]:
+def _member_watchers(run: Run, organization: Organization) -> list[dict[str, Any]]:
     owner = organization.catalog.person_by_id(run.owner_id)
-    return {"data": [] if owner is None else [{"id": owner.id, "email": owner.email}]}
+    return [] if owner is None else [{"id": owner.id, "email": owner.email}]
 
 
-def _empty(run: Run, organization: Organization) -> dict[str, Any]:
-    return {"data": []}
-
-
-_INCLUDES: dict[str, Callable[[Run, Organization], dict[str, Any]]] = {
-    "checklist": _checklist,
+# What each name adds; it is nested under ``data``.
+_INCLUDES: dict[str, Callable[[Run, Organization], Any]] = {
+    "checklist": lambda run, organization: run.checklist.to_json(),
     "tasks": _tasks,
     "next_task": _next_task,
     "tasks_meta": _tasks_meta,
@@ -140,9 +129,9 @@ _INCLUDES: dict[str, Callable[[Run, Organization], dict[str, Any]]] = {
     "folders": _folders,
     "ko_form_fields": _kickoff_fields,
     "form_fields": _form_fields,
-    "assets": _empty,
-    "stages": _empty,
-    "permissions": _permissions,
+    "assets": lambda run, organization: [],
+    "stages": lambda run, organization: [],
+    "permissions": lambda run, organization: {"PROCESS_READ": list(run.users), "PROCESS_EDIT": [run.owner_id]},
     "member_watchers": _member_watchers,
-    "guest_watchers": _empty,
+    "guest_watchers": lambda run, organization: [],
 }
