@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tallyfy_emulator import Emulator, Fault, Quirks, RequestRecord
-from tallyfy_emulator.run import Shape
+from tallyfy_emulator.model.run import Shape
 
 
 class Server:

@@ -16,12 +16,12 @@ except ImportError as error:
         "pip install 'airflow-provider-tallyfy[emulator]', or from the source tree with: pip install '.[emulator]'"
     ) from error
 
-from .clock import Clock, ManualClock, SystemClock
-from .faults import Fault
-from .quirks import Quirks
-from .rate_limit import RateLimit
-from .recorder import RequestRecord
-from .server import Emulator
+from tallyfy_emulator.emulator import Emulator
+from tallyfy_emulator.middleware.faults import Fault
+from tallyfy_emulator.middleware.rate_limit import RateLimit
+from tallyfy_emulator.middleware.recorder import RequestRecord
+from tallyfy_emulator.model.quirks import Quirks
+from tallyfy_emulator.store.clock import Clock, ManualClock, SystemClock
 
 __all__ = [
     "Clock",

@@ -1,4 +1,4 @@
-"""``python -m tallyfy_emulator``: serves until it is told to stop."""
+"""Run the emulator from the command line: ``python -m tallyfy_emulator``."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from .rate_limit import RateLimit
-from .recorder import RequestRecord
-from .server import Emulator
+from tallyfy_emulator.emulator import Emulator
+from tallyfy_emulator.middleware.rate_limit import RateLimit
+from tallyfy_emulator.middleware.recorder import RequestRecord
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """
-    Run the emulator until SIGINT or SIGTERM.
-
-    :param arguments: the command line without the program's name; the process's own when None.
-    :return: the exit code: 0 after a proper stop, 1 if it could not start.
-    """
+    """Run the emulator until SIGINT or SIGTERM."""
     options = _parser().parse_args(arguments)
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -41,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         if options.verbose:
-            emulator.listen(_print_request)  # before anybody is told where to ask
+            emulator.listen(_print_request)  # before the address is printed
         print(_welcome(emulator), flush=True)
         stopping.wait()
     finally:

@@ -6,53 +6,37 @@ import json
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
-from .world import World
+from tallyfy_emulator.store.organization import Organization
 
 Grant = Literal["token", "client_credentials", "password"]
 
 
-def connection_json(world: World, base_url: str, grant: Grant = "token") -> str:
-    """
-    Write the connection as JSON, as ``AIRFLOW_CONN_TALLYFY_DEFAULT`` takes it.
-
-    :param world: the emulated organization, with its credentials.
-    :param base_url: the API's address.
-    :param grant: how the connection authenticates.
-    :return: JSON.
-    :raises ValueError: if ``grant`` is unknown.
-    """
-    extra = _extra(world, grant)
+def connection_json(organization: Organization, base_url: str, grant: Grant = "token") -> str:
+    """Render the connection as JSON, as ``AIRFLOW_CONN_TALLYFY_DEFAULT`` takes it."""
+    extra = _extra(organization, grant)
     connection: dict[str, Any] = {
         "conn_type": "tallyfy",
         "host": base_url,
-        "login": world.catalog.organization_id,
-        "password": _password(world, grant),
+        "login": organization.catalog.organization_id,
+        "password": _password(organization, grant),
     }
     return json.dumps({**connection, "extra": extra} if extra else connection)
 
 
-def connection_uri(world: World, base_url: str, grant: Grant = "token") -> str:
-    """
-    Write the connection as a URI.
-
-    :param world: the emulated organization, with its credentials.
-    :param base_url: the API's address.
-    :param grant: how the connection authenticates.
-    :return: the URI.
-    :raises ValueError: if ``grant`` is unknown.
-    """
-    extra = _extra(world, grant)
-    parts = (world.catalog.organization_id, _password(world, grant), base_url)
+def connection_uri(organization: Organization, base_url: str, grant: Grant = "token") -> str:
+    """Render the connection as a URI."""
+    extra = _extra(organization, grant)
+    parts = (organization.catalog.organization_id, _password(organization, grant), base_url)
     login, password, host = (quote(part, safe="") for part in parts)
     return f"tallyfy://{login}:{password}@{host}" + (f"/?{urlencode(extra)}" if extra else "")
 
 
-def _password(world: World, grant: Grant) -> str:
-    return world.credentials.token if grant == "token" else world.credentials.client_secret
+def _password(organization: Organization, grant: Grant) -> str:
+    return organization.credentials.token if grant == "token" else organization.credentials.client_secret
 
 
-def _extra(world: World, grant: Grant) -> dict[str, str]:
-    known = world.credentials
+def _extra(organization: Organization, grant: Grant) -> dict[str, str]:
+    known = organization.credentials
     if grant == "token":
         return {}
     if grant == "client_credentials":

@@ -1,4 +1,4 @@
-"""The emulator's parts put together: API at both bases, faults around it, controls beside it."""
+"""Assemble the application: the API at both base paths behind the middleware, and the admin endpoints beside it."""
 
 from __future__ import annotations
 
@@ -11,87 +11,60 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import (
-    account,
-    activity_feed,
-    completions,
-    control,
-    directory,
-    discussions,
-    launches,
-    oauth,
-    one_offs,
-    run_updates,
-    runs,
-    task_lists,
-    task_updates,
-    templates,
-)
-from .answers import ApiError, endpoint_not_found, error_answer, unprocessable
-from .connections import Connections
-from .generated import GeneratedRunsError
-from .misbehave import FaultMiddleware
-from .rate_limit import RateLimitMiddleware
-from .recorder import RecorderMiddleware
-from .refusal import Refusal
-from .world import World
+from tallyfy_emulator.admin import app as admin
+from tallyfy_emulator.api import activity_feed, catalog, comments, oauth, runs, tasks
+from tallyfy_emulator.api.responses import ApiError, endpoint_not_found, error_response, unprocessable
+from tallyfy_emulator.middleware.connections import Connections
+from tallyfy_emulator.middleware.faults import FaultMiddleware
+from tallyfy_emulator.middleware.rate_limit import RateLimitMiddleware
+from tallyfy_emulator.middleware.recorder import RecorderMiddleware
+from tallyfy_emulator.middleware.traffic import Traffic
+from tallyfy_emulator.model.wire import ValidationError
+from tallyfy_emulator.store.generated import GeneratedRunsError
+from tallyfy_emulator.store.organization import Organization
 
-# A new subject is a module with a function ``routes(world)``, named here.
-_SUBJECTS = (
-    oauth,
-    account,
-    runs,
-    launches,
-    run_updates,
-    task_lists,
-    task_updates,
-    completions,
-    one_offs,
-    discussions,
-    templates,
-    directory,
-    activity_feed,
+_ENDPOINTS = (
+    *oauth.ENDPOINTS,
+    *runs.ENDPOINTS,
+    *tasks.ENDPOINTS,
+    *comments.ENDPOINTS,
+    *catalog.ENDPOINTS,
+    *activity_feed.ENDPOINTS,
 )
 
 # Tallyfy documents both https://api.tallyfy.com/… and https://go.tallyfy.com/api/…
 _BASES = ("", "/api")
 
 
-def build(world: World, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
-    """
-    Make the emulator's application.
-
-    :param world: the emulated organization.
-    :param connections: the server's connections, for faults.
-    :param stopping: set when the server stops.
-    :return: an ASGI application.
-    """
-    limited = RateLimitMiddleware(_api(world), world.limiter)
-    faulty = FaultMiddleware(limited, world.faults, world.tokens, connections, stopping)
-    return _Entrance(RecorderMiddleware(faulty, world.log), control.build(world))
+def build(organization: Organization, traffic: Traffic, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
+    """Build the emulator's application."""
+    limited = RateLimitMiddleware(_api(organization), traffic.limiter)
+    faulty = FaultMiddleware(limited, traffic.faults, organization.tokens, connections, stopping)
+    return _Router(RecorderMiddleware(faulty, traffic.log), admin.build(organization, traffic))
 
 
-class _Entrance:
-    """Sends the emulator's own controls past the recorder, the faults and the rate limit."""
+class _Router:
+    """Route admin requests past the recorder, the faults and the rate limit."""
 
-    def __init__(self, api: ASGIApp, controls: ASGIApp) -> None:
+    def __init__(self, api: ASGIApp, admin_app: ASGIApp) -> None:
         self._api = api
-        self._controls = controls
+        self._admin = admin_app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        is_control = path == control.PREFIX or path.startswith(control.PREFIX + "/")
-        await (self._controls if is_control else self._api)(scope, receive, send)
+        is_admin = path == admin.PREFIX or path.startswith(admin.PREFIX + "/")
+        await (self._admin if is_admin else self._api)(scope, receive, send)
 
 
-def _api(world: World) -> ASGIApp:
-    found = [route for subject in _SUBJECTS for route in subject.routes(world)]
+def _api(organization: Organization) -> ASGIApp:
+    routes = [endpoint.route(organization, base) for base in _BASES for endpoint in _ENDPOINTS]
+    issue_token = oauth.TokenEndpoint(organization).answer
     application = Starlette(
-        routes=[_at(base, route) for base in _BASES for route in found],
+        routes=routes + [Route(base + "/oauth/token", issue_token, methods=["POST"]) for base in _BASES],
         exception_handlers={
-            ApiError: _refused,
-            Refusal: _not_taken,
-            GeneratedRunsError: _beyond_the_formula,
+            ApiError: _api_error,
+            ValidationError: _validation_error,
+            GeneratedRunsError: _generated_runs_error,
             HTTPException: _unknown_endpoint,
         },
     )
@@ -99,26 +72,22 @@ def _api(world: World) -> ASGIApp:
     return application
 
 
-def _at(base: str, route: Route) -> Route:
-    return Route(base + route.path, route.endpoint, methods=sorted(route.methods or ()))
-
-
-async def _refused(request: Request, error: Exception) -> Response:
+async def _api_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):
         raise error
-    return error_answer(error, request.headers.get("accept", ""))
+    return error_response(error, request.headers.get("accept", ""))
 
 
-async def _not_taken(request: Request, error: Exception) -> Response:
-    errors = error.errors if isinstance(error, Refusal) else {}
-    return error_answer(unprocessable(errors), request.headers.get("accept", ""))
+async def _validation_error(request: Request, error: Exception) -> Response:
+    errors = error.errors if isinstance(error, ValidationError) else {}
+    return error_response(unprocessable(errors), request.headers.get("accept", ""))
 
 
-async def _beyond_the_formula(request: Request, error: Exception) -> Response:
+async def _generated_runs_error(request: Request, error: Exception) -> Response:
     """Answer what Tallyfy could do, and generated runs can't."""
-    return error_answer(ApiError(422, {"error": True, "message": str(error)}), request.headers.get("accept", ""))
+    return error_response(ApiError(422, {"error": True, "message": str(error)}), request.headers.get("accept", ""))
 
 
 async def _unknown_endpoint(request: Request, error: Exception) -> Response:
     """Answer a path, or a method on a path, that is no endpoint."""
-    return error_answer(endpoint_not_found(), request.headers.get("accept", ""))
+    return error_response(endpoint_not_found(), request.headers.get("accept", ""))

@@ -1,254 +1,129 @@
-"""The emulator as one object: starts and stops the server, and gives tests their controls."""
+"""Run uvicorn in a thread, on a port that is known before it starts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import TracebackType
+import asyncio
+import contextlib
+import ipaddress
+import socket
+import threading
 
-from .airflow_connection import Grant, connection_json, connection_uri
-from .clock import Clock, SystemClock
-from .faults import Fault
-from .people import People
-from .quirks import Quirks
-from .rate_limit import RateLimit
-from .recorder import RequestRecord
-from .run_book import RunBook
-from .running import RunningServer, is_loopback
-from .seed import catalog, seed_runs
-from .world import World
+import uvicorn
+
+from tallyfy_emulator.app import build
+from tallyfy_emulator.middleware.connections import Connections
+from tallyfy_emulator.middleware.traffic import Traffic
+from tallyfy_emulator.store.organization import Organization
+
+_START_SECONDS = 10.0
+_STOP_SECONDS = 10.0
+_TICK_SECONDS = 0.1  # uvicorn's own; every tenth tick it renews the Date header
 
 
-class Emulator(RunBook, People):
-    """
-    A Tallyfy on this machine, with one organization in memory.
+class ServerThread:
+    """The emulator's server in a thread of its own. It answers as soon as this object is made."""
 
-    A context manager: the server runs in a thread of its own from entry to exit. All methods may be called
-    from any thread, also before the start.
-
-    :param port: TCP port; 0 = a free one.
-    :param seed: whether there are runs to begin with (people, templates, tags and folders there always are).
-    :param clock: where the time comes from.
-    :param rate_limit: how many requests are welcome: a :class:`RateLimit`, or text such as ``100/60``; None =
-        any number.
-    :param quirks: the shapes that answers take.
-    :param host: address to listen on.
-    :param allow_remote: permit a ``host`` that other machines can reach. There is no protection whatsoever
-        then.
-    :raises ValueError: if ``host`` is not loopback and ``allow_remote`` is not set, or ``rate_limit`` can't
-        be read.
-    """
-
-    def __init__(
-        self,
-        port: int = 0,
-        seed: bool = True,
-        clock: Clock | None = None,
-        rate_limit: RateLimit | str | None = None,
-        quirks: Quirks | None = None,
-        *,
-        host: str = "127.0.0.1",
-        allow_remote: bool = False,
-    ) -> None:
-        if not allow_remote and not is_loopback(host):
-            raise ValueError(
-                f"{host!r} can be reached by other machines, and the emulator protects nothing. "
-                "Listen on 127.0.0.1, or say allow_remote=True (--allow-remote) if you mean it."
-            )
-        self._host = host
-        self._port = port
-        super().__init__(World(clock or SystemClock(), catalog(), quirks or Quirks(), RateLimit.of(rate_limit)))
-        if seed:
-            seed_runs(self._world)
-        self._running: RunningServer | None = None
-
-    def start(self) -> Emulator:
-        """
-        Start the server. After :meth:`stop`, it is started on the same port, with the same runs and tokens.
-
-        :return: this object.
-        :raises RuntimeError: if it runs already, or does not start.
-        :raises OSError: if the port can't be had.
-        """
-        if self._running is not None:
-            raise RuntimeError(f"The emulator runs already, at {self.base_url}.")
-        self._running = RunningServer(self._world, self._host, self._port)
-        self._port = self._running.port  # a restarted emulator is found where it was
-        return self
+    def __init__(self, organization: Organization, traffic: Traffic, host: str, port: int) -> None:
+        self._stopping = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._failure: BaseException | None = None
+        self._socket = _listen(host, port)
+        self.port: int = self._socket.getsockname()[1]
+        connections = Connections()
+        config = uvicorn.Config(
+            build(organization, traffic, connections, self._stopping),
+            http=connections.protocol(),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+        )
+        self._server = _Server(config, connections, self._stopping)
+        self._thread = threading.Thread(target=self._serve, name="tallyfy-emulator", daemon=True)
+        self._thread.start()
+        self._await_start()
 
     def stop(self) -> None:
-        """
-        Stop the server; requests that are still waiting are reset. Does nothing if it does not run.
+        """Stop the server; requests that are still waiting are reset."""
+        self._server.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the server stopped by itself
+                self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(_STOP_SECONDS)
+        self._socket.close()
+        if self._thread.is_alive():
+            raise RuntimeError(f"The emulator on port {self.port} did not stop within {_STOP_SECONDS:g} seconds.")
 
-        :raises RuntimeError: if it does not stop within ten seconds.
-        """
-        running, self._running = self._running, None
-        if running is not None:
-            running.stop()
+    def _serve(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._server.serve(sockets=[self._socket]))
+        except BaseException as error:  # handed to the thread that started it, or the server's own sys.exit()
+            self._failure = error
 
-    def __enter__(self) -> Emulator:
-        return self.start()
+    def _await_start(self) -> None:
+        waiting = threading.Event()
+        for _ in range(int(_START_SECONDS / 0.005)):
+            if self._server.started:
+                return
+            if not self._thread.is_alive():
+                break
+            waiting.wait(0.005)
+        self._socket.close()
+        raise RuntimeError(f"The emulator could not start on port {self.port}.") from self._failure
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
-    @property
-    def port(self) -> int:
-        """The port on which the server listens."""
-        if self._running is None:
-            raise RuntimeError("The emulator does not run: use it in a with statement, or call start().")
-        return self._running.port
+class _Server(uvicorn.Server):
+    """
+    uvicorn's server, which stops at once.
 
-    @property
-    def base_url(self) -> str:
-        """The API's address, such as ``http://127.0.0.1:8123``. With ``/api`` behind it, it works as well."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self.port}"
+    uvicorn checks ten times a second whether to stop, and then waits for slow clients. Here an event signals the stop,
+    and pending requests are not waited for: tests start and stop many emulators.
+    """
 
-    @property
-    def organization_id(self) -> str:
-        """The id of the organization, 32 hexadecimal digits."""
-        return self._world.catalog.organization_id
+    def __init__(self, config: uvicorn.Config, connections: Connections, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._tracked = connections
+        self._stopping = stopping
 
-    @property
-    def token(self) -> str:
-        """A personal access token, whose holder is an administrator."""
-        return self._world.credentials.token
+    async def main_loop(self) -> None:
+        tick = 0
+        while not await self.on_tick(tick):
+            tick += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), _TICK_SECONDS)
 
-    @property
-    def client_id(self) -> str:
-        """The number of the application that may ask for tokens."""
-        return self._world.credentials.client_id
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        await self._tracked.close_all()
 
-    @property
-    def client_secret(self) -> str:
-        """The secret of that application."""
-        return self._world.credentials.client_secret
 
-    @property
-    def username(self) -> str:
-        """The e-mail address of the token's holder, for the password grant."""
-        return self._world.credentials.username
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sets TCP_NODELAY only where the protocol is named; without it an answer in two parts takes 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(512)
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"The emulator can't listen on {host} port {port}: {error.strerror}") from error
+    return listener
 
-    @property
-    def user_password(self) -> str:
-        """The password of the token's holder."""
-        return self._world.credentials.user_password
 
-    @property
-    def people(self) -> dict[str, int]:
-        """The members of the organization: e-mail address to id."""
-        return {each.email: each.id for each in self._world.catalog.people}
-
-    @property
-    def checklists(self) -> dict[str, str]:
-        """The templates: title to id."""
-        return {each.title: each.id for each in self._world.catalog.checklists.values()}
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """The tags: title to id."""
-        return {each.name: each.id for each in self._world.catalog.tags.values()}
-
-    @property
-    def folders(self) -> dict[str, str]:
-        """The folders: name to id."""
-        return {each.name: each.id for each in self._world.catalog.folders.values()}
-
-    @property
-    def groups(self) -> dict[str, str]:
-        """The groups: name to id."""
-        return {each.name: each.id for each in self._world.catalog.groups.values()}
-
-    def connection_json(self, grant: Grant = "token") -> str:
-        """
-        Give an Airflow connection to this emulator, as ``AIRFLOW_CONN_TALLYFY_DEFAULT`` takes it.
-
-        :param grant: how it authenticates: ``token`` (the personal one), ``client_credentials`` or
-            ``password``.
-        :return: JSON.
-        :raises ValueError: if ``grant`` is none of these.
-        """
-        return connection_json(self._world, self.base_url, grant)
-
-    def connection_uri(self, grant: Grant = "token") -> str:
-        """
-        Give the same connection as a URI.
-
-        :param grant: as for :meth:`connection_json`.
-        :return: the URI.
-        :raises ValueError: as for :meth:`connection_json`.
-        """
-        return connection_uri(self._world, self.base_url, grant)
-
-    def order(self, fault: Fault) -> None:
-        """
-        Order something to go wrong.
-
-        :param fault: what, with which requests, how often.
-        """
-        self._world.faults.order(fault)
-
-    def clear_faults(self) -> None:
-        """Forget all ordered faults."""
-        self._world.faults.clear()
-
-    @property
-    def requests(self) -> list[RequestRecord]:
-        """The requests so far, in the order in which they came in."""
-        return self._world.log.all()
-
-    @property
-    def most_at_once(self) -> int:
-        """The most requests that were under way at the same time so far, each until its answer began."""
-        return self._world.log.most_at_once
-
-    def clear_requests(self) -> None:
-        """Forget the requests so far."""
-        self._world.log.clear()
-
-    def listen(self, listener: Callable[[RequestRecord], None] | None) -> None:
-        """
-        Be told of every request when it is over.
-
-        :param listener: called on the server's thread, so it must be quick; None = nobody.
-        """
-        self._world.log.listener = listener
-
-    def revoke(self, token: str) -> None:
-        """
-        End a token: it answers 401 from now on.
-
-        :param token: an access token or a refresh token.
-        :raises ValueError: if there is no such token.
-        """
-        if not self._world.tokens.revoke(token):
-            raise ValueError("The emulator knows no such token, or it was revoked before.")
-
-    @property
-    def token_lifetime(self) -> float | None:
-        """Seconds for which tokens issued from now on are valid; None = each kind's own lifetime."""
-        return self._world.tokens.lifetime
-
-    @token_lifetime.setter
-    def token_lifetime(self, seconds: float | None) -> None:
-        self._world.tokens.lifetime = seconds
-
-    @property
-    def quirks(self) -> Quirks:
-        """The shapes that answers take; may be set at any time."""
-        return self._world.quirks
-
-    @quirks.setter
-    def quirks(self, quirks: Quirks) -> None:
-        self._world.quirks = quirks
-
-    @property
-    def rate_limit(self) -> RateLimit | None:
-        """How many requests are welcome; may be set at any time, also as text such as ``100/60``."""
-        return self._world.limiter.limit
-
-    @rate_limit.setter
-    def rate_limit(self, limit: RateLimit | str | None) -> None:
-        self._world.limiter.limit = RateLimit.of(limit)
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

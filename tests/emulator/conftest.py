@@ -88,6 +88,27 @@ def caller_with() -> Callable[..., Caller]:
     return Caller
 
 
+@pytest.fixture
+def application_form(emulator: Emulator) -> dict[str, str]:
+    """What the application sends for a token."""
+    return {
+        "grant_type": "client_credentials",
+        "client_id": emulator.client_id,
+        "client_secret": emulator.client_secret,
+    }
+
+
+@pytest.fixture
+def application_token(emulator: Emulator, application_form: dict[str, str]) -> Callable[[], str]:
+    """Asks for a new token of the application."""
+
+    def ask() -> str:
+        answer = requests.post(f"{emulator.base_url}/oauth/token", data=application_form, timeout=5)
+        return str(answer.json()["access_token"])
+
+    return ask
+
+
 @pytest.fixture(scope="module")
 def seeded() -> Iterator[Caller]:
     """A caller of an emulator with its usual runs, shared by tests that change nothing."""

@@ -97,6 +97,8 @@ def test_every_change_of_a_run_is_told(emulator, clock):
     assert happened(emulator) == [
         ("created", RUN, "12:00:00"),
         ("issue-reported", THREAD, "12:00:02"),
+        ("issue-reported", THREAD, "12:00:03"),
+        ("issue-resolved", THREAD, "12:00:04"),
         ("issue-resolved", THREAD, "12:00:04"),
         ("completed", RUN, "12:00:05"),
         ("re-opened", RUN, "12:00:07"),
@@ -358,7 +360,7 @@ def test_who_is_no_administrator_sees_what_he_takes_part_in(emulator, caller, ca
     emulator.add_run("his", owner_id=10202)
     emulator.add_run("helped", owner_id=10203, assignees=[10203, 10202])
     emulator.add_run("other", owner_id=10203)
-    emulator._world.tokens.keep("tfy-of-jonas", 10202, 3600)
+    emulator._organization.tokens.keep("tfy-of-jonas", 10202, 3600)
 
     seen = rows(caller_with(emulator, "tfy-of-jonas"))
 

@@ -15,31 +15,30 @@ def ask_token(emulator: Emulator, base: str = "", **form: Any) -> requests.Respo
     return requests.post(f"{emulator.base_url}{base}/oauth/token", data=form, timeout=5)
 
 
-def application_form(emulator: Emulator) -> dict[str, str]:
-    return {
-        "grant_type": "client_credentials",
-        "client_id": emulator.client_id,
-        "client_secret": emulator.client_secret,
-        "scope": "*",
-    }
-
-
-def password_form(emulator: Emulator) -> dict[str, str]:
-    return {
-        **application_form(emulator),
+@pytest.fixture
+def password_form(emulator, application_form) -> dict[str, str]:
+    return application_form | {
         "grant_type": "password",
         "username": emulator.username,
         "password": emulator.user_password,
     }
 
 
-def refresh_form(emulator: Emulator, refresh_token: str) -> dict[str, str]:
-    return {**application_form(emulator), "grant_type": "refresh_token", "refresh_token": refresh_token}
+@pytest.fixture
+def exchange(emulator, caller_with, application_token) -> Callable[..., requests.Response]:
+    """Asks for a token of a user, as the application."""
+
+    def ask(email: str, organization: str | None = None) -> requests.Response:
+        path = f"/applications/{organization or emulator.organization_id}/users/{email}/token"
+        answer: requests.Response = caller_with(emulator, application_token()).ask("POST", path)
+        return answer
+
+    return ask
 
 
 @pytest.mark.parametrize("base", ["", "/api"])
-def test_client_credentials_give_a_week_and_no_refresh_token(emulator, caller_with, base):
-    answer = ask_token(emulator, base, **application_form(emulator))
+def test_client_credentials_give_a_week_and_no_refresh_token(emulator, caller_with, base, application_form):
+    answer = ask_token(emulator, base, **application_form)
 
     granted = answer.json()
     assert answer.status_code == 200
@@ -50,41 +49,43 @@ def test_client_credentials_give_a_week_and_no_refresh_token(emulator, caller_wi
     assert caller.get(caller.runs_path).status_code == 200
 
 
-def test_an_application_is_not_a_user(emulator, caller_with):
-    token = ask_token(emulator, **application_form(emulator)).json()["access_token"]
-    caller = caller_with(emulator, token)
+def test_an_application_is_not_a_user(emulator, caller_with, application_token):
+    caller = caller_with(emulator, application_token())
 
     assert caller.get("/me").status_code == 401
     assert caller.get("/me/organizations").status_code == 401
     assert caller.get(caller.organization).status_code == 200
 
 
-def test_parameters_sent_as_json_are_refused(emulator):
-    answer = requests.post(f"{emulator.base_url}/oauth/token", json=application_form(emulator), timeout=5)
+def test_parameters_sent_as_json_are_refused(emulator, application_form):
+    answer = requests.post(f"{emulator.base_url}/oauth/token", json=application_form, timeout=5)
 
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_request"
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"client_id": "my-app"}, {"client_id": "1"}, {"client_id": ""}, {"client_secret": "wrong"}]
+    ("wrong", "status", "error"),
+    [
+        ({"client_id": "my-app"}, 401, "invalid_client"),
+        ({"client_id": "1"}, 401, "invalid_client"),
+        ({"client_id": ""}, 401, "invalid_client"),
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"grant_type": "implicit"}, 400, "unsupported_grant_type"),
+        ({"grant_type": "password", "username": "nobody@example.com"}, 400, "invalid_grant"),
+        ({"grant_type": "password", "password": "wrong"}, 400, "invalid_grant"),
+    ],
 )
-def test_a_wrong_client_is_refused(emulator, wrong):
-    answer = ask_token(emulator, **{**application_form(emulator), **wrong})
+def test_a_wrong_request_for_a_token_is_refused(emulator, password_form, wrong, status, error):
+    answer = ask_token(emulator, **{**password_form, "grant_type": "client_credentials", **wrong})
 
-    assert answer.status_code == 401
-    assert answer.json() == {"error": "invalid_client"}
-
-
-def test_an_unknown_grant_is_refused(emulator):
-    answer = ask_token(emulator, **{**application_form(emulator), "grant_type": "implicit"})
-
-    assert answer.status_code == 400
-    assert answer.json()["error"] == "unsupported_grant_type"
+    assert answer.status_code == status
+    assert answer.json()["error"] == error
+    assert (answer.json() == {"error": error}) is (status == 401)
 
 
-def test_a_password_gives_a_user_token(emulator, caller_with):
-    granted = ask_token(emulator, **password_form(emulator)).json()
+def test_a_password_gives_a_user_token(emulator, caller_with, password_form):
+    granted = ask_token(emulator, **password_form).json()
 
     me = caller_with(emulator, granted["access_token"]).get("/me").json()["data"]
     assert me["email"] == emulator.username
@@ -92,52 +93,33 @@ def test_a_password_gives_a_user_token(emulator, caller_with):
     assert granted["refresh_token"]
 
 
-@pytest.mark.parametrize("wrong", [{"username": "nobody@example.com"}, {"password": "wrong"}])
-def test_a_wrong_password_is_refused(emulator, wrong):
-    answer = ask_token(emulator, **{**password_form(emulator), **wrong})
+def test_refreshing_gives_new_tokens_and_ends_the_old_ones(emulator, caller_with, application_form, password_form):
+    first = ask_token(emulator, **password_form).json()
+    refresh = application_form | {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
 
-    assert answer.status_code == 400
-    assert answer.json()["error"] == "invalid_grant"
-
-
-def test_refreshing_gives_new_tokens_and_ends_the_old_ones(emulator, caller_with):
-    first = ask_token(emulator, **password_form(emulator)).json()
-
-    second = ask_token(emulator, **refresh_form(emulator, first["refresh_token"])).json()
+    second = ask_token(emulator, **refresh).json()
 
     assert second["refresh_token"] != first["refresh_token"]
     assert caller_with(emulator, second["access_token"]).get("/me").status_code == 200
     assert caller_with(emulator, first["access_token"]).get("/me").status_code == 401
-    assert ask_token(emulator, **refresh_form(emulator, first["refresh_token"])).status_code == 401
+    assert ask_token(emulator, **refresh).status_code == 401
 
 
-def exchange(
-    emulator: Emulator, caller_with: Callable[..., Any], email: str, organization: str | None = None
-) -> requests.Response:
-    token = ask_token(emulator, **application_form(emulator)).json()["access_token"]
-    path = f"/applications/{organization or emulator.organization_id}/users/{email}/token"
-    answer: requests.Response = caller_with(emulator, token).ask("POST", path)
-    return answer
-
-
-def test_an_application_acts_as_a_user_for_three_months(emulator, caller_with):
+def test_an_application_acts_as_a_user_for_three_months(emulator, caller_with, exchange):
     email = list(emulator.people)[2]
 
-    granted = exchange(emulator, caller_with, email.replace("@", "%40")).json()
+    granted = exchange(email.replace("@", "%40")).json()
 
     assert granted["expires_in"] == 7776000
     assert caller_with(emulator, granted["access_token"]).get("/me").json()["data"]["email"] == email
 
 
-def test_acting_as_an_unknown_user_is_a_404(emulator, caller_with):
-    answer = exchange(emulator, caller_with, "nobody@example.com")
+def test_acting_as_an_unknown_user_is_a_404_and_elsewhere_forbidden(emulator, exchange):
+    answer = exchange("nobody@example.com")
 
     assert answer.status_code == 404
     assert answer.json()["code"] == "RESOURCE_NOT_FOUND"
-
-
-def test_acting_in_another_organization_is_forbidden(emulator, caller_with):
-    assert exchange(emulator, caller_with, emulator.username, "0" * 32).status_code == 403
+    assert exchange(emulator.username, "0" * 32).status_code == 403
 
 
 def test_a_user_may_not_act_as_another(emulator, caller):
@@ -146,9 +128,9 @@ def test_a_user_may_not_act_as_another(emulator, caller):
     assert caller.ask("POST", path).status_code == 403
 
 
-def test_a_token_expires_by_the_clock(emulator: Emulator, clock: ManualClock, caller_with):
+def test_a_token_expires_by_the_clock(emulator: Emulator, clock: ManualClock, caller_with, application_form):
     emulator.token_lifetime = 3
-    granted = ask_token(emulator, **application_form(emulator)).json()
+    granted = ask_token(emulator, **application_form).json()
     caller = caller_with(emulator, granted["access_token"])
     assert granted["expires_in"] == 3
     assert caller.get(caller.runs_path).status_code == 200

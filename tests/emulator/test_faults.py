@@ -130,41 +130,29 @@ def test_json_that_can_not_be_read(emulator, caller):
         answer.json()
 
 
-def test_a_page_of_html_in_place_of_json(emulator, caller):
-    emulator.order(Fault(kind="html"))
+@pytest.mark.parametrize(
+    ("fault", "status", "header", "text"),
+    [
+        ({"kind": "html"}, 200, ("Content-Type", "text/html"), "Sign in"),
+        ({"kind": "redirect", "location": "https://x.example/login"}, 302, ("Location", "https://x.example/login"), ""),
+    ],
+)
+def test_a_page_in_place_of_json(emulator, caller, fault, status, header, text):
+    emulator.order(Fault(**fault))
 
     answer = caller.get(caller.runs_path)
 
-    assert answer.status_code == 200
-    assert answer.headers["Content-Type"].startswith("text/html")
-    assert "Sign in" in answer.text
+    assert answer.status_code == status
+    assert answer.headers[header[0]].startswith(header[1])
+    assert text in answer.text
 
 
-def test_a_redirect(emulator, caller):
-    emulator.order(Fault(kind="redirect", location="https://elsewhere.example/login"))
-
-    answer = caller.get(caller.runs_path)
-
-    assert answer.status_code == 302
-    assert answer.headers["Location"] == "https://elsewhere.example/login"
-
-
-def test_a_token_that_expires_in_the_middle(emulator, caller, caller_with):
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": emulator.client_id,
-        "client_secret": emulator.client_secret,
-    }
-
-    def new_token() -> str:
-        token: str = requests.post(f"{emulator.base_url}/oauth/token", data=form, timeout=5).json()["access_token"]
-        return token
-
-    first = caller_with(emulator, new_token())
+def test_a_token_that_expires_in_the_middle(emulator, caller, caller_with, application_token):
+    first = caller_with(emulator, application_token())
     emulator.order(Fault(kind="expired_token", times=1, after=1, path="/runs"))
 
     assert [first.get(first.runs_path).status_code for _ in range(3)] == [200, 401, 401]
-    second = caller_with(emulator, new_token())
+    second = caller_with(emulator, application_token())
     assert second.get(second.runs_path).status_code == 200
     assert caller.get("/me").status_code == 200, "other tokens are not touched"
 

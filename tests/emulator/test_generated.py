@@ -77,7 +77,7 @@ def test_a_run_in_a_list_is_the_run_that_its_id_finds(emulator, caller, status):
 
 def test_what_is_written_by_the_formula_is_what_would_have_been_written_without_it(emulator):
     emulator.add_generated_runs(200, status="complete", summary="a \"quote\", a % and 'a' \\", prerun={"a": 1})
-    generated = emulator._world.runs.generated
+    generated = emulator._organization.runs.generated
 
     for number in range(200):
         run = generated.run(number)

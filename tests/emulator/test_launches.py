@@ -186,15 +186,8 @@ def test_a_run_that_was_deleted_was_launched_all_the_same(emulator, launched):
     assert [run["id"] for run in emulator.launched] == [launched["id"]]
 
 
-def test_an_application_launches_too(emulator, caller_with, discount):
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": emulator.client_id,
-        "client_secret": emulator.client_secret,
-    }
-    token = requests.post(f"{emulator.base_url}/oauth/token", data=form, timeout=5).json()["access_token"]
-
-    run = caller_with(emulator, token).data("POST", "/runs", body(discount, user_id=10203))
+def test_an_application_launches_too(emulator, caller_with, application_token, discount):
+    run = caller_with(emulator, application_token()).data("POST", "/runs", body(discount, user_id=10203))
 
     assert (run["started_by"], run["owner_id"]) == (10203, 10203)
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tallyfy_emulator.blueprint import checklist_of
-from tallyfy_emulator.lifecycle import changed, new_run
-from tallyfy_emulator.refusal import Refusal
-from tallyfy_emulator.run import OPEN_ISSUE
-from tallyfy_emulator.seed import catalog
-from tallyfy_emulator.task_changes import completed, filled, reopened, resolved, talked
-from tallyfy_emulator.tasks import tasks_of, threads_of
+from tallyfy_emulator.model.run import OPEN_ISSUE
+from tallyfy_emulator.model.run_changes import changed, new_run
+from tallyfy_emulator.model.task_changes import commented, completed, filled, reopened, resolved
+from tallyfy_emulator.model.wire import ValidationError
+from tallyfy_emulator.seed.runs import catalog
+from tallyfy_emulator.seed.templates import build_checklist
 
 ORGANIZATION = catalog()
-CHECKLIST = checklist_of(
+CHECKLIST = build_checklist(
     ORGANIZATION,
     "Everything",
     steps=[
@@ -37,11 +36,11 @@ deeds = st.one_of(
 )
 
 
-def done(run, at, deed, place):
+def done(run, at, deed, index):
     """The run after somebody did something."""
     if deed == "status":
-        return changed(run, at, {"status": place})
-    task = None if place is None else tasks_of(run)[place]
+        return changed(run, at, {"status": index})
+    task = None if index is None else run.tasks[index]
     task_id = task.id if task else None
     if deed == "complete":
         return completed(run, task_id, at, True, 10201)
@@ -50,8 +49,8 @@ def done(run, at, deed, place):
     if deed == "reopen":
         return reopened(run, task_id, at)
     if deed == "problem":
-        return talked(run, task_id, at, "problem", "stuck", 10201, "open")
-    threads = task.threads if task else threads_of(run)
+        return commented(run, task_id, at, "problem", "stuck", 10201, "open")
+    threads = task.threads if task else run.threads
     thread = next((each.id for each in threads if each.is_open_issue), 0)
     return resolved(run, task_id, at, thread, "", 10201)
 
@@ -60,23 +59,21 @@ def done(run, at, deed, place):
 @example([("status", "complete"), ("problem", None), ("status", "active")])
 def test_run_and_tasks_agree(story):
     run = new_run(ORGANIZATION, 1, 0.0, {"checklist_id": CHECKLIST.id, "tasks_done": 0})
-    for at, (deed, place) in enumerate(story, 1):
+    for at, (deed, index) in enumerate(story, 1):
         try:
-            run = done(run, float(at), deed, place)
-        except Refusal:
+            run = done(run, float(at), deed, index)
+        except ValidationError:
             continue
-        tasks = [task for task in tasks_of(run) if not task.auto_skipped]
-        is_issue = any(thread.is_open_issue for thread in threads_of(run))
-        is_problem = any(task.has_open_issue for task in tasks_of(run))
+        tasks = [task for task in run.tasks if not task.auto_skipped]
+        is_issue = any(thread.is_open_issue for thread in run.threads)
+        is_problem = any(task.has_open_issue for task in run.tasks)
 
         assert (run.tasks_done, run.tasks_total) == (sum(task.is_done for task in tasks), 3)
         assert (run.completed_at is not None) == (run.status == "complete")
         assert (run.status in OPEN_ISSUE) == (is_issue or is_problem)
         if run.status == "complete":
             assert all(task.is_done for task in tasks)
-        numbers = [thread.id for task in tasks_of(run) for thread in task.threads] + [
-            thread.id for thread in threads_of(run)
-        ]
+        numbers = [thread.id for task in run.tasks for thread in task.threads] + [thread.id for thread in run.threads]
         assert len(set(numbers)) == len(numbers)
         if all(task.is_done for task in tasks):
             assert run.status in ("complete", *OPEN_ISSUE)

@@ -1,0 +1,1 @@
+"""The controls of the emulator, in Python and over HTTP."""

@@ -1,0 +1,1 @@
+"""Immutable values and the pure functions that change them; no I/O."""

@@ -1,0 +1,1 @@
+"""The organization that the emulator starts with."""
