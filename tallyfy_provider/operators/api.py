@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tallyfy_provider.client.forms.problems import parsed
 from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.operators.base import TallyfyBaseOperator
-from tallyfy_provider.utils.arguments import is_literal, is_nothing, whole_number
+from tallyfy_provider.utils.arguments import is_literal, is_nothing, parse_json, whole_number
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -76,13 +75,13 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
         """
         if is_nothing(self.path):
             raise TallyfyInputError("path is empty: it says which endpoint.")
-        verb, query = _verb(self.method), parsed(self.query)
+        verb, query = _verb(self.method), parse_json(self.query)
         if query is not None and not isinstance(query, Mapping):
             raise TallyfyInputError(f"query takes a dict of names to values, not a {type(query).__name__}.")
         return without_guest_links(self._rows(verb, query) if self.paginate else self._answer(verb, query))
 
     def _answer(self, verb: str, query: Mapping[str, Any] | None) -> Any:
-        answer = self.hook.request(verb, self.path, params=query, json=parsed(self.json))
+        answer = self.hook.request(verb, self.path, params=query, json=parse_json(self.json))
         self.log.info("%s %s was answered.", verb, self.path)
         return answer["data"] if isinstance(answer, Mapping) and "data" in answer else answer
 

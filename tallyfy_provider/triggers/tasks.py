@@ -10,7 +10,7 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tallyfy_provider.client.runs.status import Outcome, StatusRule
-from tallyfy_provider.client.tasks.names import find_task
+from tallyfy_provider.client.tasks.lookup import find_task
 from tallyfy_provider.client.tasks.status import TaskRule
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
 from tallyfy_provider.triggers.executor import ConnectionExecutor, executor_for

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
@@ -29,6 +30,16 @@ def is_literal(value: Any) -> bool:
     :return: True for such text.
     """
     return isinstance(value, str) and "{{" not in value and "{%" not in value
+
+
+def parse_json(value: Any) -> Any:
+    """Return the list or dict that a template rendered with ``tojson``; any other value as it is."""
+    if not isinstance(value, str) or not value.strip().startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
 
 
 def names(argument: str, value: Iterable[str] | str | None) -> list[str] | None:

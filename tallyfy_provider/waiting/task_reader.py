@@ -25,7 +25,7 @@ from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.runs.filter_check import is_archived
 from tallyfy_provider.client.runs.status import compact
-from tallyfy_provider.client.tasks.names import find_task, looks_like_an_id
+from tallyfy_provider.client.tasks.lookup import find_task, looks_like_an_id
 from tallyfy_provider.client.tasks.status import compact_task
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,

@@ -53,47 +53,47 @@ def test_values_that_somebody_filled_before_stay(emulator, operate, task):
 
 @pytest.mark.parametrize("given", [True, "true", "True", "approve", "Approved", " yes ", "1"])
 def test_an_approval_is_approved(operate, task, given):
-    assert operate(CompleteTaskOperator, "approve", is_approved=given)["is_approved"] is True
+    assert operate(CompleteTaskOperator, "approve", decision=given)["is_approved"] is True
     assert task("approve")["status_label"] == "approved"
 
 
 @pytest.mark.parametrize("given", [False, "false", "reject", "Rejected", "no", "0"])
 def test_an_approval_is_rejected(operate, task, given):
-    assert operate(CompleteTaskOperator, "approve", is_approved=given)["is_approved"] is False
+    assert operate(CompleteTaskOperator, "approve", decision=given)["is_approved"] is False
     assert task("approve")["status_label"] == "rejected"
 
 
 @pytest.mark.parametrize(
     ("alias", "given", "message"),
     [
-        ("approve", None, "is an approval, and is_approved is not given"),
-        ("approve", "None", "is an approval, and is_approved is not given"),
-        ("approve", "expire", "is not one of its verdicts"),
-        ("pay", False, "would mark it as expired.*is_approved='expire'"),
+        ("approve", None, "is an approval, and decision is not given"),
+        ("approve", "None", "is an approval, and decision is not given"),
+        ("approve", "expire", "does not decide it"),
+        ("pay", False, "would mark it as expired.*decision='expire'"),
         ("pay", "reject", "would mark it as expired"),
         ("file", True, "is no approval"),
         ("file", "reject", "is no approval"),
     ],
 )
-def test_a_verdict_that_does_not_fit_the_task_is_refused_before_anything_is_changed(
+def test_a_decision_that_does_not_fit_the_task_is_refused_before_anything_is_changed(
     emulator, contract, operate, alias, given, message
 ):
     before = emulator.tasks(contract["id"])
     with pytest.raises(TallyfyInputError, match=message):
-        operate(CompleteTaskOperator, alias, is_approved=given)
+        operate(CompleteTaskOperator, alias, decision=given)
     assert emulator.tasks(contract["id"]) == before
 
 
 @pytest.mark.parametrize(("given", "label"), [("expire", "expired"), (True, "acknowledged"), (None, "acknowledged")])
 def test_a_task_that_can_expire_says_so_where_that_is_meant(operate, task, given, label):
-    operate(CompleteTaskOperator, "pay", is_approved=given)
+    operate(CompleteTaskOperator, "pay", decision=given)
     assert task("pay")["status_label"] == label
 
 
-def test_what_is_no_verdict_is_refused_when_the_dag_is_parsed_and_a_template_is_not():
+def test_what_is_no_decision_is_refused_when_the_dag_is_parsed_and_a_template_is_not():
     with pytest.raises(TallyfyInputError, match="'approve' or 'reject'"):
-        CompleteTaskOperator(task_id="x", step="approve", is_approved="maybe")
-    CompleteTaskOperator(task_id="x", step="approve", is_approved="{{ params.verdict }}")
+        CompleteTaskOperator(task_id="x", step="approve", decision="maybe")
+    CompleteTaskOperator(task_id="x", step="approve", decision="{{ params.decision }}")
 
 
 @pytest.mark.parametrize(
@@ -150,11 +150,11 @@ def test_a_completed_task_is_told_apart_and_not_completed_again(emulator, operat
         operate(CompleteTaskOperator, "fill", if_completed="fail")
 
 
-def test_another_verdict_than_the_one_asked_for_is_warned_of(emulator, operate, task, said):
+def test_another_decision_than_the_one_asked_for_is_warned_of(emulator, operate, task, said):
     emulator.complete_task(task("approve")["id"], is_approved=False)
     said()
-    operate(CompleteTaskOperator, "approve", is_approved="approve")
-    assert "Its verdict is 'rejected', not the one that is_approved says" in said()
+    operate(CompleteTaskOperator, "approve", decision="approve")
+    assert "Its decision is 'rejected', not the one that was asked for" in said()
 
 
 def test_a_retry_that_finds_what_its_earlier_try_completed_passes(operate):
@@ -186,7 +186,7 @@ def test_a_lost_answer_is_resolved_by_looking_at_the_task(emulator, operate, com
 
 
 def test_a_lost_request_is_in_doubt_and_a_retry_looks_first(emulator, operate, task, completions, monkeypatch):
-    monkeypatch.setattr(task_completion, "LOOKS", (0.0, 0.0))
+    monkeypatch.setattr(task_completion, "LOOKUP_PAUSES", (0.0, 0.0))
     emulator.order(Fault(kind="reset", **COMPLETING))
     with pytest.raises(TallyfyIndeterminateError):
         operate(CompleteTaskOperator, "file")

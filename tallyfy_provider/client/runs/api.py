@@ -12,7 +12,7 @@ from threading import Event
 from typing import Any
 
 from tallyfy_provider.client.assignees import ids_of
-from tallyfy_provider.client.forms.filled import filled
+from tallyfy_provider.client.forms.merge import merge_form
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND, indeterminate
 from tallyfy_provider.client.http.urls import path as address
 from tallyfy_provider.client.paging.base import Extent, PageAfterPage, Walk
@@ -308,7 +308,9 @@ class RunsResource(Resource):
         kept = {name: _assigned(run, name, run_id) for name in _WIPED_UNLESS_SENT if name not in changes}
         body = {**changes, **kept}
         if "prerun" in changes:
-            body["prerun"] = filled(changes["prerun"], run.get("ko_form_fields"), run.get("prerun"), f"run {run_id}")
+            body["prerun"] = merge_form(
+                changes["prerun"], run.get("ko_form_fields"), run.get("prerun"), f"run {run_id}"
+            )
         path = self._path("runs", run_id)
         return self._item_or(self._send("PUT", path, json=body), lambda: self.get(run_id))
 

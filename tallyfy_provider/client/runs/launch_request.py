@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tallyfy_provider.client.forms.fields import rows_of
-from tallyfy_provider.client.forms.problems import is_nothing, parsed
+from tallyfy_provider.client.forms.values import is_blank
 from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.utils.arguments import parse_json
 
 #: The longest name of a run, in characters (docs/tallyfy-api.md, "Endpoints").
 LONGEST_NAME = 550
@@ -38,14 +39,14 @@ def build_launch_request(
     :raises TallyfyInputError: Something cannot be sent; it says what, and what is taken.
     """
     title = str(checklist.get("title") or "").strip()
-    name = str(name).strip() if not is_nothing(name) else title
+    name = str(name).strip() if not is_blank(name) else title
     if len(name) > LONGEST_NAME:
         raise TallyfyInputError(f"name has {len(name)} characters; Tallyfy takes at most {LONGEST_NAME}.")
     body: dict[str, Any] = {"checklist_id": str(checklist.get("id")), "name": name, **_other(other)}
     if prerun:
         body["prerun"] = dict(prerun)
     for key, value in given.items():
-        if is_nothing(value):
+        if is_blank(value):
             continue
         if key in _LISTS:
             body[key] = _list(key, value)
@@ -59,7 +60,7 @@ def build_launch_request(
 
 
 def _other(other: Mapping[str, Any] | None) -> dict[str, Any]:
-    values = {} if is_nothing(other) else dict(_mapping("options", other))
+    values = {} if is_blank(other) else dict(_mapping("options", other))
     for name in values:
         if name not in OTHER_NAMES:
             raise TallyfyInputError(
@@ -102,7 +103,7 @@ def _suggestion(name: str, known: Iterable[str], more: Iterable[str] = ()) -> st
 
 
 def _list(name: str, value: Any) -> list[Any]:
-    value = parsed(value)
+    value = parse_json(value)
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
     if isinstance(value, int) and not isinstance(value, bool):
@@ -113,7 +114,7 @@ def _list(name: str, value: Any) -> list[Any]:
 
 
 def _mapping(name: str, value: Any) -> Mapping[str, Any]:
-    value = parsed(value)
+    value = parse_json(value)
     if not isinstance(value, Mapping):
         raise TallyfyInputError(f"{name} takes a dict, not {type(value).__name__}.")
     return value

@@ -11,10 +11,11 @@ from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.forms.compare import compare
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields
-from tallyfy_provider.client.forms.problems import is_nothing, parsed
+from tallyfy_provider.client.forms.values import is_blank
 from tallyfy_provider.client.runs.launch_marker import line_in, with_line
 from tallyfy_provider.client.runs.launch_request import LONGEST_NAME
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.utils.arguments import parse_json
 
 _FLAGS = ("starred", "is_public")
 
@@ -49,9 +50,9 @@ class RunUpdate:
         :return: The update.
         :raises TallyfyInputError: There is nothing to change, or a value cannot be used.
         """
-        kept = {name: _value(name, value) for name, value in values.items() if not is_nothing(value)}
-        added = {bucket: _ids(bucket, ids) for bucket, ids in add.items() if not is_nothing(ids)}
-        update = cls(kept, None if is_nothing(summary) else summary, None if is_nothing(kickoff) else kickoff, added)
+        kept = {name: _value(name, value) for name, value in values.items() if not is_blank(value)}
+        added = {bucket: _ids(bucket, ids) for bucket, ids in add.items() if not is_blank(ids)}
+        update = cls(kept, None if is_blank(summary) else summary, None if is_blank(kickoff) else kickoff, added)
         if not update.named:
             raise TallyfyInputError("There is nothing to change: name, summary, owner_id and all others are empty.")
         return update
@@ -112,7 +113,7 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _ids(bucket: str, value: Any) -> list[Any]:
-    value = parsed(value)
+    value = parse_json(value)
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     if isinstance(value, int) and not isinstance(value, bool):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tallyfy_provider.client.assignees import BUCKETS, ids_of
-from tallyfy_provider.client.forms.filled import filled
+from tallyfy_provider.client.forms.merge import merge_form
 from tallyfy_provider.client.resource import Resource, included, item_of
 from tallyfy_provider.client.tasks import filters as task_filters
 from tallyfy_provider.client.tasks.status import is_completed
@@ -179,7 +179,7 @@ def _completed(changes: Mapping[str, Any], task: Mapping[str, Any], what: str, *
     if is_one_off or "owners" in changes:
         body["owners"] = _all_owners(changes.get("owners", {}), task.get("owners"), what)
     if "taskdata" in changes:
-        body["taskdata"] = filled(changes["taskdata"], task.get("form_fields"), task.get("taskdata"), what)
+        body["taskdata"] = merge_form(changes["taskdata"], task.get("form_fields"), task.get("taskdata"), what)
     return body
 
 

@@ -1,4 +1,4 @@
-"""Changing a task as a Dag author wrote it, without touching anything else."""
+"""Change a task as a Dag author wrote it, and leave everything else alone."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tallyfy_provider.client.assignees import BUCKETS, ids_of
-from tallyfy_provider.client.forms.problems import is_nothing as is_empty
-from tallyfy_provider.client.forms.problems import parsed
+from tallyfy_provider.client.assignees import BUCKETS, added_ids, ids_of, read_ids
+from tallyfy_provider.client.forms.values import is_blank
 from tallyfy_provider.client.tasks.api import TasksResource
-from tallyfy_provider.client.tasks.form import encoded_values, fields_of, losses, shows_values
+from tallyfy_provider.client.tasks.form import describe_losses, encode_task_form, shows_values
 from tallyfy_provider.client.tasks.lookup import run_of
 from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError, TallyfyValidationError
-from tallyfy_provider.utils.arguments import is_nothing, moment
+from tallyfy_provider.utils.arguments import is_nothing, moment, parse_json
 
 #: Longest title that Tallyfy takes, in characters.
 LONGEST_TITLE = 600
@@ -23,7 +22,7 @@ LONGEST_TITLE = 600
 @dataclass(frozen=True)
 class TaskUpdate:
     """
-    What is to be changed about a task.
+    A change to a task, checked as far as it can be without the task.
 
     :param plain: The API's own names to values: ``title``, ``summary``, ``deadline``.
     :param owners: Ids by bucket (users, guests, groups) that replace those who are assigned.
@@ -48,15 +47,8 @@ class TaskUpdate:
         values: Any = None,
     ) -> TaskUpdate:
         """
-        Check what a Dag author wrote; what is nothing is left as it is.
+        Check what a Dag author wrote; arguments that render to nothing change nothing.
 
-        :param title: The new title.
-        :param summary: The new summary, text or HTML.
-        :param deadline: The new deadline, a moment; without a time zone it is UTC.
-        :param owners: A dict with some of the keys users, guests and groups.
-        :param added: Ids by bucket.
-        :param values: Values of the form.
-        :return: The update.
         :raises TallyfyInputError: There is nothing to change, or a value cannot be used.
         """
         plain = {name: value for name, value in (("title", title), ("summary", summary)) if not is_nothing(value)}
@@ -66,11 +58,11 @@ class TaskUpdate:
             )
         if (due := moment("deadline", deadline)) is not None:
             plain["deadline"] = due.strftime("%Y-%m-%d %H:%M:%S")
-        replacing = _replacing(parsed(owners))
-        adding = {name: _ids(f"add_{name}", name, ids) for name, ids in (added or {}).items() if not is_empty(ids)}
+        replacing = _replacing(parse_json(owners))
+        adding = {name: _ids(f"add_{name}", name, ids) for name, ids in (added or {}).items() if not is_blank(ids)}
         for bucket in set(replacing) & set(adding):
             raise TallyfyInputError(f"owners[{bucket!r}] and add_{bucket} are both given; keep one.")
-        update = cls(plain, replacing, adding, None if is_empty(parsed(values)) else values)
+        update = cls(plain, replacing, adding, None if is_blank(parse_json(values)) else values)
         if not update.named:
             raise TallyfyInputError("There is nothing to change: title, summary, deadline and all others are empty.")
         return update
@@ -83,21 +75,17 @@ class TaskUpdate:
 
     def apply(self, tasks: TasksResource, task: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """
-        Change the task.
+        Change a task that was read with ``form_fields``; return it as it is then, and what a user should know.
 
-        :param tasks: The tasks of the organization.
-        :param task: The task as it is, with ``form_fields``.
-        :return: The task as it is then, and what a user should know.
         :raises TallyfyInputError: A value of the form cannot be used; nothing was changed.
         :raises TallyfyValidationError: The task is completed, or Tallyfy refused the change.
-        :raises TallyfyError: Of the kind that fits.
         """
         if is_completed(task):
             raise TallyfyValidationError(
                 f"Task {task.get('title')!r} ({task.get('id')}) is completed, and Tallyfy does not change a completed "
                 "task. Reopen it first (ReopenTaskOperator), or change it before it is completed."
             )
-        encoded = encoded_values(task, self.values)
+        encoded = encode_task_form(task, self.values)
         changes = dict(self.plain)
         if self.owners or self.added:
             changes["owners"] = self._owners(task)
@@ -105,10 +93,10 @@ class TaskUpdate:
             changes["taskdata"] = dict(encoded.values)
         if not changes:
             raise TallyfyInputError("There is nothing to change: values gives no field a value.")
-        updated = tasks.update(run_of(dict(task)), str(task["id"]), changes)
+        updated = tasks.update(run_of(task), str(task["id"]), changes)
         notes = list(encoded.notes)
         if encoded.values:
-            notes += losses(encoded.values, _with_values(tasks, updated, task), fields_of(task))
+            notes += describe_losses(encoded.values, _with_values(tasks, updated, task), task)
         return updated, notes
 
     def _owners(self, task: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -120,15 +108,14 @@ class TaskUpdate:
                 raise TallyfyResponseError(
                     f"Tallyfy does not say which {bucket} task {task.get('id')} is assigned to; nothing was sent."
                 )
-            known = {str(each).casefold() for each in assigned}
-            owners[bucket] = [*assigned, *(each for each in ids if str(each).casefold() not in known)]
+            owners[bucket] = added_ids(assigned, ids)
         return owners
 
 
 def _with_values(tasks: TasksResource, updated: dict[str, Any], task: Mapping[str, Any]) -> Mapping[str, Any]:
     if shows_values(updated):
         return updated
-    return tasks.get(str(task["id"]), run_of(dict(task)), include=("form_fields",))
+    return tasks.get(str(task["id"]), run_of(task), include=("form_fields",))
 
 
 def _replacing(owners: Any) -> dict[str, list[Any]]:
@@ -140,14 +127,7 @@ def _replacing(owners: Any) -> dict[str, list[Any]]:
 
 
 def _ids(argument: str, bucket: str, value: Any) -> list[Any]:
-    value = parsed(value)
-    if isinstance(value, str):
-        value = [part for part in value.split(",")]
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = [value]
-    if not isinstance(value, (list, tuple, set)):
-        raise TallyfyInputError(f"{argument} takes a list of ids, not a {type(value).__name__}.")
-    ids = [str(each).strip() for each in value if not is_nothing(each)]
+    ids = [str(each) for each in read_ids(argument, value)]
     if bucket != "users":
         return ids
     if wrong := next((each for each in ids if not (each.isascii() and each.isdigit())), None):

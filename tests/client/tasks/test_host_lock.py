@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tallyfy_provider.client.tasks.host_lock import host_lock
+from tallyfy_provider.client.tasks.locks import host_lock
 
 
 @pytest.fixture

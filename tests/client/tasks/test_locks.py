@@ -65,7 +65,7 @@ def claim(client, clock, task):
             clock.advance(seconds)
             meanwhile()
 
-        return claims.claim_task(client, task["id"], task["run_id"], "Somebody", sleep=sleep, clock=clock.now)
+        return claims.claim_task(client.tasks, client.comments, task, "Somebody", sleep=sleep, clock=clock.now)
 
     return claim
 
