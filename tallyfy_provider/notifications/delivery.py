@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import mask_secret
 
-from tallyfy_provider.client.forms.compare import compare
-from tallyfy_provider.client.forms.encode import encode_form
-from tallyfy_provider.client.forms.fields import read_fields, rows_of
+from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.client.runs.launch import Launcher
 from tallyfy_provider.client.runs.launch_marker import with_line
-from tallyfy_provider.client.runs.launch_request import build_launch_request
+from tallyfy_provider.client.runs.launch_request import ARGUMENTS, prepare_launch
 from tallyfy_provider.client.settings import build_client
 from tallyfy_provider.client.tasks.lookup import look_up_task
 from tallyfy_provider.exceptions import (
@@ -44,9 +42,7 @@ LONGEST = 30.0
 _ATTEMPT = 10.0
 _ATTEMPTS = 3
 #: Seconds for which a run is looked for whose launch was not answered.
-_PATIENCE = 10.0
-
-_LAUNCH_ARGUMENTS = ("owner_id", "parent_id", "tags", "folders", "users", "groups", "roles", "steps")
+_LOOKUP_TIMEOUT = 10.0
 
 
 def deliver(connection: Connection, notice: Notice, *, longest: float = LONGEST) -> str:
@@ -96,47 +92,39 @@ def _client_for(connection: Connection, longest: float) -> Iterator[TallyfyClien
 
 def _launch(client: TallyfyClient, notice: Notice) -> str:
     checklist_id = notice.text("checklist_id") or ""
-    launcher = Launcher(client, checklist_id, notice.reference, since=notice.event.since, patience=_PATIENCE)
+    launcher = Launcher(
+        client.runs, checklist_id, notice.marker, since=notice.event.since, lookup_timeout=_LOOKUP_TIMEOUT
+    )
     if (run := launcher.find()) is not None:
         return f"Run {run['id']} has been launched for it before: {run_url(run['id'])}".rstrip(": ")
-    steps = notice.arguments.get("steps")
-    checklist = client.checklists.get(checklist_id, include=("steps",) if steps else ())
-    fields = read_fields(checklist.get("prerun"))
-    encoded = encode_form(fields, notice.arguments.get("kickoff"))
-    for note in encoded.notes:
-        log.info(note)
-    body = build_launch_request(
-        checklist,
+    request = prepare_launch(
+        client.checklists,
+        checklist_id,
         name=notice.name,
-        prerun=encoded.values,
-        given={"summary": notice.body("summary"), **_given(notice.arguments)},
-        other=notice.arguments.get("options"),
+        kickoff=notice.arguments.get("kickoff"),
+        given={**{name: notice.arguments.get(name) for name in ARGUMENTS}, "summary": notice.body("summary")},
+        options=notice.arguments.get("options"),
     )
-    run = _launched(launcher, body, notice)
-    if differences := compare(body.get("prerun") or {}, run.get("prerun"), fields):
-        log.warning("Look at the kick-off form of run %s: %s.", run["id"], "; ".join(map(str, differences)))
+    run = _launched(launcher, request.body, notice)
+    request.warn_of_differences(run)
     return f"Launched run {run['id']}: {run_url(run['id'])}".rstrip(": ")
 
 
 def _launched(launcher: Launcher, body: Mapping[str, Any], notice: Notice) -> dict[str, Any]:
     try:
-        return launcher.launch(body).run
+        return launcher.launch(body)
     except TallyfyIndeterminateError as error:
         # Unlike a task, a callback has no retry that would look once more.
         raise TallyfyIndeterminateError(
             "Tallyfy's answer to the launch was lost, and the run was not to be found since. Look in Tallyfy for "
-            f"{notice.reference.token} in a summary before you launch one yourself.",
+            f"{notice.marker.token} in a summary before you launch one yourself.",
             status=error.status,
             request_id=error.request_id,
         ) from error
 
 
-def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: arguments.get(name) for name in _LAUNCH_ARGUMENTS}
-
-
 def _comment(client: TallyfyClient, notice: Notice) -> str:
-    content = with_line(notice.body("comment"), notice.reference.line)
+    content = with_line(notice.body("comment"), notice.marker.line)
     run_id, name = _read(notice, "run_id", arguments.run_id), _read(notice, "step", arguments.step)
     is_problem = notice.arguments.get("kind") == "problem"
     if name is None:
@@ -163,4 +151,4 @@ def _is_said(notice: Notice, task: Mapping[str, Any]) -> bool:
         threads = rows_of(task.get("threads"))
     except TallyfyResponseError:
         return False
-    return any(notice.reference.is_in({"summary": thread.get("content")}) for thread in threads)
+    return any(notice.marker.is_in({"summary": thread.get("content")}) for thread in threads)

@@ -59,8 +59,8 @@ class Notice:
         return launches
 
     @property
-    def reference(self) -> LaunchMarker:
-        """What this notice is found by again."""
+    def marker(self) -> LaunchMarker:
+        """The marker by which this notice is found again."""
         return LaunchMarker.build(f"From Airflow: {self.event.sentence}", "notice", *self.event.identity, self.mark)
 
     @property

@@ -149,7 +149,7 @@ def test_a_notifier_that_is_used_again_renders_anew_and_leaves_the_context_alone
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_lost_answer_is_looked_for(emulator, notifier, said, monkeypatch, when):
-    monkeypatch.setattr("tallyfy_provider.notifications.delivery._PATIENCE", 0.2)
+    monkeypatch.setattr("tallyfy_provider.notifications.delivery._LOOKUP_TIMEOUT", 0.2)
     emulator.order(Fault(kind="reset", method="POST", when=when, times=1))
     notifier()(failure())
     told = said()

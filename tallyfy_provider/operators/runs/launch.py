@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import conf
 
-from tallyfy_provider.client.forms.compare import compare
-from tallyfy_provider.client.forms.encode import encode_form
-from tallyfy_provider.client.forms.fields import read_fields
 from tallyfy_provider.client.guest_links import without_guest_links
-from tallyfy_provider.client.runs.launch_request import build_launch_request
+from tallyfy_provider.client.runs.launch_request import ARGUMENTS, LaunchRequest, prepare_launch
 from tallyfy_provider.client.runs.status import StatusRule
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
@@ -27,8 +24,7 @@ from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from tallyfy_provider.client.forms.fields import FormField
-    from tallyfy_provider.client.runs.launch import Launched, Launcher
+    from tallyfy_provider.client.runs.launch import Launcher
 
 #: Seconds for which a run that may have been launched is looked for.
 _PATIENCE = 30.0
@@ -203,7 +199,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
 
     def _launch_once(self, context: Context) -> dict[str, Any]:
         this_try = try_of(context, self.reuse, str(self.checklist_id))
-        memory = LaunchState(context, this_try.reference.token)
+        memory = LaunchState(context, this_try.marker.token)
         launcher = self._launcher(this_try, memory)
         try:
             if (run := self._launched_before(this_try, memory, launcher)) is not None:
@@ -212,25 +208,26 @@ class LaunchRunOperator(TallyfyBaseOperator):
                 )
                 memory.launched(str(run["id"]))
                 return run
-            body, fields = self._body()
+            request = self._prepare()
         except Exception:
             memory.record_try()
             raise
         memory.intend()
-        launched = launcher.launch(body)
-        memory.launched(str(launched.run["id"]))
-        self._report(launched, body.get("prerun") or {}, fields)
-        return launched.run
+        run = launcher.launch(request.body)
+        memory.launched(str(run["id"]))
+        self.log.info("Launched run %s (%r).", run["id"], run.get("name"))
+        request.warn_of_differences(run)
+        return run
 
     def _launcher(self, this_try: Try, memory: LaunchState) -> Launcher:
         from tallyfy_provider.client.runs.launch import Launcher
 
         return Launcher(
-            self.hook.get_conn(),
+            self.hook.client.runs,
             str(self.checklist_id).strip(),
-            this_try.reference,
+            this_try.marker,
             since=memory.intended_at or this_try.since,
-            patience=self.lookup_patience,
+            lookup_timeout=self.lookup_patience,
         )
 
     def _launched_before(self, this_try: Try, memory: LaunchState, launcher: Launcher) -> dict[str, Any] | None:
@@ -242,37 +239,22 @@ class LaunchRunOperator(TallyfyBaseOperator):
                 return self.hook.find_run(memory.run_id)
             except TallyfyNotFoundError:
                 # Tallyfy may be behind with what it tells of one run, too.
-                if (run := launcher.find_patiently()) is None:
+                if (run := launcher.find_until_timeout()) is None:
                     self.log.warning("The run %s of an earlier try is gone; another one is launched.", memory.run_id)
                 return run
         if memory.intended_at is not None:
-            return launcher.find_patiently()
+            return launcher.find_until_timeout()
         if not this_try.may_follow_another:
             return None
-        return launcher.find() if memory.is_complete else launcher.find_patiently()
+        return launcher.find() if memory.is_complete else launcher.find_until_timeout()
 
-    def _body(self) -> tuple[dict[str, Any], Sequence[FormField]]:
-        """Check everything that was written, before anything is launched."""
-        checklist = self.hook.client.checklists.get(
-            str(self.checklist_id).strip(), include=("steps",) if self.steps else ()
+    def _prepare(self) -> LaunchRequest:
+        """Check all arguments before anything is launched."""
+        return prepare_launch(
+            self.hook.client.checklists,
+            str(self.checklist_id).strip(),
+            name=self.name,
+            kickoff=self.kickoff,
+            given={name: getattr(self, name) for name in ARGUMENTS},
+            options=self.options,
         )
-        fields = read_fields(checklist.get("prerun"))
-        encoded = encode_form(fields, self.kickoff)
-        for note in encoded.notes:
-            self.log.info(note)
-        given = {
-            name: getattr(self, name)
-            for name in ("summary", "owner_id", "parent_id", "tags", "folders", "users", "groups", "roles", "steps")
-        }
-        body = build_launch_request(checklist, name=self.name, prerun=encoded.values, given=given, other=self.options)
-        return body, fields
-
-    def _report(self, launched: Launched, sent: Mapping[str, Any], fields: Sequence[FormField]) -> None:
-        run = launched.run
-        self.log.info("Launched run %s (%r).", run["id"], run.get("name"))
-        differences = compare(sent, run.get("prerun"), fields)
-        if differences:
-            # People may be at work already, and Tallyfy may write a value in a way that we do not know.
-            self.log.warning(
-                "Look at the kick-off form of run %s: %s.", run["id"], "; ".join(str(each) for each in differences)
-            )

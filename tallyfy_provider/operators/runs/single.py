@@ -139,7 +139,7 @@ class UpdateRunOperator(RunOperator):
             kickoff=self.kickoff,
             add={"users": self.add_users, "groups": self.add_groups},
         )
-        run, notes = update.apply(self.hook.get_conn(), run_id)
+        run, notes = update.apply(self.hook.client.runs, self.hook.client.checklists, run_id)
         for note in notes:
             self.log.warning(note)
         self.log.info("Changed %s of run %s.", update.named, run_id)

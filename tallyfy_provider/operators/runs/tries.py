@@ -21,12 +21,12 @@ class Try:
     """
     One try of a task that launches a run.
 
-    :param reference: What the launch is known by.
+    :param marker: What the launch is known by.
     :param since: When an earlier try may have launched it at the earliest, in seconds since the epoch, if known.
     :param may_follow_another: Whether an earlier try may have launched it.
     """
 
-    reference: LaunchMarker
+    marker: LaunchMarker
     since: float | None
     may_follow_another: bool
 
@@ -49,7 +49,7 @@ def try_of(context: Context, reuse: Reuse, checklist_id: str) -> Try:
     map_index = getattr(task_instance, "map_index", -1)
     where = f"dag '{task_instance.dag_id}', task '{task_instance.task_id}', run '{task_instance.run_id}'"
     place = f"{where}, map index {map_index}" if map_index >= 0 else where
-    reference = LaunchMarker.build(
+    marker = LaunchMarker.build(
         f"Launched by Airflow: {place}",
         task_instance.dag_id,
         task_instance.run_id,
@@ -58,7 +58,7 @@ def try_of(context: Context, reuse: Reuse, checklist_id: str) -> Try:
         checklist_id,
         chapter,
     )
-    return Try(reference, _beginning(context, reuse), number > 1 and reuse != "never")
+    return Try(marker, _beginning(context, reuse), number > 1 and reuse != "never")
 
 
 def _beginning(context: Mapping[str, Any], reuse: Reuse) -> float | None:
