@@ -144,6 +144,11 @@ def run_id(value: Any) -> str:
     return text
 
 
+def optional_run_id(value: Any) -> str | None:
+    """Return the id of one run; None for nothing."""
+    return None if is_nothing(value) else run_id(value)
+
+
 def step(value: Any) -> str:
     """Return the id, alias or title of a task, given by itself or as a task with its ``id``."""
     if isinstance(value, Mapping):

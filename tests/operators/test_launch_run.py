@@ -59,7 +59,7 @@ def checklist(emulator, connect):
 @pytest.fixture
 def launch(checklist):
     def launch(context=None, **arguments):
-        options = {"kickoff": {"customer": "Acme"}, "lookup_patience": 0.2, "poke_interval": 0.05, **arguments}
+        options = {"kickoff": {"customer": "Acme"}, "lookup_timeout": 0.2, "poke_interval": 0.05, **arguments}
         options["kickoff"] = {
             next((field["alias"] for field in checklist["prerun"] if field["label"].lower() == key), key): value
             for key, value in (options["kickoff"] or {}).items()
@@ -109,8 +109,8 @@ def test_what_cannot_be_launched_is_refused_before_anything_is(emulator, launch,
     [
         ({"timeout": "1h"}, "timeout takes seconds or a timedelta, not '1h'"),
         ({"fault_tolerance": -1}, "fault_tolerance takes seconds or a timedelta, not -1"),
-        ({"lookup_patience": None}, "lookup_patience takes seconds or a timedelta, not None"),
-        ({"lookup_patience": float("inf")}, "lookup_patience takes seconds or a timedelta, not inf"),
+        ({"lookup_timeout": None}, "lookup_timeout takes seconds or a timedelta, not None"),
+        ({"lookup_timeout": float("inf")}, "lookup_timeout takes seconds or a timedelta, not inf"),
         ({"timeout": float("nan")}, "timeout takes seconds or a timedelta, not nan"),
         ({"poke_interval": "60"}, "poke_interval takes seconds or a timedelta, not '60'"),
         ({"poke_interval": timedelta(0)}, r"poke_interval is datetime\.timedelta\(0\); it takes more than 0 seconds"),
@@ -123,7 +123,7 @@ def test_a_duration_that_is_none_is_refused_when_the_dag_is_parsed(arguments, me
 
 def test_every_duration_can_be_a_timedelta(emulator, launch):
     emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
-    durations = ("poke_interval", "timeout", "fault_tolerance", "lookup_patience")
+    durations = ("poke_interval", "timeout", "fault_tolerance", "lookup_timeout")
     launch(wait_for_completion=True, deferrable=False, **dict.fromkeys(durations, timedelta(seconds=0.5)))
     assert emulator.launched[0]["status"] == "complete"
 
@@ -132,7 +132,7 @@ def test_a_retry_finds_the_run_of_the_try_before(emulator, launch, said):
     first = launch(context_of(try_number=1))
     assert launch(context_of(try_number=2)) == first
     assert len(emulator.launched) == 1
-    assert "An earlier try has launched run" in said()
+    assert "which an earlier try has launched" in said()
 
 
 def test_a_retry_finds_a_run_that_was_archived_meanwhile(emulator, launch):
@@ -167,7 +167,7 @@ LOST = {
 def test_a_lost_answer_is_looked_for(emulator, launch, fault, lag):
     emulator.quirks = Quirks(list_lag=lag)
     emulator.order(fault)
-    run_id = launch(lookup_patience=3.0)
+    run_id = launch(lookup_timeout=3.0)
     assert [run["id"] for run in emulator.launched] == [run_id]
 
 
@@ -205,7 +205,7 @@ def test_a_run_that_tallyfy_does_not_give_is_looked_for_before_another_is_launch
     if quirks.list_lag:
         emulator.archive_run(first)
     emulator.order(Fault(kind="status", status=404, method="GET", path=rf"/runs/{first}"))
-    assert launch(context_of(try_number=2, store=store), lookup_patience=3.0) == first
+    assert launch(context_of(try_number=2, store=store), lookup_timeout=3.0) == first
     assert len(emulator.launched) == 1
 
 
@@ -214,16 +214,16 @@ def test_a_run_that_was_deleted_is_launched_anew(emulator, launch, said):
     first = launch(context_of(store=store))
     emulator.delete_run(first)
     assert launch(context_of(try_number=2, store=store)) != first
-    assert f"The run {first} of an earlier try is gone" in said()
+    assert f"Launching another run: run {first} of an earlier try is gone" in said()
 
 
 def test_a_store_that_knows_that_no_try_came_so_far_saves_the_patience(emulator, launch):
     store = Store()
     with pytest.raises(TallyfyInputError):
         launch(context_of(store=store), kickoff={"color": "red"})
-    launch(context_of(try_number=2, store=store), lookup_patience=3600.0)
+    launch(context_of(try_number=2, store=store), lookup_timeout=3600.0)
     # Somebody clears the task: another launch, of which the store knows as well that no try came so far.
-    launch(context_of(try_number=3, max_tries=4, store=store), lookup_patience=3600.0)
+    launch(context_of(try_number=3, max_tries=4, store=store), lookup_timeout=3600.0)
     assert len(emulator.launched) == 2
 
 
@@ -241,7 +241,7 @@ def test_a_store_that_failed_in_the_try_that_launched_proves_nothing(emulator, l
             launch(context_of(try_number=2 + number, store=store), kickoff={"color": "red"})
     emulator.clear_requests()
     emulator.listen(lambda request: setattr(emulator, "quirks", Quirks(list_lag=3600.0 if looks(emulator) < 3 else 0)))
-    launch(context_of(try_number=2 + tries_in_between, store=store), lookup_patience=60.0)
+    launch(context_of(try_number=2 + tries_in_between, store=store), lookup_timeout=60.0)
     assert len(emulator.launched) == 1
 
 
@@ -260,7 +260,7 @@ def test_a_store_that_fails_is_done_without(emulator, launch, said):
 
     launch(context_of(store=Broken()))
     assert len(emulator.launched) == 1
-    assert "the run is looked for in Tallyfy instead" in said()
+    assert "Looking for the run in Tallyfy instead of Airflow's task state store" in said()
 
 
 def test_waiting_in_place_ends_with_the_run(emulator, launch):

@@ -187,7 +187,7 @@ def test_nothing_is_pushed_where_xcoms_are_not_wanted(emulator, run_operator):
 
 
 def test_fields_that_name_nothing_are_refused(run_operator):
-    with pytest.raises(TallyfyInputError, match="names no field"):
+    with pytest.raises(TallyfyInputError, match="names nothing"):
         run_operator(fields=[])
 
 

@@ -71,7 +71,7 @@ def test_a_lost_answer_is_looked_for_among_the_comments_of_a_task(emulator, oper
     again = operate(CommentOperator, "fill", content="The data is late", kind=kind)
     first, second = threads()
     assert (first["id"] < second["id"], again["id"]) == (True, second["id"])
-    assert "The answer was lost, and what was said is there" in said()
+    assert "The response was lost, but the comment was written" in said()
 
 
 def test_a_comment_that_is_not_there_is_in_doubt_although_it_was_said_before(emulator, operate, threads):
@@ -111,7 +111,7 @@ def test_a_retry_says_what_was_not_said(operate, threads):
 
 def test_a_retry_says_what_another_dag_run_said_long_ago(emulator, operate, threads, mocker):
     operate(CommentOperator, "fill", content="Late")
-    mocker.patch("tallyfy_provider.operators.tasks.comment._CLOCKS_DIFFER", -3600.0)
+    mocker.patch("tallyfy_provider.operators.tasks.comment._CLOCK_DIFFERENCE", -3600.0)
     operate(CommentOperator, "fill", content="Late", context=context_of(try_number=2))
     assert len(threads()) == 2
 
