@@ -1,12 +1,9 @@
-"""Read who is assigned: ids as Tallyfy gives them, and ids as Dag authors give them. Pure."""
+"""Who is assigned, in the shapes that Tallyfy gives and takes. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.arguments import is_nothing, parse_json
 
 #: Who a task can be assigned to.
 BUCKETS = ("users", "guests", "groups")
@@ -14,11 +11,15 @@ BUCKETS = ("users", "guests", "groups")
 
 def ids_of(given: Any, bucket: str) -> list[Any] | None:
     """
-    Return the ids of those that Tallyfy says are assigned, as they are sent; None where they cannot be read.
+    Take the ids of those that Tallyfy says are assigned.
 
     A user is a number or an object with an ``id``, a guest an email address or an object with an ``email``, a group an
-    id or an object (docs/tallyfy-api.md, "Endpoints"). They come in a list, in one under ``data``, or in an object with
-    a list's numbers as its keys, which is how PHP writes a list with gaps.
+    id or an object (docs/tallyfy-api.md, "Endpoints").
+
+    :param given: ``users``, ``guests`` or ``groups`` as the API gave it: a list, one that is wrapped in ``data``, or an
+        object with a list's numbers as its keys, which is how PHP writes a list with gaps.
+    :param bucket: Which of the three it is.
+    :return: The ids as they are sent; empty where nobody is assigned; None where it cannot be read.
     """
     if isinstance(given, Mapping) and "data" in given:
         given = given["data"]
@@ -28,25 +29,6 @@ def ids_of(given: Any, bucket: str) -> list[Any] | None:
         return None
     ids = [_id_of(each, bucket) for each in given]
     return None if any(each is None for each in ids) else ids
-
-
-def read_ids(argument: str, value: Any) -> list[Any]:
-    """Read the ids of an argument: a list, its JSON text, text with commas, or one id."""
-    value = parse_json(value)
-    if isinstance(value, str):
-        value = value.split(",")
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = [value]
-    if not isinstance(value, Iterable) or isinstance(value, (Mapping, bytes)):
-        raise TallyfyInputError(f"{argument} takes a list of ids, or one id, not a {type(value).__name__}.")
-    ids = [each.strip() if isinstance(each, str) else each for each in value]
-    return [each for each in ids if not is_nothing(each)]
-
-
-def added_ids(assigned: list[Any], added: Iterable[Any]) -> list[Any]:
-    """Return those who are assigned and those who are added, each once."""
-    known = {str(each).casefold() for each in assigned}
-    return [*assigned, *(each for each in added if str(each).casefold() not in known)]
 
 
 def _id_of(each: Any, bucket: str) -> Any:

@@ -76,6 +76,19 @@ def names(argument: str, value: Iterable[str] | str | None) -> list[str] | None:
     return list(dict.fromkeys(stripped))
 
 
+def ids(argument: str, value: Any) -> list[Any]:
+    """Return ids of a list, of its JSON text, of text with commas, or of one id; blank ones are left out."""
+    value = parse_json(value)
+    if isinstance(value, str):
+        value = value.split(",")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = [value]
+    if not isinstance(value, Iterable) or isinstance(value, (Mapping, bytes)):
+        raise TallyfyInputError(f"{argument} takes a list of ids, or one id, not a {type(value).__name__}.")
+    given = [each.strip() if isinstance(each, str) else each for each in value]
+    return [each for each in given if not is_nothing(each)]
+
+
 def includes(value: Iterable[str] | str | None) -> list[str]:
     """Return what to get along with a resource (Tallyfy's ``with``); empty for nothing."""
     return [] if is_nothing(value) or not value else names("include", value) or []

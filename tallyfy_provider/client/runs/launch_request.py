@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.assignees import read_ids
 from tallyfy_provider.client.forms.compare import compare
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields, rows_of
 from tallyfy_provider.client.forms.values import is_blank
 from tallyfy_provider.client.names import find_by_name, suggest
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.arguments import parse_json
+from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def prepare_launch(
         if is_blank(value):
             continue
         if argument in _LISTS:
-            body[argument] = read_ids(argument, value)
+            body[argument] = arguments.ids(argument, value)
         elif argument == "steps":
             body["tasks"] = _tasks(rows_of(checklist.get("steps")), _mapping(argument, value))
         elif argument == "roles":
@@ -135,7 +134,7 @@ def _ids(steps: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _mapping(argument: str, value: Any) -> Mapping[str, Any]:
-    value = parse_json(value)
+    value = arguments.parse_json(value)
     if not isinstance(value, Mapping):
         raise TallyfyInputError(f"{argument} takes a dict, not {type(value).__name__}.")
     return value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tallyfy_provider.client.assignees import added_ids, ids_of, read_ids
+from tallyfy_provider.client.assignees import ids_of
 from tallyfy_provider.client.checklists import ChecklistsResource
 from tallyfy_provider.client.forms.compare import compare
 from tallyfy_provider.client.forms.encode import encode_form
@@ -16,6 +16,7 @@ from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.runs.launch_marker import line_in, with_line
 from tallyfy_provider.client.runs.launch_request import LONGEST_NAME
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.utils import arguments
 
 _FLAGS = ("starred", "is_public")
 
@@ -72,7 +73,7 @@ class RunUpdate:
             line = line_in(run.get("summary"))
             changes["summary"] = with_line(self.summary, line) if line else self.summary
         for bucket, ids in self.add.items():
-            changes[bucket] = added_ids(_assigned(run, bucket, run_id), ids)
+            changes[bucket] = _with_added(_assigned(run, bucket, run_id), ids)
         if self.kickoff is None:
             return runs.update(run_id, changes), []
         fields = _fields(checklists, run)
@@ -97,8 +98,13 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _ids(bucket: str, value: Any) -> list[Any]:
-    ids = read_ids(f"add_{bucket}", value)
+    ids = arguments.ids(f"add_{bucket}", value)
     return [int(each) if bucket == "users" and str(each).isdigit() else each for each in ids]
+
+
+def _with_added(assigned: list[Any], added: list[Any]) -> list[Any]:
+    known = {str(each) for each in assigned}
+    return [*assigned, *(each for each in added if str(each) not in known)]
 
 
 def _assigned(run: Mapping[str, Any], bucket: str, run_id: str) -> list[Any]:

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tallyfy_provider.client.assignees import BUCKETS, added_ids, ids_of, read_ids
+from tallyfy_provider.client.assignees import BUCKETS, ids_of
 from tallyfy_provider.client.forms.values import is_blank
 from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.form import describe_losses, encode_task_form, shows_values
 from tallyfy_provider.client.tasks.lookup import run_of
 from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError, TallyfyValidationError
+from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.arguments import is_nothing, moment, parse_json
 
 #: Longest title that Tallyfy takes, in characters.
@@ -108,7 +109,8 @@ class TaskUpdate:
                 raise TallyfyResponseError(
                     f"Tallyfy does not say which {bucket} task {task.get('id')} is assigned to; nothing was sent."
                 )
-            owners[bucket] = added_ids(assigned, ids)
+            known = {str(each).casefold() for each in assigned}
+            owners[bucket] = [*assigned, *(each for each in ids if str(each).casefold() not in known)]
         return owners
 
 
@@ -127,7 +129,7 @@ def _replacing(owners: Any) -> dict[str, list[Any]]:
 
 
 def _ids(argument: str, bucket: str, value: Any) -> list[Any]:
-    ids = [str(each) for each in read_ids(argument, value)]
+    ids = [str(each) for each in arguments.ids(argument, value)]
     if bucket != "users":
         return ids
     if wrong := next((each for each in ids if not (each.isascii() and each.isdigit())), None):
