@@ -1,0 +1,19 @@
+"""Suggest the right name for one that is not known."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(given: str, choices: Iterable[str]) -> str:
+    """
+    Suggest the choice that is nearest to a name, to be appended to a message.
+
+    :param given: The name as it was written; case is ignored.
+    :param choices: The names that are known.
+    :return: Such as ``"; did you mean 'owners'?"``; empty where no choice is near.
+    """
+    by_folded = {choice.casefold(): choice for choice in choices}
+    nearest = difflib.get_close_matches(given.strip().casefold(), by_folded, n=1, cutoff=0.6)
+    return f"; did you mean {by_folded[nearest[0]]!r}?" if nearest else ""
