@@ -19,7 +19,6 @@ from tallyfy_provider.client.runs.launch_marker import with_line
 from tallyfy_provider.client.runs.launch_request import build_launch_request
 from tallyfy_provider.client.settings import build_client
 from tallyfy_provider.client.tasks.lookup import look_up_task
-from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.exceptions import (
     TallyfyConnectionError,
     TallyfyError,
@@ -28,6 +27,7 @@ from tallyfy_provider.exceptions import (
 )
 from tallyfy_provider.hooks.connection import read_connection
 from tallyfy_provider.links.tallyfy import run_url
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -137,7 +137,7 @@ def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 def _comment(client: TallyfyClient, notice: Notice) -> str:
     content = with_line(notice.body("comment"), notice.reference.line)
-    run_id, name = _read(notice, "run_id", run_name), _read(notice, "step", task_name)
+    run_id, name = _read(notice, "run_id", arguments.run_id), _read(notice, "step", arguments.step)
     is_problem = notice.arguments.get("kind") == "problem"
     if name is None:
         # Tallyfy has no list of a run's own comments (docs/tallyfy-api.md, "Endpoints"), so none can be looked for.

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from airflow.providers.common.compat.sdk import AirflowSkipException, PokeReturnValue
 
 from tallyfy_provider.client.runs.status import Outcome, describe
-from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.client.tasks.status import TaskRule, describe_task
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyRunFailedError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.sensors.base import TallyfySensor
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -85,14 +85,14 @@ class TaskStatusSensor(TallyfySensor):
         """
         # What is no run id is told by the first look, with the meaning that the sensor's leniences give to it.
         with suppress(TallyfyInputError):
-            TallyfyRunLink.persist(context, run_name(self.run_id))
+            TallyfyRunLink.persist(context, arguments.run_id(self.run_id))
         return super().execute(context)
 
     def look(self) -> dict[str, Any]:
         """Look at the run, and at the step after it."""
         from tallyfy_provider.waiting.task_reader import look_at_task
 
-        run_id, name = run_name(self.run_id), task_name(self.step)
+        run_id, name = arguments.run_id(self.run_id), arguments.step(self.step)
         seen = look_at_task(self.hook.get_conn(), run_id, self._found or name)
         self._found = str(seen["task"]["id"]) if seen["task"] else None
         return seen
@@ -111,7 +111,7 @@ class TaskStatusSensor(TallyfySensor):
 
     def _result(self, task: Mapping[str, Any]) -> dict[str, Any]:
         known = {name: task.get(name) for name in _HANDED_ON}
-        run_id = run_name(self.run_id)
+        run_id = arguments.run_id(self.run_id)
         return {"task_id": str(task["id"]), **known, "run_id": run_id, "values": self._values(run_id, task["id"])}
 
     def _values(self, run_id: str, task_id: str) -> dict[str, Any]:
@@ -137,8 +137,8 @@ class TaskStatusSensor(TallyfySensor):
 
         return TaskStatusTrigger(
             tallyfy_conn_id=self.tallyfy_conn_id,
-            run_id=run_name(self.run_id),
-            step=self._found or task_name(self.step),
+            run_id=arguments.run_id(self.run_id),
+            step=self._found or arguments.step(self.step),
             on_rejection=self.rule.on_rejection,
             on_auto_skipped=self.rule.on_auto_skipped,
             on_problem=self.rule.on_problem,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.client.guest_links import without_guest_links
-from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
+from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.arguments import is_nothing
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class TaskOperator(TallyfyBaseOperator):
     def _find(self, context: Context) -> dict[str, Any]:
         from tallyfy_provider.client.tasks.lookup import look_up_task, run_of
 
-        name = task_name(self.step)
-        run_id = None if is_nothing(self.run_id) else run_name(self.run_id)
+        name = arguments.step(self.step)
+        run_id = None if is_nothing(self.run_id) else arguments.run_id(self.run_id)
         if run_id is not None:
             TallyfyRunLink.persist(context, run_id)
         task = look_up_task(self.hook.client.tasks, run_id, name, self.include)

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from tallyfy_provider.client.guest_links import without_guest_links
-from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
+from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.arguments import is_literal, is_nothing
 
 if TYPE_CHECKING:
@@ -81,10 +81,10 @@ class CommentOperator(TallyfyBaseOperator):
         _check_state(self.state)
         if is_nothing(self.content):
             raise TallyfyInputError("content is empty: a comment or a problem needs words.")
-        run_id = None if is_nothing(self.run_id) else run_name(self.run_id)
+        run_id = None if is_nothing(self.run_id) else arguments.run_id(self.run_id)
         if run_id is not None:
             TallyfyRunLink.persist(context, run_id)
-        said = self._on_task(context, run_id) if self._is_on_a_task else self._on_run(run_name(run_id))
+        said = self._on_task(context, run_id) if self._is_on_a_task else self._on_run(arguments.run_id(run_id))
         comment: dict[str, Any] = without_guest_links(said)
         return comment
 
@@ -101,7 +101,7 @@ class CommentOperator(TallyfyBaseOperator):
 
         client = self.hook.get_conn()
         # A template that renders to nothing must not turn a comment on a task into one on the run.
-        task = look_up_task(client.tasks, run_id, task_name(self.step), include=("threads",))
+        task = look_up_task(client.tasks, run_id, arguments.step(self.step), include=("threads",))
         run_id = run_id or run_of(task)
         if run_id is not None:
             TallyfyRunLink.persist(context, run_id)

@@ -10,11 +10,11 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.client.runs.filter_check import select
 from tallyfy_provider.client.tasks.filters import OF_A_RUN
-from tallyfy_provider.client.tasks.names import run_name
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.operators.mapping import mappable_output
+from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.arguments import is_nothing, names
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class ListTasksOperator(TallyfyBaseOperator):
         :param context: Airflow's task context.
         :return: The tasks, or their ``fields``.
         """
-        run_id, kept = run_name(self.run_id), names("fields", self.fields)
+        run_id, kept = arguments.run_id(self.run_id), names("fields", self.fields)
         include = () if is_nothing(self.include) or not self.include else names("include", self.include) or ()
         TallyfyRunLink.persist(context, run_id)
         tasks = [
