@@ -14,14 +14,15 @@ from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import read_fields
 from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.client.runs.launch_request import build_launch_request
-from tallyfy_provider.client.runs.status import StatusRule
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.operators.runs.launch_state import LaunchState
-from tallyfy_provider.operators.runs.run_wait import RunWait, seconds_of
+from tallyfy_provider.operators.runs.run_wait import RunWait
 from tallyfy_provider.operators.runs.tries import REUSES, Reuse, Try, try_of
+from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.arguments import is_nothing
+from tallyfy_provider.waiting.conditions import StatusRule
 from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:
@@ -133,9 +134,9 @@ class LaunchRunOperator(TallyfyBaseOperator):
         if reuse not in REUSES:
             raise TallyfyInputError(f"reuse is {reuse!r}; it takes 'retry', 'always' or 'never'.")
         # None of these is templated, and a wrong one would show when the run is launched already.
-        seconds_of("timeout", timeout)
-        seconds_of("fault_tolerance", fault_tolerance)
-        seconds_between_looks = seconds_of("poke_interval", poke_interval)
+        arguments.seconds("timeout", timeout)
+        arguments.seconds("fault_tolerance", fault_tolerance)
+        seconds_between_looks = arguments.seconds("poke_interval", poke_interval)
         if seconds_between_looks == 0:
             raise TallyfyInputError(f"poke_interval is {poke_interval!r}; it takes more than 0 seconds.")
         self.checklist_id = checklist_id
@@ -152,7 +153,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         self.parent_id = parent_id
         self.options = options
         self.reuse = reuse
-        self.lookup_patience = seconds_of("lookup_patience", lookup_patience)
+        self.lookup_patience = arguments.seconds("lookup_patience", lookup_patience)
         self.wait_for_completion = wait_for_completion
         self.rule = StatusRule.build(allowed=allowed_statuses, failed=failed_statuses, skipped=skipped_statuses)
         self.poke_interval = seconds_between_looks

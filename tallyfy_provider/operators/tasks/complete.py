@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from tallyfy_provider.client.tasks.decision import check_verdict, read_verdict
-from tallyfy_provider.client.tasks.status import completer_of, completion_in_words, verdict_of
+from tallyfy_provider.client.tasks.status import completer_of, decision_of, describe_completion
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
 from tallyfy_provider.operators.tasks.base import TaskOperator
 from tallyfy_provider.utils.arguments import is_literal, is_nothing, whole_number
@@ -92,7 +92,7 @@ class CompleteTaskOperator(TaskOperator):
     def _meet_completion(self, context: Context, task: dict[str, Any], verdict: str | None) -> None:
         message = f"Task {_in_words(task)} already; it was not completed again"
         self.log.info("%s.", message)
-        if verdict is not None and verdict_of(task) is not None:
+        if verdict is not None and decision_of(task) is not None:
             self._compare(task, verdict)
         if not is_nothing(self.values):
             self.log.warning("The task was completed before: values were not filled in.")
@@ -104,7 +104,7 @@ class CompleteTaskOperator(TaskOperator):
 
     def _compare(self, task: dict[str, Any], verdict: str) -> None:
         if check_verdict(verdict, task) is not task.get("is_approved"):
-            self.log.warning("Its verdict is %r, not the one that is_approved says.", verdict_of(task))
+            self.log.warning("Its verdict is %r, not the one that is_approved says.", decision_of(task))
 
     def _is_of_an_earlier_try(self, context: Context, task: Mapping[str, Any]) -> bool:
         """Tell whether an earlier try of this task completed it, and Airflow did not hear of it."""
@@ -127,4 +127,4 @@ def _claimant(context: Context) -> str:
 
 
 def _in_words(task: Mapping[str, Any]) -> str:
-    return f"{task.get('title')!r} ({task.get('id')}) was {completion_in_words(task)}"
+    return f"{task.get('title')!r} ({task.get('id')}) was {describe_completion(task)}"
