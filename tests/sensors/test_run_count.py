@@ -94,8 +94,8 @@ def test_a_filter_that_tallyfy_ignored_makes_the_number_doubtful(emulator, count
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ({}, "Say how many runs to wait for"),
-        ({"exactly": 1, "at_least": 1}, "exactly stands alone"),
+        ({}, "Set how many runs to wait for"),
+        ({"exactly": 1, "at_least": 1}, "exactly cannot be combined"),
         ({"at_least": 3, "at_most": 2}, "no number is both"),
         ({"at_least": "many"}, "at_least takes a whole number from 0, not 'many'"),
         ({"at_most": -1}, "at_most takes a whole number from 0, not -1"),

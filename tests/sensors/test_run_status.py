@@ -130,11 +130,11 @@ def test_a_run_named_twice_is_waited_for_once(emulator, run_sensor):
 @pytest.mark.parametrize(
     ("run_id", "words"),
     [
-        ("", "no id was handed over"),
-        ("None", "no id was handed over"),
-        (None, "no id was handed over"),
+        ("", "which is not an id"),
+        ("None", "which is not an id"),
+        (None, "which is not an id"),
         ([], "run_id is an empty list"),
-        ([None], "no id was handed over"),
+        ([None], "which is not an id"),
         ("['a', 'b']", "is the text of a list"),
         ({"name": "a"}, "holds an object without an 'id'"),
         (1.5, "takes an id or a list of ids"),
@@ -379,7 +379,7 @@ def test_the_error_of_a_deferred_wait_keeps_what_tallyfy_said(emulator, connect)
 @pytest.mark.parametrize("event", [None, {}, {"status": "ended", "seen": []}, {"status": "?"}])
 def test_an_event_that_says_nothing_is_an_error(event):
     sensor = RunStatusSensor(task_id="wait", run_id="x", deferrable=True)
-    with pytest.raises(AirflowException, match="reported nothing that can be read"):
+    with pytest.raises(AirflowException, match="reported an event that cannot be read"):
         sensor.execute_complete(context={}, event=event)
 
 

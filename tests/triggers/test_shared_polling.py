@@ -148,7 +148,7 @@ def test_one_thread_serves_all_and_ends_with_the_last_wait(emulator, connect):
         await asyncio.sleep(0.1)
         loop = asyncio.get_running_loop()
         left = [task for task in asyncio.all_tasks() if "tallyfy" in task.get_name()]
-        return during, left, poller._pollers[loop], threads._threads[loop]
+        return during, left, poller._pollers[loop], threads._executors[loop]
 
     during, left, pollers, shared = asyncio.run(scenario())
     assert during == 1
@@ -283,13 +283,13 @@ def test_a_storm_of_429_slows_all_waits_and_fails_none(emulator, connect, header
     if headers:
         pauses = [later.at - earlier.at for earlier, later in pairwise(refused)]
         assert min(pauses) >= 1
-        assert "all waits on the connection keep it" in said()
+        assert "applies to all waits on the connection" in said()
 
 
 def test_ten_minutes_of_503_are_outlived_and_twenty_are_told_as_what_they_are(emulator, connect, monkeypatch):
     connect(extra={"max_attempts": 1})
     now = [0.0]
-    monkeypatch.setattr("tallyfy_provider.triggers.runs.FaultTolerance", partial(FaultTolerance, clock=lambda: now[0]))
+    monkeypatch.setattr("tallyfy_provider.triggers.base.FaultTolerance", partial(FaultTolerance, clock=lambda: now[0]))
     survivor, victim = emulator.add_runs(2)
 
     async def scenario():
@@ -318,7 +318,7 @@ def test_ten_minutes_of_503_are_outlived_and_twenty_are_told_as_what_they_are(em
 def test_faults_with_good_rounds_between_them_do_not_add_up(emulator, connect, monkeypatch):
     connect(extra={"max_attempts": 1})
     now = [0.0]
-    monkeypatch.setattr("tallyfy_provider.triggers.runs.FaultTolerance", partial(FaultTolerance, clock=lambda: now[0]))
+    monkeypatch.setattr("tallyfy_provider.triggers.base.FaultTolerance", partial(FaultTolerance, clock=lambda: now[0]))
     (run_id,) = emulator.add_runs(1)
 
     async def scenario():
@@ -381,10 +381,10 @@ def test_the_log_of_a_wait_says_what_it_waits_for_what_it_saw_and_when_without_r
     said()
     asyncio.run(scenario())
     log = said()
-    assert "Asking every 0.1 s, together with 0 other waits." in log
+    assert "Polling every 0.1 s, together with 0 other waits." in log
     assert log.count("'Contract review'") in (2, 4)  # Airflow 2 writes each line twice here
-    assert f"Waiting for all of: 'Contract review' ({run['id']}): active (seen at " in log
-    assert f"Waiting for all of: 'Contract review' ({run['id']}): delayed (seen at " in log
+    assert f"Waiting for all to be complete: 'Contract review' ({run['id']}): active (seen at " in log
+    assert f"Waiting for all to be complete: 'Contract review' ({run['id']}): delayed (seen at " in log
 
 
 def test_a_run_that_ended_is_not_overlooked_beside_a_fault_of_another(emulator, connect):
@@ -526,7 +526,7 @@ def test_a_connection_that_airflow_cannot_give_for_now_is_a_fault_that_may_pass(
 
 
 def test_a_connection_that_was_changed_is_used_as_it_is_after_a_while(emulator, connect, monkeypatch):
-    monkeypatch.setattr(threads, "_CONNECTION_IS_GOOD_FOR", 0.2)
+    monkeypatch.setattr(threads, "_CONNECTION_LIFETIME", 0.2)
     (run_id,) = emulator.add_runs(1)
     connect(host="http://127.0.0.1:9", extra={"max_attempts": 1})
 

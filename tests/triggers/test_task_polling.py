@@ -13,8 +13,8 @@ from tallyfy_provider.triggers import executor as threads
 from tallyfy_provider.triggers import poller
 from tallyfy_provider.triggers.runs import RunStatusTrigger
 from tallyfy_provider.triggers.tasks import TaskStatusTrigger
-from tallyfy_provider.waiting.run_reader import Look
-from tallyfy_provider.waiting.task_reader import FEW, MOST_ROUNDS_UNASKED, UNCHANGED, TaskLooker
+from tallyfy_provider.waiting.run_reader import Snapshot
+from tallyfy_provider.waiting.task_reader import FEW, MOST_ROUNDS_UNREAD, UNCHANGED, TaskReader
 
 
 def trigger(run_id, task="step-1", *, interval=0.2, timeout=60.0, **changes):
@@ -111,7 +111,7 @@ def test_waits_on_many_runs_cost_a_fifth_of_a_request_each_and_none_is_lost(emul
             return asked, await asyncio.wait_for(asyncio.gather(*tasks), 40)
 
     asked, events = asyncio.run(scenario())
-    assert asked <= 5 * (100 / MOST_ROUNDS_UNASKED + 6)
+    assert asked <= 5 * (100 / MOST_ROUNDS_UNREAD + 6)
     assert [event["seen"]["run"]["id"] for event in events] == run_ids
     assert {event["status"] for event in events} == {"ended"}
 
@@ -141,7 +141,7 @@ def test_one_thread_serves_all_and_ends_with_the_last_wait(launch):
             during = [each for each in threading.enumerate() if each.name.startswith("tallyfy-tallyfy_default")]
         await asyncio.sleep(0.1)
         loop = asyncio.get_running_loop()
-        return len(during), poller._pollers[loop], threads._threads[loop]
+        return len(during), poller._pollers[loop], threads._executors[loop]
 
     assert asyncio.run(scenario()) == (1, {}, {})
 
@@ -277,8 +277,8 @@ def test_the_log_says_what_is_waited_for_without_repeating_itself(emulator, laun
     said()
     asyncio.run(scenario())
     log = said()
-    assert "Asking every 0.1 s, together with 0 other waits." in log
-    assert log.count("Waiting for 'Step 1'") in (1, 2)  # Airflow 2 writes each line twice here
+    assert "Polling every 0.1 s, together with 0 other waits." in log
+    assert log.count("Waiting for a step to be done: 'Step 1'") in (1, 2)  # Airflow 2 writes each line twice here
 
 
 class Looks:
@@ -286,13 +286,13 @@ class Looks:
 
     def __init__(self, emulator, client):
         self.emulator, self.client = emulator, client
-        self.seen: dict[str, Look] = {}
-        self.looker = TaskLooker(self.seen.update)
+        self.seen: dict[str, Snapshot] = {}
+        self.reader = TaskReader(self.seen.update)
 
     def round(self, run_ids):
         self.seen.clear()
         self.emulator.clear_requests()
-        self.looker.look(self.client, dict.fromkeys(run_ids, bool))
+        self.reader.read(self.client, dict.fromkeys(run_ids, bool))
         paths = [request.path.split("/") for request in self.emulator.requests if request.path.endswith("/tasks")]
         return {path[-2] for path in paths}
 
@@ -301,9 +301,9 @@ def test_a_run_that_looks_unchanged_is_asked_for_in_the_fifth_round_at_the_lates
     run_ids = launch(40)
     looks = Looks(emulator, connect().get_conn())
     assert looks.round(run_ids) == looks.round(run_ids) == set(run_ids)
-    rounds = [looks.round(run_ids) for _ in range(MOST_ROUNDS_UNASKED)]
+    rounds = [looks.round(run_ids) for _ in range(MOST_ROUNDS_UNREAD)]
     assert set().union(*rounds) == set(run_ids)
-    assert max(len(asked) for asked in rounds) <= 40 / MOST_ROUNDS_UNASKED
+    assert max(len(asked) for asked in rounds) <= 40 / MOST_ROUNDS_UNREAD
     assert set(looks.seen) == set(run_ids)
     assert sum(look is UNCHANGED for look in looks.seen.values()) == 32
 
@@ -325,7 +325,7 @@ def test_a_round_for_a_few_does_not_forget_the_others(emulator, connect, launch)
     for _ in range(2):
         looks.round(run_ids)
     assert looks.round(run_ids[:3]) == set(run_ids[:3])
-    assert len(looks.round(run_ids)) == 40 / MOST_ROUNDS_UNASKED
+    assert len(looks.round(run_ids)) == 40 / MOST_ROUNDS_UNREAD
 
 
 def test_runs_that_always_fail_do_not_starve_the_others(emulator, connect, launch, complete):

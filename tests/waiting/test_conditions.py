@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyfy_provider.client.runs.status import Outcome, StatusRule, compact, unknown_statuses
+from tallyfy_provider.client.runs.status import compact
 from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.waiting.conditions import Outcome, StatusRule
 
 WAITING, SUCCEEDED, FAILED, SKIPPED = Outcome.WAITING, Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SKIPPED
 
@@ -36,7 +37,7 @@ BY_DEFAULT = [
 
 @pytest.mark.parametrize(("run", "outcome"), BY_DEFAULT)
 def test_the_meaning_of_a_run_by_default(run, outcome):
-    assert StatusRule.build().judge(run) is outcome
+    assert StatusRule.build().evaluate(run) is outcome
 
 
 @pytest.mark.parametrize(
@@ -58,18 +59,21 @@ def test_the_meaning_of_a_run_by_default(run, outcome):
     ],
 )
 def test_the_meaning_of_a_run_by_a_rule_of_ones_own(rule, run, outcome):
-    assert StatusRule.build(**rule).judge(run) is outcome
+    assert StatusRule.build(**rule).evaluate(run) is outcome
 
 
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ({"allowed": ["completed"]}, "allowed_statuses: 'completed' is no status of a run; did you mean 'complete'?"),
+        (
+            {"allowed": ["completed"]},
+            "allowed_statuses: 'completed' is not a status of a run; did you mean",
+        ),
         ({"failed": ["archive"]}, "did you mean 'archived'?"),
-        ({"skipped": [""]}, "Tallyfy's are active"),
+        ({"skipped": [""]}, "the statuses are active"),
         ({"allowed": []}, "could never succeed"),
         ({"allowed": 5}, "takes a list of statuses"),
-        ({"allowed": ["complete"], "failed": ["complete"]}, "'complete' stands in two of"),
+        ({"allowed": ["complete"], "failed": ["complete"]}, "'complete' is in two of"),
         ({"wait_for": "some"}, "it takes 'all' or 'any'"),
     ],
 )
@@ -80,8 +84,8 @@ def test_a_rule_that_cannot_be_meant_is_refused(rule, words):
 
 
 def test_a_status_that_is_unlike_any_other_is_taken_and_told():
-    assert unknown_statuses(StatusRule.build(allowed=["on hold"])) == ["on hold"]
-    assert unknown_statuses(StatusRule.build()) == []
+    assert StatusRule.build(allowed=["on hold"]).unknown_statuses == ["on hold"]
+    assert StatusRule.build().unknown_statuses == []
 
 
 RUNS = {
@@ -108,7 +112,7 @@ RUNS = {
 )
 def test_several_runs_together(wait_for, outcomes, together):
     rule = StatusRule.build(skipped=["issue"], wait_for=wait_for)
-    assert rule.judge_all([RUNS[outcome] for outcome in outcomes]) is together
+    assert rule.evaluate_all([RUNS[outcome] for outcome in outcomes]) is together
 
 
 @given(
@@ -118,10 +122,10 @@ def test_several_runs_together(wait_for, outcomes, together):
 )
 def test_the_order_of_runs_means_nothing_and_a_single_run_means_itself(outcomes, wait_for, random):
     rule = StatusRule.build(skipped=["issue"], wait_for=wait_for)
-    together = rule.judge_all([RUNS[outcome] for outcome in outcomes])
+    together = rule.evaluate_all([RUNS[outcome] for outcome in outcomes])
     shuffled = random.sample(outcomes, len(outcomes))
-    assert rule.judge_all([RUNS[outcome] for outcome in shuffled]) is together
-    assert rule.judge_all([RUNS[outcomes[0]]]) is outcomes[0]
+    assert rule.evaluate_all([RUNS[outcome] for outcome in shuffled]) is together
+    assert rule.evaluate_all([RUNS[outcomes[0]]]) is outcomes[0]
 
 
 run_objects = st.fixed_dictionaries(
@@ -138,4 +142,4 @@ run_objects = st.fixed_dictionaries(
 @given(run_objects)
 def test_a_compact_run_means_what_the_whole_run_means(run):
     rule = StatusRule.build(failed=["problem"], skipped=["archived"])
-    assert rule.judge(compact(run)) is rule.judge(run)
+    assert rule.evaluate(compact(run)) is rule.evaluate(run)

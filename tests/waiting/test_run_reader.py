@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tallyfy_emulator import Emulator, Fault, Quirks
-from tallyfy_provider.client.runs.status import Outcome, StatusRule, statuses_of
+from tallyfy_provider.client.runs.status import statuses_of
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyConnectionError,
@@ -18,13 +18,14 @@ from tallyfy_provider.exceptions import (
     TallyfyRateLimitError,
     TallyfyServerError,
 )
-from tallyfy_provider.waiting.run_reader import Looker
+from tallyfy_provider.waiting.conditions import Outcome, StatusRule
+from tallyfy_provider.waiting.run_reader import RunReader
 
 RULE = StatusRule()
 
 
 def goes_on(run):
-    return RULE.judge(run) is Outcome.WAITING
+    return RULE.evaluate(run) is Outcome.WAITING
 
 
 class Watcher:
@@ -33,16 +34,16 @@ class Watcher:
     def __init__(self, emulator, client, run_ids):
         self.emulator, self.client, self.run_ids = emulator, client, list(run_ids)
         self.looks = {}
-        self._looker = Looker(self.looks.update)
+        self._reader = RunReader(self.looks.update)
 
     def round(self, run_ids=None, goes_on=goes_on):
         self.emulator.clear_requests()
         self.looks.clear()
-        self._looker.look(self.client, dict.fromkeys(run_ids or self.run_ids, goes_on))
+        self._reader.read(self.client, dict.fromkeys(run_ids or self.run_ids, goes_on))
         return len(self.emulator.requests)
 
     def outcome(self, run_id):
-        return RULE.judge(self.looks[run_id].run)
+        return RULE.evaluate(self.looks[run_id].run)
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_a_run_in_a_status_that_ends_a_wait_is_confirmed_by_the_run_itself(emula
     emulator.update_run(ids[7], status="problem")
     watcher = watch(ids)
     rule = StatusRule.build(failed=["problem"])
-    watcher.round(goes_on=lambda run: rule.judge(run) is Outcome.WAITING)
+    watcher.round(goes_on=lambda run: rule.evaluate(run) is Outcome.WAITING)
     assert any(request.path.endswith(ids[7]) for request in emulator.requests)
 
 
@@ -122,7 +123,7 @@ def test_lists_that_are_refused_are_done_without(emulator, watch, caplog):
     assert watcher.round() == 21
     assert set(watcher.looks) == set(ids)
     assert watcher.round() == 20
-    assert caplog.text.count("runs are asked for one by one") == 1
+    assert caplog.text.count("each run is requested") == 1
 
 
 def test_one_fault_of_a_list_does_not_turn_lists_off(emulator, watch):

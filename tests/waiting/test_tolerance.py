@@ -19,40 +19,40 @@ def test_a_transient_fault_is_borne_until_it_lasts():
     clock = Clock()
     tolerance = FaultTolerance(60, clock=clock)
     fault = TallyfyServerError("down")
-    assert tolerance.bear(fault) == 0
+    assert tolerance.record(fault) == 0
     clock.now = 59
-    assert tolerance.bear(fault) == 59
+    assert tolerance.record(fault) == 59
     clock.now = 60
     with pytest.raises(TallyfyServerError):
-        tolerance.bear(fault)
+        tolerance.record(fault)
 
 
 def test_a_good_answer_begins_the_count_anew():
     clock = Clock()
     tolerance = FaultTolerance(60, clock=clock)
-    tolerance.bear(TallyfyServerError("down"))
+    tolerance.record(TallyfyServerError("down"))
     clock.now = 50
     tolerance.clear()
     clock.now = 100
-    assert tolerance.bear(TallyfyServerError("down")) == 0
+    assert tolerance.record(TallyfyServerError("down")) == 0
 
 
 def test_what_does_not_pass_by_itself_is_not_borne():
     with pytest.raises(TallyfyAuthError):
-        FaultTolerance(60, clock=Clock()).bear(TallyfyAuthError("refused"))
+        FaultTolerance(60, clock=Clock()).record(TallyfyAuthError("refused"))
 
 
 def test_a_rate_limit_is_borne_however_long_it_lasts():
     clock = Clock()
     tolerance = FaultTolerance(60, clock=clock)
-    tolerance.bear(TallyfyRateLimitError("slower"))
+    tolerance.record(TallyfyRateLimitError("slower"))
     clock.now = 1e6
-    assert tolerance.bear(TallyfyRateLimitError("slower")) == 1e6
+    assert tolerance.record(TallyfyRateLimitError("slower")) == 1e6
 
 
 def test_with_silent_fail_everything_is_borne_forever():
     clock = Clock()
     tolerance = FaultTolerance(60, everything=True, clock=clock)
-    tolerance.bear(TallyfyAuthError("refused"))
+    tolerance.record(TallyfyAuthError("refused"))
     clock.now = 1e9
-    tolerance.bear(TallyfyAuthError("refused"))
+    tolerance.record(TallyfyAuthError("refused"))

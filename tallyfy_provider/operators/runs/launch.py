@@ -11,13 +11,13 @@ from airflow.providers.common.compat.sdk import conf
 
 from tallyfy_provider.client.guest_links import without_guest_links
 from tallyfy_provider.client.runs.launch_request import ARGUMENTS, LaunchRequest, prepare_launch
-from tallyfy_provider.client.runs.status import StatusRule
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.operators.runs.launch_state import LaunchAttempt, LaunchState, Reuse
 from tallyfy_provider.operators.runs.run_wait import RunWait
 from tallyfy_provider.utils import arguments
+from tallyfy_provider.waiting.conditions import StatusRule
 from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE
 
 if TYPE_CHECKING:

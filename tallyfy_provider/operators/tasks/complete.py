@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from tallyfy_provider.client.tasks.decision import check_decision, read_decision
-from tallyfy_provider.client.tasks.status import completer_of, completion_in_words, verdict_of
+from tallyfy_provider.client.tasks.status import completer_of, decision_of, describe_completion
 from tallyfy_provider.exceptions import TallyfyError
 from tallyfy_provider.operators.runs.launch_state import describe_task_instance
 from tallyfy_provider.operators.tasks.base import TaskOperator
@@ -91,7 +91,7 @@ class CompleteTaskOperator(TaskOperator):
     def _end_completed_before(self, context: Context, task: dict[str, Any], decision: str | None) -> None:
         message = f"Task {_in_words(task)} already; it was not completed again"
         self.log.info("%s.", message)
-        if decision is not None and verdict_of(task) is not None:
+        if decision is not None and decision_of(task) is not None:
             self._compare(task, decision)
         if not arguments.is_nothing(self.values):
             self.log.warning("values were not filled in, since the task was completed before.")
@@ -103,7 +103,7 @@ class CompleteTaskOperator(TaskOperator):
 
     def _compare(self, task: dict[str, Any], decision: str) -> None:
         if check_decision(decision, task) is not task.get("is_approved"):
-            self.log.warning("Its decision is %r, not the one that was asked for.", verdict_of(task))
+            self.log.warning("Its decision is %r, not the one that was asked for.", decision_of(task))
 
     def _is_of_an_earlier_try(self, context: Context, task: Mapping[str, Any]) -> bool:
         """Tell whether an earlier try of this task completed it without Airflow learning of it."""
@@ -119,4 +119,4 @@ class CompleteTaskOperator(TaskOperator):
 
 
 def _in_words(task: Mapping[str, Any]) -> str:
-    return f"{task.get('title')!r} ({task.get('id')}) was {completion_in_words(task)}"
+    return f"{task.get('title')!r} ({task.get('id')}) was {describe_completion(task)}"
