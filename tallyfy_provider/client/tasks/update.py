@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from tallyfy_provider.client.assignees import BUCKETS, ids_of
@@ -14,7 +15,6 @@ from tallyfy_provider.client.tasks.lookup import run_of
 from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError, TallyfyValidationError
 from tallyfy_provider.utils import arguments
-from tallyfy_provider.utils.arguments import is_nothing, moment, parse_json
 
 #: Longest title that Tallyfy takes, in characters.
 LONGEST_TITLE = 600
@@ -40,30 +40,30 @@ class TaskUpdate:
     def build(
         cls,
         *,
-        title: Any = None,
-        summary: Any = None,
-        deadline: Any = None,
-        owners: Any = None,
+        title: str | None = None,
+        summary: str | None = None,
+        deadline: datetime | None = None,
+        owners: Mapping[str, Any] | None = None,
         added: Mapping[str, Any] | None = None,
         values: Any = None,
     ) -> TaskUpdate:
         """
-        Check what a Dag author wrote; arguments that render to nothing change nothing.
+        Check what a Dag author wrote; None changes nothing.
 
         :raises TallyfyInputError: There is nothing to change, or a value cannot be used.
         """
-        plain = {name: value for name, value in (("title", title), ("summary", summary)) if not is_nothing(value)}
+        plain = {name: value for name, value in (("title", title), ("summary", summary)) if value is not None}
         if len(str(plain.get("title", ""))) > LONGEST_TITLE:
             raise TallyfyInputError(
                 f"title has {len(str(plain['title']))} characters; Tallyfy takes at most {LONGEST_TITLE}."
             )
-        if (due := moment("deadline", deadline)) is not None:
-            plain["deadline"] = due.strftime("%Y-%m-%d %H:%M:%S")
-        replacing = _replacing(parse_json(owners))
+        if deadline is not None:
+            plain["deadline"] = deadline.strftime("%Y-%m-%d %H:%M:%S")
+        replacing = _replacing(owners)
         adding = {name: _ids(f"add_{name}", name, ids) for name, ids in (added or {}).items() if not is_blank(ids)}
         for bucket in set(replacing) & set(adding):
             raise TallyfyInputError(f"owners[{bucket!r}] and add_{bucket} are both given; keep one.")
-        update = cls(plain, replacing, adding, None if is_blank(parse_json(values)) else values)
+        update = cls(plain, replacing, adding, None if is_blank(values) else values)
         if not update.named:
             raise TallyfyInputError("There is nothing to change: title, summary, deadline and all others are empty.")
         return update
@@ -121,7 +121,7 @@ def _with_values(tasks: TasksResource, updated: dict[str, Any], task: Mapping[st
 
 
 def _replacing(owners: Any) -> dict[str, list[Any]]:
-    if is_nothing(owners):
+    if owners is None:
         return {}
     if not isinstance(owners, Mapping) or set(owners) - set(BUCKETS):
         raise TallyfyInputError(f"owners takes a dict of lists with some of the keys {', '.join(BUCKETS)}.")
