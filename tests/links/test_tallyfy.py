@@ -57,7 +57,7 @@ def test_a_task_goes_on_without_its_link(said):
 
     TallyfyRunLink.persist({"ti": SimpleNamespace(xcom_push=refuse)}, RUN)
     text = said()
-    assert f"The link to the run {RUN} could not be stored" in text
+    assert f"The task shows no link to run {RUN}, which could not be stored" in text
     assert "no API server" in text
 
 
