@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from airflow.exceptions import AirflowRescheduleException
@@ -166,19 +165,14 @@ def test_a_rate_limit_never_fails_a_wait(emulator, connect, run_sensor):
     assert len(run_sensor(run_id=run["id"], fault_tolerance=0.1)) == 1
 
 
-def test_a_rescheduled_wait_leaves_a_rate_limit_to_airflow_and_keeps_no_worker(emulator, connect, monkeypatch):
+def test_a_rescheduled_wait_leaves_a_rate_limit_to_airflow(emulator, connect, monkeypatch, task_context):
     know_the_first_start(monkeypatch)
     connect(extra={"max_attempts": 1})
     run = emulator.add_run()
     emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "600"}))
     sensor = RunStatusSensor(task_id="wait", run_id=run["id"], mode="reschedule", fault_tolerance=0, timeout=7200)
-    context = {
-        "ti": SimpleNamespace(
-            get_first_reschedule_date=lambda _: None, max_tries=0, dag_id="d", task_id="t", run_id="r", map_index=-1
-        )
-    }
     with pytest.raises(AirflowRescheduleException) as again:
-        sensor.execute(context=context)
+        sensor.execute(context=task_context())
     assert (again.value.reschedule_date - datetime.now(UTC)).total_seconds() > 500
     assert len(emulator.requests) == 1
 

@@ -258,11 +258,11 @@ def test_faults_that_last_are_told_as_what_they_are(emulator, connect, wait):
         wait(fault_tolerance=0.2, between=lambda: emulator.order(Fault(kind="status", status=503)))
 
 
-def test_values_are_nowhere_but_in_what_is_handed_on(emulator, contract, connect, step, said, mocker):
+def test_values_are_nowhere_but_in_what_is_handed_on(emulator, contract, connect, step, said, task_context):
     """Airflow writes the events of triggers into its log."""
     said()
     options = {"run_id": contract["id"], "step": "fill", "task_id": "wait", "poke_interval": 0.05}
-    context = {"ti": mocker.Mock()}
+    context = task_context()
     with pytest.raises(TaskDeferred) as deferred:
         TaskStatusSensor(deferrable=True, **options).execute(context=context)
     emulator.complete_task(step("fill"), values={"remark": "a secret remark"})

@@ -18,7 +18,7 @@ from tallyfy_provider.waiting import tolerance
 
 
 class JumpingSelector(selectors.DefaultSelector):
-    """Moves the clock to the next timer while no call of Tallyfy is under way; while one is, the clock goes as in reality."""
+    """Moves the clock to the next timer while no call of Tallyfy is under way; else the clock is real."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__()
