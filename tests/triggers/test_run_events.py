@@ -130,7 +130,7 @@ def test_events_are_spaced_out_so_that_airflow_starts_a_dag_run_for_each(emulato
     assert min(later - earlier for earlier, later in pairwise(moments)) > 0.3
 
 
-def test_watchers_of_one_asset_that_differ_keep_places_of_their_own(emulator, connect, run):
+def test_watchers_of_one_asset_that_differ_have_cursors_of_their_own(emulator, connect, run):
     store = AssetStore()
 
     async def scenario():
@@ -213,7 +213,7 @@ def test_without_a_state_store_a_restart_begins_anew(emulator, connect, run):
     assert run(scenario()) == []
 
 
-def test_watchers_of_equal_arguments_keep_one_place_for_all_their_assets(emulator, connect, run):
+def test_watchers_of_equal_arguments_keep_one_cursor_for_all_their_assets(emulator, connect, run):
     store = AssetStore("first", "second")
 
     async def scenario():
@@ -226,7 +226,7 @@ def test_watchers_of_equal_arguments_keep_one_place_for_all_their_assets(emulato
     assert store.writes >= 2
 
 
-def test_the_place_is_written_only_when_it_moves(emulator, connect, run):
+def test_the_cursor_is_stored_only_when_it_moves(emulator, connect, run):
     store = AssetStore()
 
     async def scenario():
@@ -361,7 +361,7 @@ def test_what_is_undone_before_it_is_seen_is_not_reported(emulator, connect, run
     assert run(scenario()) == []
 
 
-def test_wrong_arguments_are_refused_when_the_dag_is_parsed():
+def test_wrong_arguments_are_refused_at_parse_time():
     with pytest.raises(TallyfyInputError, match="did you mean 'completed'"):
         RunEventTrigger(events=["complete"])
     with pytest.raises(TallyfyInputError, match="poke_interval takes seconds"):

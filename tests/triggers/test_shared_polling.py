@@ -93,7 +93,7 @@ def test_a_wait_that_joins_late_is_answered_from_the_next_round(emulator, connec
     assert run(scenario()) < 2
 
 
-def test_waits_for_the_same_run_are_all_answered_by_one_look(emulator, connect, run, trigger):
+def test_waits_for_the_same_run_are_all_answered_by_one_poll(emulator, connect, run, trigger):
     (run_id,) = emulator.add_runs(1)
 
     async def scenario():
@@ -209,7 +209,7 @@ def test_nothing_blocks_the_event_loop_while_tallyfy_does_not_answer(emulator, c
     assert run(scenario()) < 1.0
 
 
-def test_a_run_deleted_while_it_is_waited_for_is_only_its_own_waits_affair(emulator, connect, run, trigger):
+def test_a_run_deleted_while_it_is_waited_for_is_reported_to_its_own_waits_only(emulator, connect, run, trigger):
     ids = emulator.add_runs(10)
 
     async def scenario():
@@ -226,7 +226,7 @@ def test_a_run_deleted_while_it_is_waited_for_is_only_its_own_waits_affair(emula
     assert gone["error"]["kind"] == "TallyfyNotFoundError"
 
 
-def test_a_revoked_token_is_told_to_every_wait(emulator, connect, run, trigger):
+def test_a_revoked_token_is_reported_to_every_wait(emulator, connect, run, trigger):
     ids = emulator.add_runs(10)
 
     async def scenario():
@@ -257,7 +257,7 @@ def test_a_token_that_somebody_replaced_in_the_connection_is_used_at_once(emulat
     assert {event["status"] for event in run(scenario())} == {"ended"}
 
 
-def test_a_connection_that_does_not_exist_is_said_to_every_wait(emulator, connect, run, trigger):
+def test_a_connection_that_does_not_exist_is_reported_to_every_wait(emulator, connect, run, trigger):
     async def scenario():
         async with Waits() as waits:
             (task,) = waits.start(trigger("a" * 32, tallyfy_conn_id="no_such_connection"))
@@ -313,7 +313,7 @@ def test_ten_minutes_of_503_are_outlived_and_twenty_are_reported(emulator, conne
     assert (told["error"]["kind"], told["error"]["status"]) == ("TallyfyServerError", 503)
 
 
-def test_faults_with_good_rounds_between_them_do_not_add_up(emulator, connect, run, trigger):
+def test_errors_with_good_rounds_between_them_do_not_add_up(emulator, connect, run, trigger):
     connect(extra={"max_attempts": 1})
     (run_id,) = emulator.add_runs(1)
 
@@ -328,7 +328,7 @@ def test_faults_with_good_rounds_between_them_do_not_add_up(emulator, connect, r
     run(scenario())
 
 
-def test_resets_between_two_looks_lose_no_wait(emulator, connect, run, trigger):
+def test_resets_between_two_polls_lose_no_wait(emulator, connect, run, trigger):
     connect(extra={"max_attempts": 1})
     ids = emulator.add_runs(30)
 
@@ -431,7 +431,7 @@ def test_deadlines_one_after_the_other_start_no_rounds_for_everybody(emulator, c
     assert not any("status" in request.query for request in emulator.requests)
 
 
-def test_the_last_look_before_a_timeout_is_not_cut_short_by_other_news(emulator, connect, run, trigger):
+def test_the_last_poll_before_a_timeout_is_not_cut_short_by_other_news(emulator, connect, run, trigger):
     first, second = emulator.add_runs(2)
 
     async def scenario():

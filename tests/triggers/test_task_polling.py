@@ -144,7 +144,7 @@ def test_a_wait_that_joins_the_others_on_a_quiet_run_is_answered_from_the_next_r
 
 
 @pytest.mark.parametrize("count", [1, FEW + 5])
-def test_a_run_that_is_deleted_is_only_its_own_waits_affair(emulator, launch, count, run, trigger):
+def test_a_run_that_is_deleted_is_reported_to_its_own_waits_only(emulator, launch, count, run, trigger):
     doomed, *others = launch(count)
 
     async def scenario():
@@ -162,7 +162,7 @@ def test_a_run_that_is_deleted_is_only_its_own_waits_affair(emulator, launch, co
 
 @pytest.mark.parametrize("fault", [Fault(kind="status", status=503), Fault(kind="reset")])
 @pytest.mark.parametrize("count", [2, FEW + 5])
-def test_faults_that_pass_end_no_wait(emulator, connect, launch, complete, fault, count, run, trigger):
+def test_transient_errors_end_no_wait(emulator, connect, launch, complete, fault, count, run, trigger):
     connect(extra={"max_attempts": 1})
     run_ids = launch(count)
 
@@ -196,7 +196,7 @@ def test_a_storm_of_429_slows_all_waits_and_fails_none(emulator, connect, launch
     assert sum(request.status == 429 for request in emulator.requests) == 3
 
 
-def test_a_revoked_token_is_told_to_every_wait(emulator, launch, run, trigger):
+def test_a_revoked_token_is_reported_to_every_wait(emulator, launch, run, trigger):
     run_ids = launch(FEW + 5)
 
     async def scenario():
@@ -209,7 +209,7 @@ def test_a_revoked_token_is_told_to_every_wait(emulator, launch, run, trigger):
     assert {event["error"]["kind"] for event in run(scenario())} == {"TallyfyAuthError"}
 
 
-def test_a_last_look_is_made_before_a_timeout(launch, complete, run, trigger):
+def test_a_last_poll_is_made_before_a_timeout(launch, complete, run, trigger):
     seen, unseen = launch(2)
 
     async def scenario():
@@ -261,8 +261,8 @@ def test_the_log_says_what_is_waited_for_without_repeating_itself(emulator, laun
     assert log.count("Waiting for a step to be done: 'Step 1'") in (1, 2)  # Airflow 2 writes each line twice here
 
 
-class Looks:
-    """Looks at runs in rounds, and counts of which the tasks were asked for."""
+class Rounds:
+    """Reads tasks in rounds, and tells of which runs they were requested."""
 
     def __init__(self, emulator, client):
         self.emulator, self.client = emulator, client
@@ -277,35 +277,35 @@ class Looks:
         return {path[-2] for path in paths}
 
 
-def test_a_run_that_looks_unchanged_is_asked_for_in_the_fifth_round_at_the_latest(emulator, connect, launch):
+def test_a_run_that_looks_unchanged_is_read_in_the_fifth_round_at_the_latest(emulator, connect, launch):
     run_ids = launch(40)
-    looks = Looks(emulator, connect().get_conn())
-    assert looks.round(run_ids) == looks.round(run_ids) == set(run_ids)
-    rounds = [looks.round(run_ids) for _ in range(MOST_ROUNDS_UNREAD)]
-    assert set().union(*rounds) == set(run_ids)
-    assert max(len(asked) for asked in rounds) <= 40 / MOST_ROUNDS_UNREAD
-    assert set(looks.seen) == set(run_ids)
-    assert sum(look is UNCHANGED for look in looks.seen.values()) == 32
+    rounds = Rounds(emulator, connect().get_conn())
+    assert rounds.round(run_ids) == rounds.round(run_ids) == set(run_ids)
+    later = [rounds.round(run_ids) for _ in range(MOST_ROUNDS_UNREAD)]
+    assert set().union(*later) == set(run_ids)
+    assert max(len(asked) for asked in later) <= 40 / MOST_ROUNDS_UNREAD
+    assert set(rounds.seen) == set(run_ids)
+    assert sum(snapshot is UNCHANGED for snapshot in rounds.seen.values()) == 32
 
 
-def test_a_run_that_changed_is_asked_for_at_once_and_once_more(emulator, connect, clock, launch):
+def test_a_run_that_changed_is_read_at_once_and_once_more(emulator, connect, clock, launch):
     run_ids = launch(40)
-    looks = Looks(emulator, connect().get_conn())
+    rounds = Rounds(emulator, connect().get_conn())
     for _ in range(2):
-        looks.round(run_ids)
+        rounds.round(run_ids)
     clock.advance(1.1)  # Tallyfy tells moments by the second
     emulator.complete_task(emulator.task(run_ids[7], "step-1")["id"])
-    assert run_ids[7] in looks.round(run_ids)
-    assert run_ids[7] in looks.round(run_ids)
+    assert run_ids[7] in rounds.round(run_ids)
+    assert run_ids[7] in rounds.round(run_ids)
 
 
 def test_a_round_for_a_few_does_not_forget_the_others(emulator, connect, launch):
     run_ids = launch(40)
-    looks = Looks(emulator, connect().get_conn())
+    rounds = Rounds(emulator, connect().get_conn())
     for _ in range(2):
-        looks.round(run_ids)
-    assert looks.round(run_ids[:3]) == set(run_ids[:3])
-    assert len(looks.round(run_ids)) == 40 / MOST_ROUNDS_UNREAD
+        rounds.round(run_ids)
+    assert rounds.round(run_ids[:3]) == set(run_ids[:3])
+    assert len(rounds.round(run_ids)) == 40 / MOST_ROUNDS_UNREAD
 
 
 def test_runs_that_always_fail_do_not_starve_the_others(emulator, connect, launch, complete, run, trigger):
