@@ -132,7 +132,7 @@ def test_the_feed_is_read_back_to_a_moment_across_pages(emulator, connect, quirk
     assert sorted(completed) == sorted(ids)
 
 
-def test_an_event_is_borne_out_by_the_run():
+def test_an_event_is_confirmed_by_the_run():
     run = {"id": "r", "name": "A", "status": "complete", "completed_at": "2026-11-24T12:00:00Z", "checklist_id": "c"}
     event = confirm(Activity("7", "completed", "r", NOON), run, "org")
     assert (event["event"], event["event_id"]) == ("completed", "r:completed:2026-11-24T12:00:00Z")

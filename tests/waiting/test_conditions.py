@@ -1,4 +1,4 @@
-"""What the state of a run means to a wait."""
+"""What the state of runs and of a task means to a wait."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tallyfy_provider.client.runs.status import compact
+from tallyfy_provider.client.tasks.status import compact_task
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.waiting.conditions import Outcome, StatusRule
+from tallyfy_provider.waiting.conditions import Outcome, StatusRule, TaskRule
 
 WAITING, SUCCEEDED, FAILED, SKIPPED = Outcome.WAITING, Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SKIPPED
 
@@ -36,7 +37,7 @@ BY_DEFAULT = [
 
 
 @pytest.mark.parametrize(("run", "outcome"), BY_DEFAULT)
-def test_the_meaning_of_a_run_by_default(run, outcome):
+def test_what_a_run_means_by_default(run, outcome):
     assert StatusRule.build().evaluate(run) is outcome
 
 
@@ -58,7 +59,7 @@ def test_the_meaning_of_a_run_by_default(run, outcome):
         ({"failed": []}, {"status": "archived"}, WAITING),
     ],
 )
-def test_the_meaning_of_a_run_by_a_rule_of_ones_own(rule, run, outcome):
+def test_what_a_run_means_by_another_rule(rule, run, outcome):
     assert StatusRule.build(**rule).evaluate(run) is outcome
 
 
@@ -83,7 +84,7 @@ def test_a_rule_that_cannot_be_meant_is_refused(rule, words):
     assert words in str(refused.value)
 
 
-def test_a_status_that_is_unlike_any_other_is_taken_and_told():
+def test_a_status_that_is_unlike_any_other_is_accepted_and_reported():
     assert StatusRule.build(allowed=["on hold"]).unknown_statuses == ["on hold"]
     assert StatusRule.build().unknown_statuses == []
 
@@ -143,3 +144,32 @@ run_objects = st.fixed_dictionaries(
 def test_a_compact_run_means_what_the_whole_run_means(run):
     rule = StatusRule.build(failed=["problem"], skipped=["archived"])
     assert rule.evaluate(compact(run)) is rule.evaluate(run)
+
+
+DONE = {"id": "t", "title": "Approve", "status": "completed", "completed_at": "2026-10-31 09:00:00"}
+OPEN = {"id": "t", "title": "Approve", "status": "active"}
+RUN = {"id": "r", "status": "active"}
+
+
+@pytest.mark.parametrize(
+    ("task", "run", "outcome"),
+    [
+        (OPEN, RUN, Outcome.WAITING),
+        (DONE, RUN, Outcome.SUCCEEDED),
+        ({**OPEN, "status": "complete"}, RUN, Outcome.SUCCEEDED),
+        ({**OPEN, "status": "something new"}, RUN, Outcome.WAITING),
+        ({**OPEN, "problem": True}, RUN, Outcome.WAITING),
+        ({**OPEN, "status": "auto-skipped"}, RUN, Outcome.WAITING),
+        ({**OPEN, "status": "auto-skipped"}, {**RUN, "status": "complete"}, Outcome.SKIPPED),
+        ({**OPEN, "status": "auto-skipped"}, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
+        (OPEN, {**RUN, "status": "complete"}, Outcome.FAILED),
+        (OPEN, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
+        (DONE, {**RUN, "archived_at": "2026-10-31"}, Outcome.SUCCEEDED),
+        (None, RUN, Outcome.WAITING),
+        (None, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
+    ],
+)
+def test_what_a_task_means_to_a_wait_by_default(task, run, outcome):
+    assert TaskRule().result(task, run).outcome is outcome
+    if task is not None:
+        assert TaskRule().result(compact_task(task), run).outcome is outcome

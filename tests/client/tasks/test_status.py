@@ -1,15 +1,13 @@
-"""What the state of a task means to a wait, whichever words Tallyfy chooses."""
+"""The state of a task, whichever words Tallyfy chooses."""
 
 from __future__ import annotations
 
 import pytest
 
 from tallyfy_provider.client.tasks.status import compact_task, completer_of, decision_of, describe_completion
-from tallyfy_provider.waiting.conditions import Outcome, TaskRule
 
 DONE = {"id": "t", "title": "Approve", "status": "completed", "completed_at": "2026-10-31 09:00:00"}
 OPEN = {"id": "t", "title": "Approve", "status": "active"}
-RUN = {"id": "r", "status": "active"}
 
 
 @pytest.mark.parametrize(
@@ -51,27 +49,3 @@ def test_a_describe_completion():
     assert describe_completion({**DONE, "completer_id": 12}) == "completed by 12 at 2026-10-31 09:00:00"
     said = describe_completion({"status": "complete", "completer": {"id": 1, "full_name": "Jo"}})
     assert said == "completed by Jo (1) at a time that Tallyfy does not tell"
-
-
-@pytest.mark.parametrize(
-    ("task", "run", "outcome"),
-    [
-        (OPEN, RUN, Outcome.WAITING),
-        (DONE, RUN, Outcome.SUCCEEDED),
-        ({**OPEN, "status": "complete"}, RUN, Outcome.SUCCEEDED),
-        ({**OPEN, "status": "something new"}, RUN, Outcome.WAITING),
-        ({**OPEN, "problem": True}, RUN, Outcome.WAITING),
-        ({**OPEN, "status": "auto-skipped"}, RUN, Outcome.WAITING),
-        ({**OPEN, "status": "auto-skipped"}, {**RUN, "status": "complete"}, Outcome.SKIPPED),
-        ({**OPEN, "status": "auto-skipped"}, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
-        (OPEN, {**RUN, "status": "complete"}, Outcome.FAILED),
-        (OPEN, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
-        (DONE, {**RUN, "archived_at": "2026-10-31"}, Outcome.SUCCEEDED),
-        (None, RUN, Outcome.WAITING),
-        (None, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
-    ],
-)
-def test_what_a_task_means_to_a_wait_by_default(task, run, outcome):
-    assert TaskRule().result(task, run).outcome is outcome
-    if task is not None:
-        assert TaskRule().result(compact_task(task), run).outcome is outcome
