@@ -132,7 +132,9 @@ class ExportRunsOperator(FilteredRunsOperator):
             "last_updated": selection.last_updated,
             "next_updated_after": selection.next_updated_after(started),
         }
-        self._report(context, path, written, selection, seconds=time.time() - started)
+        self._log_export(written, selection.unchanged, seconds=time.time() - started)
+        self._report_lineage(path)
+        self._fill_events(context, written)
         return written
 
     def _bounds(self) -> Bounds:
@@ -177,26 +179,12 @@ class ExportRunsOperator(FilteredRunsOperator):
         rows = self.hook.client.runs.list_encoded(query, max_runs=max_runs, **bounds)
         yield from rows_without_guest_links(rows, query.params)
 
-    def _report(
-        self,
-        context: Context,
-        path: ObjectStoragePath,
-        written: dict[str, Any],
-        selection: Selection,
-        *,
-        seconds: float,
-    ) -> None:
-        unchanged = f" {selection.unchanged} had not changed and were left out." if selection.unchanged else ""
+    def _log_export(self, written: dict[str, Any], unchanged: int, seconds: float) -> None:
+        left_out = f" {unchanged} had not changed and were left out." if unchanged else ""
+        size = _size(written["bytes"])
         self.log.info(
-            "Exported %d runs (%s) to %s in %.1f seconds.%s",
-            written["rows"],
-            _size(written["bytes"]),
-            written["path"],
-            seconds,
-            unchanged,
+            "Exported %d runs (%s) to %s in %.1f seconds.%s", written["rows"], size, written["path"], seconds, left_out
         )
-        self._report_lineage(path)
-        self._fill_events(context, written)
 
     def _report_lineage(self, path: ObjectStoragePath) -> None:
         """Name the file as an output, for OpenLineage or whatever collects lineage here."""

@@ -1,4 +1,4 @@
-"""The formats that runs are exported in, told by a file's name, and the writers of those that are text."""
+"""The formats of an export, chosen by the file's name, and the writers of the text formats."""
 
 from __future__ import annotations
 

@@ -23,14 +23,13 @@ KICKOFF = [
 
 
 @pytest.fixture
-def act(connect):
+def act(connect, task_context):
     connect()
 
     def act(operator_class, run_id, **arguments):
-        pushed = {}
-        context = {"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.__setitem__(key, value))}
+        context = task_context()
         run = operator_class(task_id="act", run_id=run_id, **arguments).execute(context=context)
-        assert pushed["_link_TallyfyRunLink"].endswith(f"/tracker/{run_id}")
+        assert context["ti"].pushed["_link_TallyfyRunLink"].endswith(f"/tracker/{run_id}")
         return run
 
     return act

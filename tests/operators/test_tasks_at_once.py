@@ -16,8 +16,6 @@ from tallyfy_emulator import Fault, Quirks
 from tallyfy_provider.client.tasks import locks
 from tallyfy_provider.operators.tasks import CompleteTaskOperator
 
-from .conftest import context_of
-
 ROUNDS = 25
 
 #: A task of Airflow in a process of its own: completes each step that it reads, at once when it reads it.
@@ -49,32 +47,39 @@ def steps(request, emulator, connect):
     return [task["id"] for task in emulator.tasks(run["id"])]
 
 
-def complete_in_threads(task_id: str, count: int = 2, **arguments: Any) -> list[bool]:
-    """Give which of the operators found the step completed by another."""
-    together, told, failed = threading.Barrier(count), [], []
+@pytest.fixture
+def complete_in_threads(task_context) -> Callable[..., list[bool]]:
+    """Complete a step in several threads, and give which operators found it completed by another."""
 
-    def complete() -> None:
-        context = context_of()
-        operator = CompleteTaskOperator(task_id="complete", step=task_id, **arguments)
-        # Airflow 2 keeps in the main thread alone who calls execute, and would refuse it here.
-        execute = getattr(CompleteTaskOperator.execute, "__wrapped__", CompleteTaskOperator.execute)
-        together.wait()
-        try:
-            execute(operator, context)
-        except Exception as error:
-            failed.append(error)
-        told.append(context["ti"].pushed.get("already_completed"))
+    def complete_in_threads(task_id: str, count: int = 2, **arguments: Any) -> list[bool]:
+        together, told, failed = threading.Barrier(count), [], []
 
-    threads = [threading.Thread(target=complete) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
-    return sorted(told)
+        def complete() -> None:
+            context = task_context(dag_id="contracts", task_id="step")
+            operator = CompleteTaskOperator(task_id="complete", step=task_id, **arguments)
+            # Airflow 2 keeps in the main thread alone who calls execute, and would refuse it here.
+            execute = getattr(CompleteTaskOperator.execute, "__wrapped__", CompleteTaskOperator.execute)
+            together.wait()
+            try:
+                execute(operator, context)
+            except Exception as error:
+                failed.append(error)
+            told.append(context["ti"].pushed.get("already_completed"))
+
+        threads = [threading.Thread(target=complete) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+        return sorted(told)
+
+    return complete_in_threads
 
 
-def test_without_what_keeps_them_apart_a_step_is_fired_twice(steps, emulator, completions, monkeypatch):
+def test_without_what_keeps_them_apart_a_step_is_fired_twice(
+    steps, emulator, completions, monkeypatch, complete_in_threads
+):
     """That the tests below can fail."""
     monkeypatch.setattr("tallyfy_provider.client.tasks.complete.host_lock", lambda *names: nullcontext())
     for task_id in steps[:5]:
@@ -83,7 +88,7 @@ def test_without_what_keeps_them_apart_a_step_is_fired_twice(steps, emulator, co
     assert fired > 5 if emulator.quirks.complete_twice == "fires again" else fired == 5
 
 
-def test_two_threads(steps, completions):
+def test_two_threads(steps, completions, complete_in_threads):
     for task_id in steps:
         assert complete_in_threads(task_id) == [False, True]
         assert completions(task_id) == 1
@@ -152,13 +157,15 @@ def two_machines(monkeypatch):
     monkeypatch.setattr(locks, "PAUSE", 0.02)
 
 
-def test_many_that_claim_on_machines_of_their_own(steps, emulator, completions, two_machines):
+def test_many_that_claim_on_machines_of_their_own(steps, emulator, completions, two_machines, complete_in_threads):
     for task_id in steps:
         assert complete_in_threads(task_id, count=3, claim=True) == [False, True, True]
         assert completions(task_id) == 1
 
 
-def test_a_claim_is_a_comment_that_says_who_and_that_guests_do_not_see(steps, emulator, two_machines):
+def test_a_claim_is_a_comment_that_says_who_and_that_guests_do_not_see(
+    steps, emulator, two_machines, complete_in_threads
+):
     complete_in_threads(steps[0], claim=True)
     task_run = emulator.launched[0]["id"]
     comments = [thread for thread in emulator.threads(task_run) if thread["task_id"] == steps[0]]
@@ -168,6 +175,6 @@ def test_a_claim_is_a_comment_that_says_who_and_that_guests_do_not_see(steps, em
     assert all(comment["content"].startswith(words) for comment in comments)
 
 
-def test_without_a_claim_nothing_is_said(steps, emulator):
+def test_without_a_claim_nothing_is_said(steps, emulator, complete_in_threads):
     complete_in_threads(steps[0])
     assert emulator.threads(emulator.launched[0]["id"]) == []

@@ -34,8 +34,8 @@ class LaunchRunOperator(TallyfyBaseOperator):
     Launch a run (a process of Tallyfy) exactly once, whatever crashes or is retried.
 
     Returns the run's id, and pushes the run as Tallyfy gave it under the key ``run``, before it waits. The run's
-    summary begins with a line that tells which task launched it, by which a retry finds it again: how, and what the
-    limits are, is in ``docs/launching.md``.
+    summary begins with a line that names the task that launched it, by which a retry finds it again;
+    ``docs/launching.md`` explains how, and the limits.
 
     :param checklist_id: The checklist (template) to launch; templated.
     :param name: The run's name, 550 characters at most; templated. None means the checklist's title.

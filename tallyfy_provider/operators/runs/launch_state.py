@@ -1,8 +1,8 @@
 """
-Which launch an attempt stands for, and what a task remembers of it from one try to the next.
+Identify the launch of a try, and remember it for the next try.
 
-Airflow has a store for that from 3.3 on. It is a help and never a condition: without the store, or if it fails, the run
-is looked for in Tallyfy.
+Airflow 3.3 and later have a store for that. The store only saves requests: without it, or if it fails, the run is
+looked for in Tallyfy.
 """
 
 from __future__ import annotations
