@@ -52,7 +52,7 @@ def tallyfy_approve_before_payment() -> None:
     @task.branch
     def choose(decision: dict[str, Any]) -> str:
         """Go on with what was decided, and with what was written into the step's form."""
-        if decision["verdict"] != "approved":
+        if decision["decision"] != "approved":
             return "send_back"
         return "pay_with_payroll" if decision["values"]["pay-by"] == "payroll" else "pay_by_transfer"
 

@@ -1,4 +1,4 @@
-"""What Airflow discovers of this package. Read at every start of Airflow: it imports nothing of the package's."""
+"""What Airflow discovers about this package. Read at every start of Airflow, it imports nothing of the package."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ CONNECTION_FIELDS: dict[str, Any] = {
         "Number of your application, such as 41973, from Tallyfy's support. "
         "Its secret then goes into 'Access token, or client secret'.",
     ),
-    "token_url": _text("Token URL", "Where tokens are given. Empty: the host followed by /oauth/token."),
+    "token_url": _text("Token URL", "The token endpoint. Empty: the host followed by /oauth/token."),
     "username": _text("User name", "For the password grant: the email address of a Tallyfy user."),
     "user_password": _secret("User password", "For the password grant: that user's password in Tallyfy."),
     "act_as_user": _text("Act as user", "Email of a member whom the application acts as."),
     "timeout": _number(
         "Timeout",
-        "Seconds without a byte from Tallyfy after which an attempt is given up; default 60.",
+        "Seconds without a byte from Tallyfy after which an attempt ends; default 60.",
         "number",
         0.001,
         3600,
@@ -43,9 +43,9 @@ CONNECTION_FIELDS: dict[str, Any] = {
         "Attempts", "Attempts for one request, the first one included; default 5.", "integer", 1, 100
     ),
     "concurrency": _number(
-        "Concurrency", "Requests that may be under way at the same time, 1 allowed; default 4.", "integer", 1, 32
+        "Concurrency", "Upper bound of the requests under way at the same time; default 4.", "integer", 1, 32
     ),
-    "page_size": _number("Page size", "Rows to a page of a list, at most 100; default 100.", "integer", 1, 100),
+    "page_size": _number("Page size", "Rows on a page of a list, at most 100; default 100.", "integer", 1, 100),
     "allow_http": {
         "label": "Allow plain http",
         "schema": {"type": ["boolean", "null"], "default": False},
@@ -53,7 +53,7 @@ CONNECTION_FIELDS: dict[str, Any] = {
     },
 }
 
-#: Address of a run's page in Tallyfy's web app, unless Airflow's option ``[tallyfy] run_url`` says otherwise.
+#: URL of a run's page in Tallyfy's web app, unless Airflow's option ``[tallyfy] run_url`` says otherwise.
 RUN_URL = "https://go.tallyfy.com/tracker/{run_id}"
 
 CONFIGURATION: dict[str, Any] = {
@@ -61,7 +61,7 @@ CONFIGURATION: dict[str, Any] = {
         "description": "Settings of the Tallyfy provider.",
         "options": {
             "run_url": {
-                "description": "Address of the page that the button *Tallyfy process* of a task leads to; "
+                "description": "URL of the page that the link *Tallyfy process* of a task leads to; "
                 "``{run_id}`` stands for the run's id. Empty: no link.",
                 "version_added": "0.1.0",
                 "type": "string",
@@ -99,7 +99,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-tallyfy",
         "name": integration,
-        "description": "List, export, launch and steer the processes that people do in "
+        "description": "List, export, launch and change the processes that people do in "
         "`Tallyfy <https://tallyfy.com/>`__, wait for them, and start Dags when they are done.",
         "integrations": [
             {

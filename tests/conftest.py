@@ -9,7 +9,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,6 +34,32 @@ from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 Connect = Callable[..., TallyfyHook]
 Said = Callable[[], str]
+TaskContext = Callable[..., dict[str, Any]]
+
+
+def build_task_context(try_number: int = 1, map_index: int = -1, **more: Any) -> dict[str, Any]:
+    """
+    Build what operators, sensors and transfers use of Airflow's context.
+
+    :param try_number: The number of the try.
+    :param map_index: The index of a mapped task, else -1.
+    :param more: Other attributes of the task instance, such as ``task_id`` or ``xcom_push``.
+    :return: ``ti``, whose ``pushed`` holds the XComs, and ``dag_run``.
+    """
+    started = datetime.now(UTC)
+    pushed: dict[str, Any] = {}
+    attributes = {
+        "dag_id": "dag",
+        "task_id": "task",
+        "run_id": "manual__1",
+        "max_tries": 0,
+        "pushed": pushed,
+        "xcom_push": lambda key, value: pushed.update({key: value}),
+        "get_first_reschedule_date": lambda context: started,
+        **more,
+    }
+    task_instance = SimpleNamespace(try_number=try_number, map_index=map_index, **attributes)
+    return {"ti": task_instance, "dag_run": SimpleNamespace(start_date=started)}
 
 
 @pytest.fixture
@@ -76,3 +104,9 @@ def connect(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
 
     connect()
     return connect
+
+
+@pytest.fixture
+def task_context() -> TaskContext:
+    """Build a fake context of Airflow's: see :func:`build_task_context`."""
+    return build_task_context

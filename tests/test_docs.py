@@ -15,8 +15,7 @@ from airflow.models import Connection
 from tallyfy_emulator import Quirks
 from tallyfy_provider.client.runs.filters import RUN_FILTERS
 from tallyfy_provider.hooks.connection import EXTRAS, read_connection
-from tallyfy_provider.triggers.activities import Activity
-from tallyfy_provider.triggers.run_events import EVENTS, confirm
+from tallyfy_provider.triggers.activity_feed import EVENTS, Activity, confirm
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -1,8 +1,7 @@
-"""Reads an Airflow Connection. Pure: it asks nothing and changes nothing."""
+"""Read the settings of a client from an Airflow connection. Pure."""
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.urls import parse_base_url
 from tallyfy_provider.client.settings import ClientSettings
 from tallyfy_provider.exceptions import TallyfyConfigurationError
+from tallyfy_provider.utils.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -31,13 +31,7 @@ EXTRAS = (
 
 
 def read_connection(connection: Connection) -> ClientSettings:
-    """
-    Read what a client needs to know out of a connection.
-
-    :param connection: A connection of type ``tallyfy``: see ``docs/connection.md``.
-    :return: The settings.
-    :raises TallyfyConfigurationError: Something is missing or cannot be used; it says which field to fill.
-    """
+    """Return the settings of a connection of type ``tallyfy``; the error names the field to fill or correct."""
     where = f"connection {connection.conn_id!r}"
     extra = _Extra(_extra(connection, where), where)
     allow_http = extra.flag("allow_http")
@@ -62,17 +56,12 @@ def read_connection(connection: Connection) -> ClientSettings:
 
 
 def misspelt_extras(connection: Connection) -> list[str]:
-    """
-    Find extras that look like a misspelling of one that would be used.
-
-    :param connection: A connection of type ``tallyfy``.
-    :return: A sentence for each.
-    """
+    """Return a sentence for each extra that looks like a misspelling of a known one."""
     where = f"connection {connection.conn_id!r}"
     return [
-        f"The extra {name!r} of {where} is not used; did you mean {nearest[0]!r}?"
+        f"The extra {name!r} of {where} is not used{hint}"
         for name in _extra(connection, where)
-        if name not in EXTRAS and (nearest := difflib.get_close_matches(name, EXTRAS, n=1, cutoff=0.75))
+        if name not in EXTRAS and (hint := did_you_mean(name, EXTRAS))
     ]
 
 
@@ -80,14 +69,14 @@ def _extra(connection: Connection, where: str) -> Mapping[str, Any]:
     try:
         extra = json.loads(connection.extra or "{}")
     except ValueError:
-        raise TallyfyConfigurationError(f"The extra of {where} is no JSON.") from None
+        raise TallyfyConfigurationError(f"The extra of {where} is not valid JSON.") from None
     if not isinstance(extra, dict):
         raise TallyfyConfigurationError(f"The extra of {where} must be a JSON object.")
     return extra
 
 
 def _address(connection: Connection) -> str:
-    """Put together what a URI spreads over host, port and schema (its path)."""
+    """Join what a URI splits into host, port and schema (its path)."""
     host = (connection.host or "").strip()
     schema = (connection.schema or "").strip().strip("/")
     if schema in {"http", "https"} and "://" not in host:
@@ -126,7 +115,7 @@ def _secret(connection: Connection, where: str) -> str:
         raise TallyfyConfigurationError(f"The password of {where} begins with 'Bearer': leave that word out.")
     if not (secret.isascii() and secret.isprintable() and " " not in secret):
         raise TallyfyConfigurationError(
-            f"The password of {where} holds blanks, line breaks or characters that no token has: copy it anew."
+            f"The password of {where} has blanks, line breaks or characters that no token has: copy it again."
         )
     return secret
 
@@ -143,7 +132,7 @@ def _check_grant(settings: ClientSettings) -> None:
 
 
 class _Extra:
-    """The extras of a connection, which arrive as text from a URI and as anything from JSON."""
+    """The extras of a connection, which are text in a URI and of any type in JSON."""
 
     def __init__(self, values: Mapping[str, Any], where: str) -> None:
         self._values = values
@@ -151,11 +140,9 @@ class _Extra:
 
     def text(self, name: str) -> str | None:
         value = self._values.get(name)
-        if value is None or isinstance(value, (dict, list, bool)):
-            if value is None:
-                return None
+        if isinstance(value, (dict, list, bool)):
             raise self._wrong(name, "text")
-        return str(value).strip() or None
+        return None if value is None else str(value).strip() or None
 
     def flag(self, name: str) -> bool:
         value = self._values.get(name)

@@ -1,4 +1,4 @@
-"""TallyfyHook: an Airflow Connection becomes a client of Tallyfy."""
+"""TallyfyHook: use Tallyfy with an Airflow connection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 class TallyfyHook(BaseHook):
     """
-    Talks to Tallyfy with the credentials of an Airflow Connection.
+    Use Tallyfy with the credentials of an Airflow connection.
+
+    The methods here are what Dags need most; :attr:`client` has all resources (``runs``, ``tasks``, ``checklists``,
+    ``comments``, ``organization``).
 
     :param tallyfy_conn_id: The connection, of type ``tallyfy``: see ``docs/connection.md``.
     """
@@ -41,7 +44,7 @@ class TallyfyHook(BaseHook):
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """
-        Tell Airflow before 3.2 what the connection form looks like; later ones read it from the provider info.
+        Return how the connection form looks, for Airflow before 3.2; later versions read it from the provider info.
 
         :return: Hidden fields, labels and placeholders.
         """
@@ -53,16 +56,16 @@ class TallyfyHook(BaseHook):
 
     @cached_property
     def client(self) -> TallyfyClient:
-        """The client of the connection's organization, made on first use."""
+        """The client for the connection's organization, built on first use."""
         return self.client_from(self._connection)
 
     def client_from(self, connection: Connection) -> TallyfyClient:
         """
-        Build a client of a connection that has been looked up already, as a trigger does.
+        Build a client from a connection that has been looked up already, as triggers do. Sends no request.
 
         :param connection: A connection of type ``tallyfy``.
-        :return: The client; nothing has been asked of Tallyfy yet.
-        :raises TallyfyConfigurationError: Something in the connection is missing or cannot be used.
+        :return: The client.
+        :raises TallyfyConfigurationError: A field of the connection is missing or cannot be used.
         """
         for sentence in misspelt_extras(connection):
             self.log.warning(sentence)
@@ -70,18 +73,18 @@ class TallyfyHook(BaseHook):
 
     def get_conn(self) -> TallyfyClient:
         """
-        Give the client, made on the first call.
+        Return the client, which is built on the first call.
 
         :return: The client for the connection's organization.
-        :raises TallyfyConfigurationError: Something in the connection is missing or cannot be used.
+        :raises TallyfyConfigurationError: A field of the connection is missing or cannot be used.
         """
         return self.client
 
     def new_client(self) -> TallyfyClient:
         """
-        Make another client, with connections of its own, for what has to work while the first one is busy.
+        Build another client, with its own HTTP connections, for use while the first one is busy.
 
-        :return: The client; Airflow is not asked for the connection again.
+        :return: The client; the Airflow connection is not looked up again.
         """
         return self.client_from(self._connection)
 
@@ -94,18 +97,17 @@ class TallyfyHook(BaseHook):
         created_before: datetime | None = None,
     ) -> Generator[dict[str, Any]]:
         """
-        List runs, each once, page by page as they are asked for.
+        List runs, each once, page by page as they are consumed.
 
-        Sorted by ``created_at``, as they are without a ``sort``, no run is missed that matches from beginning to end,
+        In the order of ``created_at``, which is the default, no run is missed that matches from beginning to end,
         whatever happens to others meanwhile; the limits are in ``docs/listing-at-scale.md``.
 
         :param filters: The API's own names to values: see ``docs/listing.md``.
         :param max_runs: Stop after so many runs.
-        :param created_after: Only runs created at this moment or later; one without a time zone is in UTC.
-        :param created_before: Only runs created before this moment; one without a time zone is in UTC.
-        :return: Runs exactly as the API gave them. Closing the iterator ends the walk and what it has under way.
-        :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
-        :raises TallyfyError: Of the kind that fits.
+        :param created_after: Only runs created then or later; UTC unless it has a time zone.
+        :param created_before: Only runs created earlier than that; UTC unless it has a time zone.
+        :return: Runs exactly as the API gave them. Closing the iterator cancels the requests under way.
+        :raises TallyfyInputError: A filter is wrong; no request was sent.
         """
         return self.client.runs.list(
             filters, max_runs=max_runs, created_after=created_after, created_before=created_before
@@ -119,47 +121,43 @@ class TallyfyHook(BaseHook):
         :param include: What to get along with it (Tallyfy's ``with``), such as ``tasks`` or ``checklist``.
         :return: The run exactly as the API gave it.
         :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived.
-        :raises TallyfyError: Of the kind that fits.
         """
         return self.client.runs.get(run_id, include)
 
     def find_run(self, run_id: str | int) -> dict[str, Any]:
         """
-        Get a run even if it is archived.
+        Get a run, archived or not.
 
         :param run_id: The run's id.
         :return: The run exactly as the API gave it.
         :raises TallyfyNotFoundError: It is neither among the live runs nor among the archived ones.
-        :raises TallyfyError: Of the kind that fits.
         """
         return self.client.runs.find(str(run_id))
 
     def launch_run(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """
-        Launch a run; sent once, and never again unless nothing can have happened.
+        Launch a run. The request is repeated only where nothing can have happened.
 
-        A retry of the task launches another one: ``LaunchRunOperator`` looks for the first one before.
+        A retry of the Airflow task launches another run: use ``LaunchRunOperator``, which looks for the first one.
 
         :param body: The API's own names to values: ``checklist_id``, ``name``, ``prerun`` and more.
         :return: The run exactly as the API gave it.
-        :raises TallyfyIndeterminateError: The answer was lost: the run may be there. Look before launching it again.
-        :raises TallyfyError: Of the kind that fits.
+        :raises TallyfyIndeterminateError: The response was lost: look for the run before launching it again.
         """
         return self.client.runs.launch(body)
 
     def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
         """
-        Ask any endpoint, with the same credentials, retries and errors as all other methods.
+        Send a request to any endpoint, with the same credentials, retries and errors as all other methods.
 
         :param method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
         :param path: Relative to the organization (``runs/ID/export``), or from the API's root with a slash before it
             (``/me``).
-        :param params: The query; booleans and lists are put into Tallyfy's form, None is not sent.
+        :param params: The query; booleans and lists are written as Tallyfy takes them, None is not sent.
         :param json: A body to be sent as JSON.
-        :return: What the answer's JSON says, mostly with the thing itself under ``data``; None for an empty answer.
+        :return: The response's JSON, mostly with the resource under ``data``; None for an empty response.
         :raises TallyfyInputError: The path or a parameter cannot be used; nothing was sent.
-        :raises TallyfyIndeterminateError: A change may or may not have happened: its answer was lost.
-        :raises TallyfyError: Of the kind that fits.
+        :raises TallyfyIndeterminateError: A change may or may not have happened: its response was lost.
         """
         return self.client.request(method, path, params=params, json=json)
 
@@ -167,44 +165,43 @@ class TallyfyHook(BaseHook):
         self, path: str, params: Mapping[str, Any] | None = None, *, max_rows: int | None = None
     ) -> Iterator[dict[str, Any]]:
         """
-        List the rows of any endpoint that gives pages, each once, page by page as they are asked for.
+        List the rows of any endpoint that has pages, each once, page by page as they are consumed.
 
         :param path: As for :meth:`request`.
         :param params: As for :meth:`request`.
         :param max_rows: Stop after so many rows.
         :return: Rows exactly as the API gave them.
-        :raises TallyfyInputError: The path or a parameter cannot be used; raised before anything is asked.
-        :raises TallyfyError: Of the kind that fits.
+        :raises TallyfyInputError: The path or a parameter cannot be used; no request was sent.
         """
         return self.client.paginate(path, params, max_rows=max_rows)
 
     def test_connection(self) -> tuple[bool, str]:
         """
-        Try the connection, for Airflow's *Test* button.
+        Test the connection, for Airflow's *Test* button.
 
-        :return: Whether it works, and who was reached where, or what to fix.
+        :return: Whether it works, and which user and organization it reaches, or what to fix.
         """
         try:
-            return True, self._introduce()
+            return True, self._describe_access()
         except AirflowException as error:
             return False, str(error)
 
-    def _introduce(self) -> str:
+    def _describe_access(self) -> str:
         client = self.client
         if not client.session.tokens.acts_as_person:
-            return self._introduce_application(client)
+            return self._describe_application(client)
         try:
             me = client.organization.get_me()
         except TallyfyAuthError:
-            # A pasted application token is good, but nobody's: it may still reach the organization.
+            # An application's token belongs to no user, and may still reach the organization.
             try:
-                return self._introduce_application(client)
+                return self._describe_application(client)
             except TallyfyError:
                 pass
             raise
         return f"Connected to {self._organization(client)} as {_person(me)}."
 
-    def _introduce_application(self, client: TallyfyClient) -> str:
+    def _describe_application(self, client: TallyfyClient) -> str:
         next(client.runs.list({"page": 1, "per_page": 1}), None)
         return f"Connected to organization {client.organization_id} as an application."
 

@@ -1,1 +1,1 @@
-"""Buttons in Airflow that lead to pages of Tallyfy."""
+"""Links in Airflow to pages of Tallyfy."""

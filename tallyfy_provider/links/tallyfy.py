@@ -1,4 +1,4 @@
-"""The button of a task that leads to the page of its run (process), where people work on it."""
+"""The link of an Airflow task to the page of its run (process), where people work on it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,10 @@ log = logging.getLogger(__name__)
 
 def run_url(run_id: str | int) -> str:
     """
-    Give the address of a run's page in Tallyfy's web app (docs/tallyfy-api.md, "Links for people").
+    Return the URL of a run's page in Tallyfy's web app (docs/tallyfy-api.md, "Links for people").
 
-    The pattern is Airflow's option ``[tallyfy] run_url``. The page asks for a login: the address opens nothing to
-    those who may not see the run, which is not so of a guest link.
-
-    :param run_id: The run.
-    :return: The address; empty where the option is.
+    The pattern is Airflow's option ``[tallyfy] run_url``; the URL is empty where that is. Unlike a guest link, it gives
+    no access: the page requires a login.
     """
     pattern: str = conf.get("tallyfy", "run_url", fallback=RUN_URL)
     return pattern.strip().replace("{run_id}", quote(str(run_id), safe=""))
@@ -34,9 +31,9 @@ class TallyfyRunLink(BaseOperatorLink):
     """
     The page of the run that a task launched, waits for or works on.
 
-    Airflow 3 shows what stands in the XCom :attr:`xcom_key`, and writes it itself only when the task stops running.
-    :meth:`persist` writes that XCom as soon as the run is known, so that the button is there while people work; Airflow
-    2 reads the same XCom through :meth:`get_link`.
+    Airflow 3 shows what the XCom :attr:`xcom_key` holds, and writes it itself only when the task stops running.
+    :meth:`persist` writes that XCom as soon as the run is known, so that the link is there while people work. Airflow 2
+    reads the same XCom through :meth:`get_link`.
     """
 
     name = "Tallyfy process"
@@ -45,9 +42,9 @@ class TallyfyRunLink(BaseOperatorLink):
     @classmethod
     def persist(cls, context: Context, run_id: str | int) -> None:
         """
-        Show the link from now on; to be called as soon as the run is known, before waiting or deferring.
+        Store the link; to be called as soon as the run is known, before waiting or deferring.
 
-        Never fails: a task goes on without its button.
+        Never fails: a task works without its link.
 
         :param context: Airflow's task context.
         :param run_id: The run.
@@ -55,15 +52,15 @@ class TallyfyRunLink(BaseOperatorLink):
         try:
             context["ti"].xcom_push(key=cls.xcom_key, value=run_url(run_id))
         except Exception as error:
-            log.warning("The link to the run %s could not be stored, so the task shows none: %r", run_id, error)
+            log.warning("The task shows no link to run %s, which could not be stored: %r", run_id, error)
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
         """
-        Give the link that was stored.
+        Return the stored link.
 
-        :param operator: The task's operator; not needed.
+        :param operator: The task's operator; not used.
         :param ti_key: The task instance.
-        :return: The address, or an empty text where the task has not come to know its run.
+        :return: The URL; empty where the task does not know its run yet.
         """
         from airflow.providers.common.compat.sdk import XCom
 

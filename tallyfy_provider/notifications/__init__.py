@@ -1,1 +1,1 @@
-"""Notifiers: what tells people in Tallyfy what became of a Dag or a task."""
+"""Notifiers: launch a run or comment on one when a Dag or a task ends."""

@@ -1,4 +1,4 @@
-"""Tells Tallyfy of an event, once, and in a time that a callback has. Blocking."""
+"""Launch the run or write the comment of a message, once, in the time that a callback has. Blocking."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import mask_secret
 
-from tallyfy_provider.client.forms.compare import compare
-from tallyfy_provider.client.forms.encode import encode_form
-from tallyfy_provider.client.forms.fields import read_fields, rows_of
+from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.client.runs.launch import Launcher
 from tallyfy_provider.client.runs.launch_marker import with_line
-from tallyfy_provider.client.runs.launch_request import build_launch_request
+from tallyfy_provider.client.runs.launch_request import ARGUMENTS, prepare_launch
 from tallyfy_provider.client.settings import build_client
 from tallyfy_provider.client.tasks.lookup import look_up_task
-from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.exceptions import (
     TallyfyConnectionError,
     TallyfyError,
@@ -28,57 +25,57 @@ from tallyfy_provider.exceptions import (
 )
 from tallyfy_provider.hooks.connection import read_connection
 from tallyfy_provider.links.tallyfy import run_url
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from tallyfy_provider.client.client import TallyfyClient
-    from tallyfy_provider.notifications.message import Notice
+    from tallyfy_provider.notifications.message import Message
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which nothing more is asked of Tallyfy. Airflow ends a Dag processor that takes 50 s for a file
+#: Seconds after which no more requests are sent. Airflow ends a Dag processor that takes 50 s for a file
 #: (``dag_file_processor_timeout``), callbacks included.
-LONGEST = 30.0
-#: Seconds without a byte from Tallyfy after which an attempt is given up.
-_ATTEMPT = 10.0
-_ATTEMPTS = 3
-#: Seconds for which a run is looked for whose launch was not answered.
-_PATIENCE = 10.0
-
-_LAUNCH_ARGUMENTS = ("owner_id", "parent_id", "tags", "folders", "users", "groups", "roles", "steps")
+TIME_LIMIT = 30.0
+#: Seconds without a byte from Tallyfy after which an attempt has failed.
+_REQUEST_TIMEOUT = 10.0
+_MAX_ATTEMPTS = 3
+#: Seconds for which a run is looked for whose launch got no response.
+_LOOKUP_TIMEOUT = 10.0
 
 
-def deliver(connection: Connection, notice: Notice, *, longest: float = LONGEST) -> str:
+def deliver(connection: Connection, message: Message, *, time_limit: float = TIME_LIMIT) -> str:
     """
-    Launch the run or write the comment that a notice asks for, unless that has been done before.
+    Launch the run or write the comment of a message, unless that has been done before.
 
     :param connection: A connection of type ``tallyfy``.
-    :param notice: What to say.
-    :param longest: Seconds after which nothing more is asked of Tallyfy.
+    :param message: The message.
+    :param time_limit: Seconds after which no more requests are sent.
     :return: What was done, in a sentence.
-    :raises TallyfyIndeterminateError: The answer was lost: it may have been done.
-    :raises TallyfyError: Of the kind that fits; then it was not done.
+    :raises TallyfyIndeterminateError: The response was lost: it may have been done. After any other error it was not.
     """
-    with _client_for(connection, longest) as client:
-        return _launch(client, notice) if notice.launches else _comment(client, notice)
+    with _client_for(connection, time_limit) as client:
+        return _launch(client, message) if message.launches else _comment(client, message)
 
 
 @contextmanager
-def _client_for(connection: Connection, longest: float) -> Iterator[TallyfyClient]:
-    """Give a client that is closed when the time is up: it sends nothing more then, and waits for nothing."""
+def _client_for(connection: Connection, time_limit: float) -> Iterator[TallyfyClient]:
+    """Give a client that is closed when the time is up, and neither sends nor waits for anything more."""
     settings = read_connection(connection)
-    hurried = replace(
-        settings, timeout=min(settings.timeout, _ATTEMPT), max_attempts=min(settings.max_attempts, _ATTEMPTS)
+    settings = replace(
+        settings,
+        timeout=min(settings.timeout, _REQUEST_TIMEOUT),
+        max_attempts=min(settings.max_attempts, _MAX_ATTEMPTS),
     )
-    client = build_client(hurried, on_secret=mask_secret)
+    client = build_client(settings, on_secret=mask_secret)
     is_late = threading.Event()
 
-    def give_up() -> None:
+    def close_late() -> None:
         is_late.set()
         client.close()
 
-    timer = threading.Timer(longest, give_up)
+    timer = threading.Timer(time_limit, close_late)
     timer.daemon = True
     timer.start()
     try:
@@ -87,80 +84,73 @@ def _client_for(connection: Connection, longest: float) -> Iterator[TallyfyClien
         raise
     except TallyfyError as error:
         if is_late.is_set():
-            raise TallyfyConnectionError(f"Tallyfy took more than {longest:.0f} s, so it was given up.") from error
+            message = f"Tallyfy took more than {time_limit:.0f} s, which is all the time that a callback has."
+            raise TallyfyConnectionError(message) from error
         raise
     finally:
         timer.cancel()
         client.close()
 
 
-def _launch(client: TallyfyClient, notice: Notice) -> str:
-    checklist_id = notice.text("checklist_id") or ""
-    launcher = Launcher(client, checklist_id, notice.reference, since=notice.event.since, patience=_PATIENCE)
+def _launch(client: TallyfyClient, message: Message) -> str:
+    checklist_id = message.text("checklist_id") or ""
+    launcher = Launcher(
+        client.runs, checklist_id, message.marker, since=message.event.since, lookup_timeout=_LOOKUP_TIMEOUT
+    )
     if (run := launcher.find()) is not None:
         return f"Run {run['id']} has been launched for it before: {run_url(run['id'])}".rstrip(": ")
-    steps = notice.arguments.get("steps")
-    checklist = client.checklists.get(checklist_id, include=("steps",) if steps else ())
-    fields = read_fields(checklist.get("prerun"))
-    encoded = encode_form(fields, notice.arguments.get("kickoff"))
-    for note in encoded.notes:
-        log.info(note)
-    body = build_launch_request(
-        checklist,
-        name=notice.name,
-        prerun=encoded.values,
-        given={"summary": notice.body("summary"), **_given(notice.arguments)},
-        other=notice.arguments.get("options"),
+    request = prepare_launch(
+        client.checklists,
+        checklist_id,
+        name=message.name,
+        kickoff=message.arguments.get("kickoff"),
+        given={**{name: message.arguments.get(name) for name in ARGUMENTS}, "summary": message.body("summary")},
+        options=message.arguments.get("options"),
     )
-    run = _launched(launcher, body, notice)
-    if differences := compare(body.get("prerun") or {}, run.get("prerun"), fields):
-        log.warning("Look at the kick-off form of run %s: %s.", run["id"], "; ".join(map(str, differences)))
+    run = _launched(launcher, request.body, message)
+    request.warn_of_differences(run)
     return f"Launched run {run['id']}: {run_url(run['id'])}".rstrip(": ")
 
 
-def _launched(launcher: Launcher, body: Mapping[str, Any], notice: Notice) -> dict[str, Any]:
+def _launched(launcher: Launcher, body: Mapping[str, Any], message: Message) -> dict[str, Any]:
     try:
-        return launcher.launch(body).run
+        return launcher.launch(body)
     except TallyfyIndeterminateError as error:
-        # Unlike a task, a callback has no retry that would look once more.
+        # Unlike a task, a callback has no retry that would look again.
         raise TallyfyIndeterminateError(
-            "Tallyfy's answer to the launch was lost, and the run was not to be found since. Look in Tallyfy for "
-            f"{notice.reference.token} in a summary before you launch one yourself.",
+            f"Look in Tallyfy for {message.marker.token} in a summary before you launch a run yourself: the response "
+            "to the launch was lost, and the run has not been found since.",
             status=error.status,
             request_id=error.request_id,
         ) from error
 
 
-def _given(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: arguments.get(name) for name in _LAUNCH_ARGUMENTS}
-
-
-def _comment(client: TallyfyClient, notice: Notice) -> str:
-    content = with_line(notice.body("comment"), notice.reference.line)
-    run_id, name = _read(notice, "run_id", run_name), _read(notice, "step", task_name)
-    is_problem = notice.arguments.get("kind") == "problem"
+def _comment(client: TallyfyClient, message: Message) -> str:
+    content = with_line(message.body("comment"), message.marker.line)
+    run_id, name = _read(message, "run_id", arguments.run_id), _read(message, "step", arguments.step)
+    is_problem = message.arguments.get("kind") == "problem"
     if name is None:
         # Tallyfy has no list of a run's own comments (docs/tallyfy-api.md, "Endpoints"), so none can be looked for.
         run = run_id or ""
-        client.comments.report_problem_on_run(run, content) if is_problem else client.comments.add_to_run(run, content)
+        comment_on_run = client.comments.report_problem_on_run if is_problem else client.comments.add_to_run
+        comment_on_run(run, content)
         return f"Commented on run {run}: {run_url(run)}".rstrip(": ")
     task = look_up_task(client.tasks, run_id, name, include=("threads",))
-    if _is_said(notice, task):
+    if _is_written(message, task):
         return f"Task {task['id']} has been commented on for it before."
     task_id = str(task["id"])
-    client.comments.report_problem_on_task(task_id, content) if is_problem else client.comments.add_to_task(
-        task_id, content
-    )
+    comment_on_task = client.comments.report_problem_on_task if is_problem else client.comments.add_to_task
+    comment_on_task(task_id, content)
     return f"Commented on task {task_id}."
 
 
-def _read(notice: Notice, argument: str, read: Callable[[Any], str]) -> str | None:
-    return None if notice.text(argument) is None else read(notice.arguments[argument])
+def _read(message: Message, argument: str, read: Callable[[Any], str]) -> str | None:
+    return None if message.text(argument) is None else read(message.arguments[argument])
 
 
-def _is_said(notice: Notice, task: Mapping[str, Any]) -> bool:
+def _is_written(message: Message, task: Mapping[str, Any]) -> bool:
     try:
         threads = rows_of(task.get("threads"))
     except TallyfyResponseError:
         return False
-    return any(notice.reference.is_in({"summary": thread.get("content")}) for thread in threads)
+    return any(message.marker.is_in({"summary": thread.get("content")}) for thread in threads)

@@ -1,4 +1,4 @@
-"""What happened, told from the context that Airflow gives a callback. Pure but for what Airflow knows of the task."""
+"""Read what happened out of the context that Airflow gives a callback. Pure but for what Airflow knows of the task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
-#: What a Dag or a task can have done, as a sentence about it ends.
+#: What can have happened to a Dag or a task, as the predicate of a sentence.
 FAILED = "failed"
 SUCCEEDED = "succeeded"
 SKIPPED = "was skipped"
@@ -28,30 +28,27 @@ _OUTCOMES = {
 
 @dataclass(frozen=True)
 class Event:
-    """
-    Something that happened to a Dag or a task.
+    """Something that happened to a Dag or a task."""
 
-    :param subject: Whom it happened to, such as ``task 'load' of Dag 'sales'``.
-    :param outcome: What happened, such as :data:`FAILED`.
-    :param facts: What there is to know of it, by what it is called.
-    :param identity: What tells it from every other event; the same when Airflow calls back twice for it.
-    :param since: When it happened at the earliest, in seconds since the epoch; None if not known.
-    """
-
+    #: Whom it happened to, such as ``task 'load' of Dag 'sales'``.
     subject: str
+    #: What happened, such as :data:`FAILED`.
     outcome: str
+    #: Details by their label.
     facts: Mapping[str, str]
+    #: Differs from that of every other event; the same when Airflow calls back twice for one.
     identity: tuple[str, ...]
+    #: When it happened at the earliest, in seconds since the epoch; None if not known.
     since: float | None
 
     @property
     def title(self) -> str:
-        """Tell it in a few words."""
+        """The event in a few words."""
         return f"{self.subject} {self.outcome}"
 
     @property
     def sentence(self) -> str:
-        """Tell it so that it cannot be mistaken for another one."""
+        """The event in words that identify it."""
         where = [
             f"{name.lower()} '{self.facts[name]}'"
             for name in ("Run", "Map index", "Try", "Deadline")
@@ -62,14 +59,11 @@ class Event:
 
 def event_of(context: Mapping[str, Any]) -> Event:
     """
-    Tell what happened.
+    Return the event that a callback's context describes.
 
     Airflow gives a different context for each kind of callback: only a missed deadline has ``deadline``, only a missed
-    SLA (2.11) has ``slas``, and only a Dag's callback has ``reason``, beside a ``ti`` that is any of the Dag run's. In
-    the context of a deadline the Dag run is a dict, elsewhere it is an object; without a finished task it is left out.
-
-    :param context: What Airflow calls back with.
-    :return: The event.
+    SLA (2.11) has ``slas``, and only a Dag's callback has ``reason``, along with a ``ti`` that is any of the Dag run's.
+    In the context of a deadline the Dag run is a dict, elsewhere an object; without a finished task it is left out.
     """
     if context.get("slas") is not None:
         return _missed_sla(context, list(context["slas"]))
@@ -148,7 +142,7 @@ def _missed_sla(context: Mapping[str, Any], slas: list[Any]) -> Event:
 
 
 def _outcome_of(task_instance: Any) -> str:
-    """Tell from the state; a task that was ended from outside has none, but is either out of tries or not."""
+    """Read the outcome off the state; a task that was ended from outside has none, but may have tries left."""
     outcome = _OUTCOMES.get(_value(getattr(task_instance, "state", None)))
     if outcome is not None:
         return outcome
@@ -158,7 +152,7 @@ def _outcome_of(task_instance: Any) -> str:
 
 
 def _exception_type(exception: Any) -> str:
-    """Name the kind only: what an exception says may be secret, or personal."""
+    """Return the type only: the message of an exception may hold secrets or personal data."""
     return type(exception).__name__ if isinstance(exception, BaseException) else ""
 
 
@@ -183,7 +177,7 @@ def _of(thing: Any, name: str) -> Any:
 
 
 def _value(state: Any) -> str:
-    """Give the text of a state, which is an enum in some versions of Airflow and text in others."""
+    """Return the text of a state, which is an enum in some versions of Airflow."""
     return str(getattr(state, "value", state))
 
 
@@ -192,7 +186,6 @@ def _text(moment: Any) -> str:
 
 
 def _first_known(*moments: Any) -> float | None:
-    """Give the first moment that is known."""
     for moment in moments:
         if (seconds := parse_timestamp(_text(moment))) is not None:
             return seconds

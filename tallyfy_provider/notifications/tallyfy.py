@@ -1,23 +1,25 @@
-"""TallyfyNotifier: launches a run, or comments on one, when something becomes of a Dag or a task."""
+"""TallyfyNotifier: launch a run, or comment on one, when a Dag or a task ends or misses a deadline."""
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseNotifier
 
 from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyError, TallyfyInputError
 from tallyfy_provider.notifications.event import event_of
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
     import jinja2
     from airflow.providers.common.compat.sdk import Connection, Context
 
     from tallyfy_provider.notifications.event import Event
-    from tallyfy_provider.notifications.message import Notice
+    from tallyfy_provider.notifications.message import Message
 
 Kind = Literal["comment", "problem"]
 
@@ -35,7 +37,7 @@ _FOR_LAUNCHES = (
     "parent_id",
     "options",
 )
-#: Texts that are better replaced than missing.
+#: Texts with a default that is better than no message.
 _WITH_DEFAULT = ("name", "summary", "comment")
 
 
@@ -43,18 +45,28 @@ class TallyfyNotifier(BaseNotifier):
     """
     Launch a run (a process of Tallyfy), or comment on one, when a Dag or a task fails, succeeds or misses a deadline.
 
-    For ``on_failure_callback``, ``on_success_callback``, ``on_retry_callback`` and ``on_skipped_callback`` of Dags and
-    tasks, for deadlines (Airflow 3.1 and later) and ``sla_miss_callback`` (Airflow 2.11). Once for each event, also
-    where Airflow calls back twice. Nothing that goes wrong here is raised; it is logged. What a callback's context has,
-    and the limits, are in ``docs/notifications.md``.
+    Launch an incident when a Dag fails, or comment on a task of a run that people work on:
 
-    Either ``checklist_id`` is given, or ``run_id``, ``step`` or both.
+    .. code-block:: python
+
+        on_failure_callback=TallyfyNotifier(
+            checklist_id="{{ var.value.incident_template }}",
+            name="{{ dag.dag_id }} failed",
+        )
+        on_success_callback=TallyfyNotifier(run_id="{{ params.run_id }}", step="load-data", comment="The data is here.")
+
+    For ``on_failure_callback``, ``on_success_callback``, ``on_retry_callback`` and ``on_skipped_callback`` of Dags and
+    tasks, for deadlines (Airflow 3.1 and later) and ``sla_miss_callback`` (Airflow 2.11). It acts once for each event,
+    even where Airflow calls back twice. Errors are logged and not raised. The context of each callback, and the limits,
+    are in ``docs/notifications.md``.
+
+    Give either ``checklist_id``, or ``run_id``, ``step`` or both.
 
     :param checklist_id: The checklist (template) to launch; templated.
-    :param name: The run's name; templated. None, or a template that cannot be rendered, means what happened to what.
+    :param name: The run's name; templated. None, or a template that cannot be rendered, names it after the event.
     :param kickoff: Values of the kick-off form by field alias, label or id, templated; see ``docs/form-values.md``.
-    :param summary: The run's summary, text or HTML; templated. None, or a template that cannot be rendered, means what
-        there is to know: Dag, task, run, try, kind of exception, log. Not what the exception says: it may hold secrets.
+    :param summary: The run's summary, text or HTML; templated. None, or a template that cannot be rendered, gives Dag,
+        task, run, try, type of the exception and log, but not the exception's message, which may hold secrets.
     :param owner_id: The user who owns the run; templated. None means the user of the connection.
     :param tags: Ids of tags; templated.
     :param folders: Ids of folders; templated.
@@ -66,11 +78,11 @@ class TallyfyNotifier(BaseNotifier):
     :param options: As for ``LaunchRunOperator``; templated.
     :param run_id: The run to comment on; templated.
     :param step: The task to comment on: its id, or its alias or title within ``run_id``; templated.
-    :param comment: What to say there, text or HTML; templated. As ``summary`` where it is None.
-    :param kind: ``comment``, or ``problem``, which keeps people from going on until somebody resolves it.
+    :param comment: The comment, text or HTML; templated. None means the same as for ``summary``.
+    :param kind: ``comment``, or ``problem``, which blocks the task or run until somebody resolves it.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
-    :param context: What a deadline calls back with; given by Airflow.
-    :raises TallyfyInputError: The arguments do not go together.
+    :param context: The context of a deadline; given by Airflow.
+    :raises TallyfyInputError: The arguments contradict each other.
     """
 
     template_fields: Sequence[str] = (
@@ -128,49 +140,47 @@ class TallyfyNotifier(BaseNotifier):
         self._check_what_is_given()
 
     def _check_what_is_given(self) -> None:
-        """Refuse, while the Dag is parsed, what no template can put right."""
+        """Validate the combination of arguments when the Dag is parsed."""
         for_comments = [name for name in ("run_id", "step", "comment") if getattr(self, name) is not None]
         for_launches = [name for name in _FOR_LAUNCHES if getattr(self, name) is not None]
-        if self.kind not in get_args(Kind):
-            raise TallyfyInputError(f"kind is {self.kind!r}; it takes 'comment' or 'problem'.")
+        arguments.choice("kind", self.kind, get_args(Kind))
         if self.checklist_id is not None and for_comments:
             raise TallyfyInputError(
                 f"checklist_id launches a run, {for_comments[0]} is for comments: a notifier does one of the two. "
-                "Two notifiers in a list do both."
+                "Use two notifiers in a list for both."
             )
         if self.checklist_id is not None:
             return
         if self.run_id is None and self.step is None:
-            raise TallyfyInputError("Say what to launch (checklist_id), or where to comment (run_id, step or both).")
+            raise TallyfyInputError("Give what to launch (checklist_id), or where to comment (run_id, step or both).")
         if for_launches:
             raise TallyfyInputError(f"{for_launches[0]} is for a run that is launched; run_id is one to comment on.")
 
     def __call__(self, *args: Any) -> None:
         """
-        Tell Tallyfy of an event. Never raises, never changes the context.
+        Notify Tallyfy of an event. Never raises, never changes the context.
 
-        :param args: What Airflow calls back with: the context; or Dag, tasks, blocking tasks, SLAs and blocking task
-            instances.
+        :param args: The context; or, for an SLA, Dag, tasks, blocking tasks, SLAs and blocking task instances.
         """
-        # Not by way of the base class: it puts the arguments into the context that other callbacks get after this one,
-        # where run_id and name would be others than Airflow's, and renders for good in an object that is used again.
+        # The base class puts the arguments into the context that later callbacks get, where run_id and name would not
+        # be Airflow's any more, and stores what it renders in an object that is used again.
         self.notify(_context_of(args))
 
     def __await__(self) -> Generator[Any, Any, None]:
-        """Tell Tallyfy of the event that ``context`` is of. Never raises."""
+        """Notify Tallyfy of the event of ``context``. Never raises."""
         return self.async_notify(self.context).__await__()
 
     def notify(self, context: Context) -> None:
         """
-        Tell Tallyfy of an event, after rendering what was written. Never raises.
+        Render the arguments and notify Tallyfy of an event. Never raises.
 
-        :param context: What Airflow calls back with.
+        :param context: The callback's context.
         """
         try:
             from tallyfy_provider.notifications.delivery import deliver
 
-            notice = self._notice(context)
-            self._report_done(notice, deliver(self._connection(notice), notice))
+            message = self._message(context)
+            self._report_done(message, deliver(self._connection(message), message))
         except Exception as error:
             self._report_failed(context, error)
 
@@ -178,23 +188,23 @@ class TallyfyNotifier(BaseNotifier):
         """
         Do what :meth:`notify` does without blocking the event loop.
 
-        :param context: What Airflow calls back with.
+        :param context: The callback's context.
         """
         try:
             from tallyfy_provider.notifications.delivery import deliver
 
-            notice = self._notice(context)
-            connection = await self._async_connection(notice)
-            self._report_done(notice, await _in_thread(lambda: deliver(connection, notice)))
+            message = self._message(context)
+            connection = await self._async_connection(message)
+            self._report_done(message, await _in_thread(lambda: deliver(connection, message)))
         except Exception as error:
             self._report_failed(context, error)
 
-    def _notice(self, context: Context) -> Notice:
-        from tallyfy_provider.notifications.message import Notice, mark_of
+    def _message(self, context: Context) -> Message:
+        from tallyfy_provider.notifications.message import Message, fingerprint_of
 
         written = {name: getattr(self, name) for name in (*self.template_fields, "kind")}
         event = event_of(context)
-        return Notice(event, {**self._rendered(context, event), "kind": self.kind}, mark_of(written))
+        return Message(event, {**self._rendered(context, event), "kind": self.kind}, fingerprint_of(written))
 
     def _rendered(self, context: Any, event: Event) -> dict[str, Any]:
         if "run_id" not in context:  # as in that of a deadline
@@ -207,46 +217,50 @@ class TallyfyNotifier(BaseNotifier):
             return self.render_template(getattr(self, name), context, environment)
         except Exception as error:
             if name not in _WITH_DEFAULT:
-                raise TallyfyInputError(f"{name} cannot be rendered: {_explained(error)}") from error
-            self.log.warning(
-                "%s cannot be rendered, so people are told in the notifier's own words: %s", name, _explained(error)
-            )
+                raise TallyfyInputError(f"{name} cannot be rendered: {_describe(error)}") from error
+            self.log.warning("Using the default of %s, which cannot be rendered: %s", name, _describe(error))
             return None
 
     def _render(self, template: Any, context: Context, dag: Any = None) -> Any:
-        # Past the base class, which in Airflow 2 takes it that there always is a Dag.
+        # Skips the base class, which in Airflow 2 assumes that there always is a Dag.
         return super(BaseNotifier, self)._render(template, context, dag or _dag_in(context))
 
-    def _connection(self, notice: Notice) -> Connection:
+    def _connection(self, message: Message) -> Connection:
         from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
-        name = notice.text("tallyfy_conn_id") or TallyfyHook.default_conn_name
-        try:
-            return TallyfyHook.get_connection(name)
-        except AirflowNotFoundException as error:
-            raise TallyfyConfigurationError(f"There is no connection {name!r}: {error}") from None
+        with _explaining_missing(conn_id := _conn_id(message)):
+            return TallyfyHook.get_connection(conn_id)
 
-    async def _async_connection(self, notice: Notice) -> Connection:
+    async def _async_connection(self, message: Message) -> Connection:
         from airflow.providers.common.compat.connection import get_async_connection
 
         from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
-        name = notice.text("tallyfy_conn_id") or TallyfyHook.default_conn_name
-        try:
-            return await get_async_connection(name, TallyfyHook(name))
-        except AirflowNotFoundException as error:
-            raise TallyfyConfigurationError(f"There is no connection {name!r}: {error}") from None
+        with _explaining_missing(conn_id := _conn_id(message)):
+            return await get_async_connection(conn_id, TallyfyHook(conn_id))
 
-    def _report_done(self, notice: Notice, done: str) -> None:
-        self.log.info("Tallyfy knows that %s. %s", notice.event.sentence, done)
+    def _report_done(self, message: Message, done: str) -> None:
+        self.log.info("Notified Tallyfy that %s. %s", message.event.sentence, done)
 
     def _report_failed(self, context: Context, error: Exception) -> None:
         try:
             event = event_of(context).sentence
         except Exception:
             event = "something happened to a Dag"
-        self.log.error("Tallyfy could not be told that %s: %s", event, _explained(error))
-        self.log.debug("Why Tallyfy could not be told:", exc_info=error)
+        self.log.error("Tallyfy could not be notified that %s: %s", event, _describe(error))
+        self.log.debug("Why Tallyfy could not be notified:", exc_info=error)
+
+
+def _conn_id(message: Message) -> str:
+    return message.text("tallyfy_conn_id") or "tallyfy_default"
+
+
+@contextmanager
+def _explaining_missing(conn_id: str) -> Iterator[None]:
+    try:
+        yield
+    except AirflowNotFoundException as error:
+        raise TallyfyConfigurationError(f"There is no connection {conn_id!r}: {error}") from None
 
 
 def _context_of(args: Sequence[Any]) -> Any:
@@ -258,13 +272,13 @@ def _context_of(args: Sequence[Any]) -> Any:
 
 
 def _dag_in(context: Any) -> Any:
-    """Give the Dag, if it can render: ``dag.test()`` of Airflow 3 calls back with the stored form of it."""
+    """Return the Dag, if it can render: ``dag.test()`` of Airflow 3 gives the serialized Dag, which cannot."""
     dag = context.get("dag")
     return dag if hasattr(dag, "get_template_env") else None
 
 
-def _explained(error: Exception) -> str:
-    """Say what went wrong, but not what an error of unknown origin says: that may quote a form value, or a secret."""
+def _describe(error: Exception) -> str:
+    """Describe an error without the message of one of unknown origin, which may quote a form value or a secret."""
     from jinja2 import TemplateError
 
     if isinstance(error, TallyfyError):
@@ -277,8 +291,8 @@ def _explained(error: Exception) -> str:
 
 
 async def _in_thread(function: Any) -> Any:
-    # By way of asgiref, whose threads know the loop they came from: Airflow 3.1 masks secrets by talking to its
-    # supervisor. A thread of its own, so that a slow Tallyfy keeps nobody else's.
+    # The threads of asgiref know their event loop, which Airflow 3.1 needs to mask secrets by way of its supervisor.
+    # It is a thread of its own, so that a slow Tallyfy does not occupy a shared one.
     from asgiref.sync import sync_to_async
 
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tallyfy-notifier")

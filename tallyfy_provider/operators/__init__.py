@@ -1,1 +1,1 @@
-"""What a Dag author writes to act on Tallyfy."""
+"""Operators that act on Tallyfy."""

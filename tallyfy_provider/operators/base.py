@@ -1,14 +1,21 @@
-"""What every operator of this package has in common: a connection to Tallyfy."""
+"""What the operators have in common: the connection's hook, and the end of a task that finds nothing."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+
+from tallyfy_provider.exceptions import TallyfyError
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from tallyfy_provider.hooks.tallyfy import TallyfyHook
+
+OnEmpty = Literal["pass", "skip", "fail"]
 
 
 class TallyfyBaseOperator(BaseOperator):
@@ -30,3 +37,23 @@ class TallyfyBaseOperator(BaseOperator):
         from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
         return TallyfyHook(self.tallyfy_conn_id)
+
+    def _push(self, context: Context, **xcoms: Any) -> None:
+        """Push XComs beside the return value, unless the Dag author wants none."""
+        if not self.do_xcom_push:
+            return
+        for key, value in xcoms.items():
+            context["ti"].xcom_push(key=key, value=value)
+
+
+def check_on_empty(on_empty: OnEmpty) -> None:
+    """Refuse a value of ``on_empty`` that is not one of its choices."""
+    arguments.choice("on_empty", on_empty, get_args(OnEmpty))
+
+
+def end_empty(on_empty: OnEmpty, message: str) -> None:
+    """Skip or fail a task that found nothing, as its ``on_empty`` says; return for ``pass``."""
+    if on_empty == "skip":
+        raise AirflowSkipException(f"{message} (on_empty='skip').")
+    if on_empty == "fail":
+        raise TallyfyError(f"{message} (on_empty='fail').")

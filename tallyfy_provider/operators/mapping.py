@@ -1,4 +1,11 @@
-"""Lets other tasks be mapped over a second XCom of an operator: ``expand(run_id=list.output["run_ids"])``."""
+"""
+Let tasks be mapped over another XCom than the return value: ``expand(run_id=list_runs.output["run_ids"])``.
+
+Airflow maps over return values alone, and refuses other keys when the Dag is parsed: it records the length of the
+return value only. A key whose list always has that length can be mapped over just as well. Mapping over the return
+value itself (``expand(run_id=list_runs.output)``) is no substitute: it holds whole runs, or no ids where ``fields``
+leaves them out.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +21,14 @@ RETURN_VALUE = "return_value"
 
 
 class _MappableKeys:
-    """
-    Overrides of an XComArg whose keys all hold a list as long as the return value.
-
-    Airflow maps over return values alone: it records the length of that list only. A key whose list always has the
-    same length can be mapped over just as well, so it passes itself off as the return value where Airflow asks, and is
-    pulled by its own key all the same.
-    """
+    """Overrides of an XComArg that refers to the return value for its length, and is pulled by its own key."""
 
     operator: Any
 
     key: str
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The class is made of Airflow's own at run time, so it cannot be found by its name.
+        # The class is derived from Airflow's at run time, so pickle cannot find it by its name.
         return _mappable, (self.operator, self.key)
 
     def __getitem__(self, key: str) -> Any:
@@ -38,12 +39,7 @@ class _MappableKeys:
 
 
 def mappable_output(operator: BaseOperator) -> XComArg:
-    """
-    Give an operator's output, of which every key can be mapped over.
-
-    :param operator: An operator whose XComs are lists, all as long as its return value.
-    :return: What ``operator.output`` is to be.
-    """
+    """Return the output of an operator whose XComs are lists that are all as long as its return value."""
     return _mappable(operator, RETURN_VALUE)
 
 

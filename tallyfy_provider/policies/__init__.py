@@ -1,1 +1,1 @@
-"""What Airflow asks when a task has failed: whether another try helps, and when."""
+"""Retry policies: whether and when Airflow tries a failed task again."""

@@ -1,4 +1,4 @@
-"""A retry policy for tasks that talk to Tallyfy: the kind of error decides. Needs Airflow 3.3."""
+"""A retry policy that decides by the type of a Tallyfy error. Needs Airflow 3.3."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ except ImportError as missing:
 
     raise ImportError(
         "TallyfyRetryPolicy needs Airflow 3.3 or newer, which has retry policies; this is Airflow "
-        f"{_airflow_version}. Leave it and the argument retry_policy out: the task's retries and retry_delay hold for "
-        "every error then. What else to do before Airflow 3.3 is in docs/retries.md."
+        f"{_airflow_version}. Remove it and the argument retry_policy: retries and retry_delay then apply to every "
+        "error. docs/retries.md says what else to do before Airflow 3.3."
     ) from missing
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-#: Errors that another try meets again: only a person can mend what causes them.
-LASTING: tuple[type[TallyfyError], ...] = (
+#: Errors that another try raises again: only a person can remove their cause.
+PERMANENT: tuple[type[TallyfyError], ...] = (
     TallyfyAuthError,
     TallyfyPermissionError,
     TallyfyNotFoundError,
@@ -43,20 +43,20 @@ LASTING: tuple[type[TallyfyError], ...] = (
 
 class TallyfyRetryPolicy(RetryPolicy):
     """
-    Fail at once where another try cannot help, wait as long as Tallyfy asks, and leave the rest to the task.
+    Fail at once where another try cannot help, wait as long as Tallyfy requires, and leave the rest to the task.
 
     =================================================================== ==============================================
     the task failed with                                                then
     =================================================================== ==============================================
-    one of :data:`LASTING` (credentials, permission, not found, …)      it fails, whatever retries are left
+    one of :data:`PERMANENT` (credentials, permission, not found, …)    it fails, whatever retries are left
     :class:`~tallyfy_provider.exceptions.TallyfyRateLimitError`      it is retried after ``retry_after`` seconds
-    any other error, Tallyfy's or not                                   ``retries``, ``retry_delay`` and backoff hold
+    any other error, Tallyfy's or not                                   ``retries``, ``retry_delay`` and backoff apply
     =================================================================== ==============================================
 
-    :class:`~tallyfy_provider.exceptions.TallyfyIndeterminateError` is among the last: operators look whether the
-    write has happened before they write again. An error of Tallyfy's counts also where it is the cause of another one
-    (``raise … from error``). The policy never gives more tries than ``retries``. It leaves what it does not know
-    undecided, so it can stand in an Airflow ``ChainRetryPolicy`` with others.
+    :class:`~tallyfy_provider.exceptions.TallyfyIndeterminateError` belongs to the last row: operators check whether
+    the write has happened before they write again. An error of Tallyfy's also counts as the cause of another one
+    (``raise … from error``). The policy never allows more tries than ``retries``. It does not decide on errors that it
+    does not know, and so works in an Airflow ``ChainRetryPolicy`` with others.
     """
 
     def evaluate(
@@ -69,46 +69,32 @@ class TallyfyRetryPolicy(RetryPolicy):
         """
         Decide whether and when the task is tried again.
 
-        :param exception: What the task failed with.
-        :param try_number: Number of the try that failed, from 1.
-        :param max_tries: Tries that the task may have.
+        :param exception: The error of the task.
+        :param try_number: The number of the failed try, from 1.
+        :param max_tries: The number of tries that the task may have.
         :param context: Airflow's task context.
         :return: The decision, with its reason for the log and the task instance.
         """
         error = find_error(exception)
-        if isinstance(error, LASTING):
-            return RetryDecision.fail(f"{_name(error)}: another try would meet the same.")
+        if isinstance(error, PERMANENT):
+            return RetryDecision.fail(f"{_name(error)}: another try would fail in the same way.")
         if isinstance(error, TallyfyRateLimitError) and error.retry_after:
             delay = timedelta(seconds=error.retry_after)
-            return RetryDecision.retry(delay, f"{_name(error)}: Tallyfy asks to wait {error.retry_after:g} s.")
+            return RetryDecision.retry(delay, f"{_name(error)}: Tallyfy requires a wait of {error.retry_after:g} s.")
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:
-        """
-        Describe the policy, which has no settings.
-
-        :return: What :meth:`deserialize` takes.
-        """
+        """Return what :meth:`deserialize` takes; the policy has no settings."""
         return {"__type": type(self).__name__}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> TallyfyRetryPolicy:
-        """
-        Build the policy again.
-
-        :param data: What :meth:`serialize` gave.
-        :return: The policy.
-        """
+        """Return the policy of serialized data."""
         return cls()
 
 
 def find_error(exception: BaseException) -> TallyfyError | None:
-    """
-    Find Tallyfy's part in an error.
-
-    :param exception: What a task failed with.
-    :return: The first error of Tallyfy's among the exception, its cause, and so on; None if there is none.
-    """
+    """Return the first error of Tallyfy's among an exception, its cause, and so on; None if there is none."""
     seen: set[int] = set()
     cause: BaseException | None = exception
     while cause is not None and id(cause) not in seen:

@@ -1,4 +1,4 @@
-"""What makes every sensor of this package end the same way in all modes."""
+"""What all sensors have in common: they end the same way in all modes."""
 
 from __future__ import annotations
 
@@ -20,39 +20,37 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyRateLimitError, error_from_dict
-from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance
+from tallyfy_provider.exceptions import TallyfyError, TallyfyRateLimitError, TallyfyRunFailedError
+from tallyfy_provider.utils import arguments
+from tallyfy_provider.waiting.deferral import NEVER_SEEN, defer, read_event, time_limit_of
+from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance, log_fault
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.triggers.base import BaseTrigger
 
     from tallyfy_provider.hooks.tallyfy import TallyfyHook
+    from tallyfy_provider.waiting.conditions import WaitResult
 
 #: Airflow calls this instead of a method when a trigger failed, or timed out by Airflow's own clock.
 _TRIGGER_FAILED = "__fail__"
-#: Seconds after the deadline until Airflow's own clock ends a wait whose triggerer does not.
-_GRACE = timedelta(minutes=5)
-#: Seconds between two looks of a task that bears with a fault, at least.
+#: The shortest pause between two requests of a task that tolerates errors, in seconds.
 _SHORTEST_PAUSE = 0.05
-#: What a trigger has seen before its first look.
-_NOTHING: tuple[Any, ...] = (None, [])
 
 
 class TallyfySensor(BaseSensorOperator):
     """
     A sensor that ends in the same way whether it pokes, is rescheduled or defers.
 
-    A subclass says how to look (:meth:`look`), what it means (:meth:`conclude`), how to say it (:meth:`describe`) and
-    which trigger goes on (:meth:`build_trigger`); the trigger reports ``{"status": "ended" | "timeout" | "error"}``
-    with what it ``seen``.
+    A subclass reads Tallyfy (:meth:`read`), says what the state means (:meth:`evaluate`) and what to return
+    (:meth:`xcom_value`), and builds the trigger that waits while it is deferred (:meth:`build_trigger`).
 
     Airflow's own sensors do not end alike: poking, ``soft_fail`` skips on a timeout or an
     :class:`~airflow.exceptions.AirflowFailException` and lets every other error fail the task; resuming from the
-    triggerer it skips on any AirflowException, a refused token included. ``never_fail`` is not looked at there before
-    Airflow 3, and ``execution_timeout`` not since. Here the rule for poking holds everywhere.
+    triggerer it skips on any AirflowException, a refused token included. ``never_fail`` is ignored there before
+    Airflow 3, and ``execution_timeout`` since. Here the rule for poking holds in all modes.
 
-    :param fault_tolerance: Seconds (or a timedelta) that Tallyfy may be out of reach before the wait fails.
+    :param fault_tolerance: How long transient errors are tolerated, in seconds or as a timedelta.
     :param deferrable: Wait in the triggerer; the default is Airflow's ``[operators] default_deferrable``.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``.
     """
@@ -66,10 +64,11 @@ class TallyfySensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.fault_tolerance = _seconds(fault_tolerance)
+        self.fault_tolerance = arguments.seconds("fault_tolerance", fault_tolerance)
         self.deferrable = deferrable
         self.tallyfy_conn_id = tallyfy_conn_id
-        self._silent_until = 0.0
+        #: When Tallyfy accepts requests again, by the monotonic clock.
+        self._paused_until = 0.0
 
     @cached_property
     def hook(self) -> TallyfyHook:
@@ -79,166 +78,146 @@ class TallyfySensor(BaseSensorOperator):
         return TallyfyHook(self.tallyfy_conn_id)
 
     @abstractmethod
-    def look(self) -> Any:
-        """
-        Look once.
-
-        :return: What was seen, as JSON primitives.
-        :raises TallyfyError: Of the kind that fits what Tallyfy answered.
-        """
+    def read(self) -> Any:
+        """Return the state that is waited on, as JSON primitives."""
 
     @abstractmethod
-    def conclude(self, seen: Any) -> PokeReturnValue:
-        """
-        Say what was seen means; the one place for all modes.
-
-        :param seen: What :meth:`look` gave, here or in the triggerer.
-        :return: Whether the wait is over, and what it hands on.
-        :raises AirflowException: The wait ended badly.
-        """
+    def evaluate(self, seen: Any) -> WaitResult:
+        """Return what a state means that :meth:`read` or the trigger has seen; the one place for all modes."""
 
     @abstractmethod
-    def describe(self, seen: Any) -> str:
-        """
-        Say what was seen, for people.
-
-        :param seen: What :meth:`look` gave, here or in the triggerer.
-        :return: The words.
-        """
+    def xcom_value(self, seen: Any) -> Any:
+        """Return what a wait that succeeded returns."""
 
     @abstractmethod
-    def build_trigger(self, *, deadline: float, not_before: float) -> BaseTrigger:
-        """
-        Build the trigger that goes on.
-
-        :param deadline: When to stop, in seconds since the epoch.
-        :param not_before: When Tallyfy wants to be asked again, in seconds since the epoch.
-        :return: The trigger.
-        """
+    def build_trigger(self, **wait: Any) -> BaseTrigger:
+        """Return the trigger that waits; ``wait`` holds the arguments that all triggers take."""
 
     def execute(self, context: Context) -> Any:
         """
-        Wait in the way that was asked for.
+        Wait in the mode that was asked for.
 
         :param context: Airflow's task context.
-        :return: What the wait hands on.
+        :return: What the wait returns.
         """
         if not self.deferrable:
             return self._execute_in_worker(context)
         if self.exponential_backoff:
             self.log.warning("exponential_backoff has no effect while deferred: poke_interval stays as it is.")
         deadline = time.time() + self.time_limit
-        conclusion = self._poke_once(context)
-        if conclusion:
-            return _handed_on(conclusion)
-        self.log.info(
-            "Deferring: the triggerer goes on asking every %g s. (If nothing follows, is a triggerer running?)",
-            self.poke_interval,
+        done = self._poke_once(context)
+        if done:
+            return _xcom_value_of(done)
+        trigger = self.build_trigger(
+            tallyfy_conn_id=self.tallyfy_conn_id,
+            poke_interval=self.poke_interval,
+            deadline=deadline,
+            fault_tolerance=self.fault_tolerance,
+            silent_fail=self.silent_fail,
+            not_before=time.time() + self._pause_left(),
         )
-        not_before = time.time() + max(0.0, self._silent_until - time.monotonic())
-        return self.defer(
-            trigger=self.build_trigger(deadline=deadline, not_before=not_before),
-            method_name="execute_complete",
-            # For the case that no triggerer is running at the deadline.
-            timeout=timedelta(seconds=self.time_limit) + _GRACE,
-        )
+        defer(self, trigger, self.time_limit)
 
     def _execute_in_worker(self, context: Context) -> Any:
         try:
             return super().execute(context)
         except AirflowRescheduleException as again:
-            # Not before Tallyfy wants to be asked again; the timeout is looked at when the task comes back.
-            silence = min(max(0.0, self._silent_until - time.monotonic()), self.timeout)
-            earliest = datetime.now(UTC) + timedelta(seconds=silence)
+            # Not before Tallyfy accepts requests again; the timeout is checked when the task comes back.
+            earliest = datetime.now(UTC) + timedelta(seconds=min(self._pause_left(), self.timeout))
             again.reschedule_date = max(again.reschedule_date, earliest)
             raise
 
+    def _pause_left(self) -> float:
+        return max(0.0, self._paused_until - time.monotonic())
+
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """
-        Look once, and bear with a fault that may pass.
+        Read the state once, and tolerate transient errors.
 
         :param context: Airflow's task context.
-        :return: Whether the wait is over, with what it hands on.
+        :return: Whether the wait is over, with what it returns.
         """
-        while time.monotonic() >= self._silent_until:
+        while not self._pause_left():
             try:
-                seen = self.look()
+                seen = self.read()
             except TallyfyError as fault:
-                pause = self._bear(fault)
+                pause = self._pause_after(fault)
                 if pause is None:
                     return False
                 time.sleep(pause)
             else:
                 self._tolerance.clear()
-                return self.conclude(seen)
+                return self._conclude(seen)
         return False
 
-    def _bear(self, fault: TallyfyError) -> float | None:
-        """Bear with a fault; give the seconds after which to look again here, or None to leave that to Airflow."""
-        lasted = self._tolerance.bear(fault)
-        self.log.warning("Tallyfy cannot be asked (for %.0f s now): %s", lasted, fault)
-        pause = max(self.poke_interval, fault.retry_after or 0.0)
+    def _pause_after(self, fault: TallyfyError) -> float | None:
+        """Return the seconds after which to read again here; None to leave the next poke to Airflow."""
+        lasted = self._record(fault)
         if isinstance(fault, TallyfyRateLimitError) or self.deferrable or not self.reschedule:
-            self._silent_until = time.monotonic() + (fault.retry_after or 0.0)
+            self._paused_until = time.monotonic() + (fault.retry_after or 0.0)
             return None
-        # A rescheduled task forgets everything, so it bears with the fault here and now; not longer than either limit.
+        # A rescheduled task forgets everything, so it tolerates the error here and now; not longer than either limit.
         left = min(self.fault_tolerance, self.timeout) - lasted
+        pause = max(self.poke_interval, fault.retry_after or 0.0)
         return max(_SHORTEST_PAUSE, min(pause, left)) if left > 0 else None
+
+    def _record(self, fault: TallyfyError) -> float:
+        """Log a transient error; raise it when it is not tolerated any more."""
+        lasted = self._tolerance.record(fault)
+        log_fault(self.log, fault, lasted)
+        return lasted
 
     @cached_property
     def _tolerance(self) -> FaultTolerance:
         return FaultTolerance(self.fault_tolerance)
 
+    def _conclude(self, seen: Any) -> PokeReturnValue:
+        result = self.evaluate(seen)
+        if isinstance(result.error, TallyfyRunFailedError):
+            raise self._or_skip(result.error)
+        if result.error is not None:
+            raise result.error
+        self.log.info("%s", result)
+        return PokeReturnValue(result.is_success, self.xcom_value(seen) if result.is_success else None)
+
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
         """
-        End a deferred wait as a poke would have ended.
+        End a deferred wait as a poke would have ended it.
 
         :param context: Airflow's task context.
         :param event: What the trigger reports.
-        :return: What the wait hands on.
+        :return: What the wait returns.
         """
-        event = event or {}
-        status, seen = event.get("status"), event.get("seen")
-        if status == "error":
-            raise error_from_dict(event.get("error") or {})
-        if status == "timeout":
-            raise self._timed_out("nothing, Tallyfy could not be asked" if seen in _NOTHING else self.describe(seen))
-        if status != "ended" or seen in _NOTHING:
-            raise TallyfyError(f"The trigger reported nothing that can be read: {dict(event)!r}.")
-        conclusion = self.conclude(seen)
-        if not conclusion:
-            raise TallyfyError(f"The trigger ended a wait that is not over: {self.describe(seen)}.")
+        seen, is_timeout = read_event(event)
+        if is_timeout:
+            raise self._timeout_error(NEVER_SEEN if seen is None else self.evaluate(seen).seen)
+        done = self._conclude(seen)
+        if not done:
+            raise TallyfyError(f"The trigger ended a wait that is not over: {self.evaluate(seen).seen}.")
         self.log.info("Success criteria met. Exiting.")
-        return conclusion.xcom_value
+        return done.xcom_value
 
     @property
     def time_limit(self) -> float:
         """Seconds that a deferred wait may take: ``timeout``, or ``execution_timeout`` if that is shorter."""
-        if self.execution_timeout is None:
-            return self.timeout
-        return min(self.timeout, self.execution_timeout.total_seconds())
+        return time_limit_of(self.timeout, self.execution_timeout)
 
-    def bad_end(self, error: Exception) -> Exception:
-        """
-        Give what a wait that ended badly raises.
-
-        :param error: What to raise as a rule.
-        :return: The error, or a skip where ``soft_fail`` or ``never_fail`` is set.
-        """
+    def _or_skip(self, error: Exception) -> Exception:
+        """Return the error, or a skip where ``soft_fail`` or ``never_fail`` is set."""
         if not (self.soft_fail or self.never_fail):
             return error
-        lenience = "soft_fail" if self.soft_fail else "never_fail"
-        return AirflowSkipException(f"Skipping since {lenience} is set: {error}")
+        argument = "soft_fail" if self.soft_fail else "never_fail"
+        return AirflowSkipException(f"Skipping since {argument} is set: {error}")
 
-    def _timed_out(self, last_seen: str) -> BaseException:
-        """Give what a deferred wait that took too long raises: Airflow's exception for the timeout, or a skip."""
+    def _timeout_error(self, last_seen: str) -> BaseException:
+        """Return Airflow's exception for the timeout of a deferred wait, or a skip."""
         if self.time_limit < self.timeout:
             return AirflowTaskTimeout(f"Timeout: execution_timeout is {self.time_limit:g} s. Last seen: {last_seen}")
         message = f"Sensor has timed out: timeout is {self.timeout:g} s. Last seen: {last_seen}"
         return AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
 
     def _poke_once(self, context: Context) -> bool | PokeReturnValue:
-        """Poke with the meaning that Airflow gives to errors while it pokes."""
+        """Poke, and treat errors as Airflow does while it pokes."""
         try:
             return self.poke(context)
         except AirflowFailException:
@@ -248,12 +227,12 @@ class TallyfySensor(BaseSensorOperator):
                 self.log.error("Sensor poke failed: %s", error)
                 return False
             if self.never_fail:
-                raise self.bad_end(error) from error
+                raise self._or_skip(error) from error
             raise
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """
-        Go on after the triggerer.
+        Resume after the triggerer.
 
         :param next_method: The method to call.
         :param next_kwargs: Its arguments.
@@ -261,7 +240,7 @@ class TallyfySensor(BaseSensorOperator):
         :return: What the method returns.
         """
         if next_method == _TRIGGER_FAILED and "timeout" in str((next_kwargs or {}).get("error", "")).lower():
-            return self._last_look(context)
+            return self._poke_before_timeout(context)
         try:
             # Past BaseSensorOperator, which would skip on every AirflowException.
             return super(BaseSensorOperator, self).resume_execution(next_method, next_kwargs, context)
@@ -269,23 +248,16 @@ class TallyfySensor(BaseSensorOperator):
             raise
         except Exception as error:
             if self.never_fail:
-                raise self.bad_end(error) from error
+                raise self._or_skip(error) from error
             raise
 
-    def _last_look(self, context: Context) -> Any:
-        """Look once more before a timeout that Airflow declared, since no trigger did."""
-        conclusion = self._poke_once(context)
-        if not conclusion:
-            raise self._timed_out("not what was waited for, see the log above")
-        return _handed_on(conclusion)
+    def _poke_before_timeout(self, context: Context) -> Any:
+        """Poke once more before a timeout that Airflow declared, since no trigger did."""
+        done = self._poke_once(context)
+        if not done:
+            raise self._timeout_error("the wait was not over, see the log above")
+        return _xcom_value_of(done)
 
 
-def _handed_on(conclusion: bool | PokeReturnValue) -> Any:
-    return conclusion.xcom_value if isinstance(conclusion, PokeReturnValue) else None
-
-
-def _seconds(duration: float | timedelta) -> float:
-    seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
-        raise TallyfyInputError(f"fault_tolerance takes seconds or a timedelta, not {duration!r}.")
-    return float(seconds)
+def _xcom_value_of(done: bool | PokeReturnValue) -> Any:
+    return done.xcom_value if isinstance(done, PokeReturnValue) else None

@@ -1,1 +1,1 @@
-"""Transfers: what is read from Tallyfy is written elsewhere."""
+"""Transfers from Tallyfy to other systems."""

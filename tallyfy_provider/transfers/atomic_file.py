@@ -1,20 +1,21 @@
 """
-Puts a whole file in the place of another, or nothing.
+Replace a file by a complete one, or leave it as it is.
 
-A reader never sees half a file, a file that is there already stays until a whole one takes its place, and what is left
-of an attempt that was killed is removed by the next one. How depends on the store:
+A reader never sees half a file, an existing file stays until a complete one takes its place, and what a killed attempt
+left is removed by the next one. How depends on the store:
 
 - **Local files** are written beside, flushed to the disk, and renamed, which replaces the old file at once. The new
   one has the mode of the old one, and a symbolic link stays: the file that it leads to is replaced.
 - **S3, Google Cloud Storage and Azure Blob Storage** show an object when its upload is completed, and not before. So
-  the upload goes to its place directly, and a failure cancels it: nothing has to be copied, and an attempt that was
-  killed leaves nothing to be seen. (Its parts are kept, unseen, until a lifecycle rule of the bucket removes them.)
-  Closing the file would complete the upload, with half of the runs: a file that failed is therefore never closed.
+  the upload goes to its place directly, and a failure cancels it: nothing has to be copied, and a killed attempt
+  leaves nothing visible. (Its parts are kept, unseen, until a lifecycle rule of the bucket removes them.) Closing the
+  file would complete the upload with half of the runs: a file that failed is therefore never closed.
 - **Other stores** (SFTP, HDFS and whatever fsspec knows) may show a file while it grows: it is written beside, and
   copied or renamed into place as the store can.
 
-The file system is used itself, not through :meth:`ObjectStoragePath.open` and its like: they would report the part
-file to Airflow's lineage, and cannot discard what was written.
+fsspec's own transactions do not give this: for local files they write to the temporary folder and move, which is a
+copy between disks, and not every store implements them. The file system is used itself and not
+:meth:`ObjectStoragePath.open`, which would report the part file to Airflow's lineage and cannot discard a file.
 """
 
 from __future__ import annotations
@@ -47,69 +48,40 @@ _NAME_LETTERS = 40
 
 @dataclass(frozen=True)
 class Attempt:
-    """
-    Who writes: so that the parts of two writers never meet, and one that was killed is found by the next attempt.
+    """The writer: the part files of two writers differ, and the next attempt finds that of a killed one."""
 
-    :param owner: Names the task instance, whichever attempt it is.
-    :param number: Which attempt, from 1.
-    """
-
+    #: Names the task instance, whichever attempt it is.
     owner: str
+    #: The number of the attempt, from 1.
     number: int = 1
 
     def part_of(self, name: str, number: int | None = None) -> str:
-        """
-        Name the part file: hidden, and with an ending that no reader of the file's kind looks for.
-
-        :param name: Name of the file that it becomes.
-        :param number: Which attempt's; None for this one's.
-        :return: Its name, in the same folder.
-        """
+        """Return the name of a part file in the same folder: hidden, and with a suffix that readers do not look for."""
         token = hashlib.sha256(self.owner.encode()).hexdigest()[:16]
         return f".{name[:_NAME_LETTERS]}.{token}-{number or self.number}.part"
 
     def earlier_parts_of(self, name: str) -> list[str]:
-        """
-        Name the part files that earlier attempts may have left.
-
-        :param name: Name of the file that they would have become.
-        :return: Their names.
-        """
+        """Return the names of the part files that earlier attempts may have left."""
         return [self.part_of(name, number) for number in range(1, self.number)]
 
 
 class Sink(io.RawIOBase):
-    """
-    Takes the bytes of a file.
-
-    :param file: The open file.
-    :param path: What it is, for messages.
-    """
+    """Takes the bytes of an open file; ``path`` names it in messages."""
 
     def __init__(self, file: Any, path: str) -> None:
-        #: Bytes that were taken.
+        #: Bytes that were written.
         self.count = 0
-        #: Whether what comes now goes nowhere: buffers that are thrown away try once more to write what they hold.
+        #: Whether to drop what is written: discarded buffers try once more to write what they hold.
         self.discarding = False
         self._file = file
         self._path = path
 
     def writable(self) -> bool:
-        """
-        Tell that this can be written to.
-
-        :return: True.
-        """
+        """Return True, as buffers require."""
         return True
 
     def write(self, data: Any) -> int:
-        """
-        Take bytes.
-
-        :param data: The bytes.
-        :return: How many were taken: all of them.
-        :raises TallyfyExportError: They could not be written.
-        """
+        """Write all of the bytes, and return their number."""
         chunk = bytes(data)
         if not self.discarding:
             with explained(self._path):
@@ -121,13 +93,9 @@ class Sink(io.RawIOBase):
 @contextlib.contextmanager
 def replacing(path: ObjectStoragePath, attempt: Attempt) -> Iterator[Sink]:
     """
-    Write a file that appears whole when the block ends well, and not at all otherwise.
+    Give a sink for a file that appears complete when the block ends well, and not at all otherwise.
 
-    :param path: Where it goes. What is there already is replaced; folders are made where the store has folders, buckets
-        and containers never are.
-    :param attempt: Who writes.
-    :return: What takes the bytes.
-    :raises TallyfyExportError: It could not be written; what was there before is as it was.
+    An existing file is replaced. Folders are made where the store has folders; buckets and containers never are.
     """
     with explained(str(path)):
         place = _place(path, attempt)
@@ -146,22 +114,16 @@ def replacing(path: ObjectStoragePath, attempt: Attempt) -> Iterator[Sink]:
 
 @contextlib.contextmanager
 def explained(path: str) -> Iterator[None]:
-    """
-    Turn what a file system raises into an error that says what to do.
-
-    :param path: What is being written.
-    :return: Nothing.
-    :raises TallyfyExportError: For whatever was raised.
-    """
+    """Turn whatever a file system raises into a :class:`TallyfyExportError` that says what to do."""
     try:
         yield
     except TallyfyExportError:
         raise
     except Exception as error:
-        # Libraries of stores raise whatever they like; none of it may pass for a fault of Tallyfy's.
+        # The libraries of stores raise errors of any type; none may be taken for an error of Tallyfy's.
         raise TallyfyExportError(
-            f"{path} cannot be written: {type(error).__name__}: {error}. {_way_out(error)} What was there before is as "
-            "it was."
+            f"{path} cannot be written, and an existing file is unchanged. {_way_out(error)} "
+            f"({type(error).__name__}: {error})"
         ) from error
 
 
@@ -172,31 +134,31 @@ def _way_out(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "Such a bucket, container or folder is not there: check the name, or make it first."
     if isinstance(error, PermissionError):
-        return "These credentials may not write there: check the connection named before the '@', and its rights."
+        return "Check the connection named before the '@' and its permissions: these credentials may not write there."
     if isinstance(error, IsADirectoryError):
         return "That is a folder: give the name of a file in it."
     if isinstance(error, (ImportError, ValueError)) and "filesystem" in str(error).lower():
         return (
-            "Airflow knows a store by its provider: install apache-airflow-providers-amazon[s3fs], "
+            "Install the provider of the store, apache-airflow-providers-amazon[s3fs], "
             "apache-airflow-providers-google or apache-airflow-providers-microsoft-azure, or correct the path."
         )
-    return "See what the store says, and the path and connection."
+    return "Check the path and the connection, and what the store reports."
 
 
 class _Place(Protocol):
-    """Where a file goes, and how it gets there."""
+    """A place for a file in one kind of store."""
 
     def clear(self) -> None:
-        """Look whether one can write there, and remove what earlier attempts left."""
+        """Check that the place can be written to, and remove what earlier attempts left."""
 
     def open(self) -> Any:
-        """Open the file that takes the bytes."""
+        """Open a file for the bytes."""
 
     def put(self, file: Any) -> None:
-        """Let the whole file appear."""
+        """Make the complete file appear."""
 
     def discard(self, file: Any) -> None:
-        """Leave no trace of it; raises nothing."""
+        """Remove what was written; raise nothing."""
 
 
 def _place(path: ObjectStoragePath, attempt: Attempt) -> _Place:
@@ -228,7 +190,7 @@ class _LocalFile:
         return open(self._part, "wb", opener=self._with_the_mode_of_the_old_one)
 
     def _with_the_mode_of_the_old_one(self, part: str, flags: int) -> int:
-        """Open the part; what only few may read is not open to more while it is written."""
+        """Open the part with the old file's mode, so that nobody else may read it while it is written."""
         file = os.open(part, flags, 0o666)
         try:
             os.fchmod(file, stat.S_IMODE(os.stat(self._path).st_mode))
@@ -256,7 +218,7 @@ def _remove(path: str) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        log.warning("%s was left by an export that did not end well and cannot be removed: %s", path, error)
+        log.warning("Remove %s, which a failed export left and which could not be removed here: %s", path, error)
 
 
 class _Upload:
@@ -265,13 +227,13 @@ class _Upload:
         self._path = path
 
     def clear(self) -> None:
-        """Find a bucket that is not there before all runs are read; whatever else is wrong shows when it is written."""
+        """Find a missing bucket before all runs are read; any other error shows when the file is written."""
         try:
             self._file_system.info(self._path.partition("/")[0])
         except FileNotFoundError:
             raise
         except Exception as error:
-            log.debug("The bucket of %s cannot be looked at, which says nothing about writing: %s", self._path, error)
+            log.debug("The bucket of %s cannot be inspected, which says nothing about writing: %s", self._path, error)
 
     def open(self) -> Any:
         return self._file_system.open(self._path, "wb", block_size=_UPLOAD_BYTES)
@@ -323,4 +285,4 @@ class _OtherFile:
             if self._file_system.exists(path):
                 self._file_system.rm_file(path)
         except Exception as error:
-            log.warning("%s was left by an export that did not end well and cannot be removed: %s", path, error)
+            log.warning("Remove %s, which a failed export left and which could not be removed here: %s", path, error)

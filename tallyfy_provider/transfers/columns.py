@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
+
+from tallyfy_provider.utils.suggestions import did_you_mean
 
 #: What a column holds. ``text``: text, with anything else written as JSON. ``json``: JSON text.
 Kind = Literal["text", "json", "integer", "number", "boolean", "moment"]
@@ -58,19 +59,14 @@ _NESTED: Mapping[str, Kind] = {
     for progress in ("progress", "whole_progress")
     for part, kind in _PARTS_OF_PROGRESS.items()
 }
-#: How many names of fields a message lists at most.
+#: Names of fields that a message lists at most.
 _MOST_NAMES = 20
 _MISSING: Any = object()
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def kind_of(name: str) -> Kind:
-    """
-    Tell what a column holds.
-
-    :param name: The column's name: a field of a run, or a dotted path into one.
-    :return: Its kind; a field that is not documented is text.
-    """
+    """Return the type of a column, a field of a run or a dotted path into one; an undocumented field is text."""
     return RUN_COLUMNS.get(name) or _NESTED.get(name) or "text"
 
 
@@ -78,9 +74,8 @@ class Columns:
     """
     The columns of an export, known before the first run is read and the same for every run.
 
-    :param fields: Names of fields, or dotted paths into them, such as ``progress.percent``; None means every field of
-        a run that Tallyfy documents.
-    :param includes: What was asked for along with the runs (Tallyfy's ``with``); it has columns too.
+    ``fields`` are names of fields, or dotted paths into them, such as ``progress.percent``; without them, every field
+    of a run that Tallyfy documents is a column, and so is each of ``includes`` (Tallyfy's ``with``).
     """
 
     def __init__(self, fields: Iterable[str] | None = None, includes: Iterable[str] = ()) -> None:
@@ -93,12 +88,7 @@ class Columns:
         self._fields_seen: dict[str, None] = {}
 
     def values(self, run: Mapping[str, Any]) -> list[Any]:
-        """
-        Take a run's values.
-
-        :param run: The run as the API gave it.
-        :return: A value for each of :attr:`names`; None where the run has none.
-        """
+        """Return a run's value for each of :attr:`names`; None where the run has none."""
         if self._are_default:
             self._left_out.update(dict.fromkeys(run.keys() - self._known))
             return [run.get(name) for name in self.names]
@@ -110,14 +100,14 @@ class Columns:
 
     @property
     def notes(self) -> list[str]:
-        """What a user should know once runs have been read: sentences that hold names of fields, never values."""
+        """What the user should know once runs have been read: sentences with names of fields, never values."""
         if not self._fields_seen and not self._left_out:
             return []
-        notes = [f"fields: no run has {name!r}, so it is null for all; {self._hint(name)}" for name in self._missing]
+        notes = [f"fields: no run has {name!r}, so it is null for all{self._hint(name)}" for name in self._missing]
         if self._left_out:
             notes.append(
-                f"The runs also have {_listed(self._left_out)}, for which there is no column: name the columns that "
-                "are wanted with fields=[…], or write JSON Lines, which keep everything."
+                f"The runs also have {_listed(self._left_out)}, for which there is no column: name the columns "
+                "with fields=[…], or write JSON Lines, which keep everything."
             )
         return notes
 
@@ -126,8 +116,7 @@ class Columns:
         return [name for name in self.names if name in self._never_found]
 
     def _hint(self, name: str) -> str:
-        nearest = difflib.get_close_matches(name, list(self._fields_seen), n=1, cutoff=0.6)
-        return f"did you mean {nearest[0]!r}?" if nearest else f"runs have {_listed(self._fields_seen)}."
+        return did_you_mean(name, self._fields_seen) or f"; runs have {_listed(self._fields_seen)}."
 
 
 def _find(run: Mapping[str, Any], name: str) -> Any:
@@ -149,23 +138,13 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def json_text(value: Any) -> str:
-    """
-    Write a value as JSON, on one line and as short as it goes.
-
-    :param value: What JSON was read into.
-    :return: The JSON; letters of all scripts as they are, halves of surrogate pairs, which no UTF-8 can hold, escaped.
-    """
+    """Return a value as compact JSON on one line; halves of surrogate pairs, which UTF-8 cannot hold, are escaped."""
     text = _encode(value)
     return text if _is_utf8(text) else json.dumps(value, separators=(",", ":"))
 
 
 def plain_text(value: Any) -> str:
-    """
-    Write a value as text: text as it is, anything else as JSON.
-
-    :param value: The value, not None.
-    :return: The text; a half of a surrogate pair, which no UTF-8 can hold, becomes a question mark.
-    """
+    """Return text as it is, anything else as JSON; halves of surrogate pairs become question marks."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

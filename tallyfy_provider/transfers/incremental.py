@@ -18,20 +18,17 @@ SETTLING = 600
 
 @dataclass(frozen=True)
 class Bounds:
-    """
-    The bounds of an export, each None for no bound.
+    """The bounds of an export, each None for no bound."""
 
-    :param created_after: Runs created then or later.
-    :param created_before: Runs created earlier than that.
-    :param updated_after: Runs changed then or later.
-    """
-
+    #: Runs created then or later.
     created_after: datetime | None = None
+    #: Runs created earlier than that.
     created_before: datetime | None = None
+    #: Runs changed then or later.
     updated_after: datetime | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a window that nothing can be in: it would look like a day without runs."""
+        """Refuse an empty window, which would look like a day without runs."""
         if self.created_after is None or self.created_before is None or self.created_after < self.created_before:
             return
         raise TallyfyInputError(
@@ -42,7 +39,7 @@ class Bounds:
 
     @property
     def of_creation(self) -> dict[str, datetime]:
-        """The bounds that Tallyfy's list can be read by, under the names that the client takes them by."""
+        """The bounds on ``created_at`` that are set, as the client takes them."""
         bounds = {"created_after": self.created_after, "created_before": self.created_before}
         return {name: bound for name, bound in bounds.items() if bound is not None}
 
@@ -59,12 +56,10 @@ class Selection:
     Takes the runs that lie within bounds, and remembers what a user should know about them.
 
     A run whose date is missing or cannot be read is taken: it is better written twice than lost.
-
-    :param bounds: The bounds.
-    :param max_runs: Take no more than so many; None takes all.
     """
 
     bounds: Bounds
+    #: Take no more than so many; None takes all.
     max_runs: int | None = None
     #: Runs that were taken.
     taken: int = 0
@@ -85,12 +80,7 @@ class Selection:
         )
 
     def of(self, runs: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        """
-        Take runs.
-
-        :param runs: Runs as the API gave them.
-        :return: Those within the bounds.
-        """
+        """Yield the runs within the bounds."""
         for run in runs:
             if not self._admits(run):
                 continue
@@ -122,15 +112,12 @@ class Selection:
 
     def next_updated_after(self, started: float) -> str | None:
         """
-        Tell from when on the next export has to look for changes, so that none is lost between the two.
+        Return the ``updated_after`` with which the next export loses no change between the two.
 
-        That is the newest change seen, but no later than the settling time before this export began, since a run that
-        changed after its page was read has an older ``last_updated`` than one that was read later. An export that may
-        not have seen all, or that saw none, leaves the bound where it was, unless that lies in the future: then it is
-        when this export began.
-
-        :param started: When the first page was asked for, in seconds since the epoch.
-        :return: An ``updated_after`` in ISO 8601 and UTC; None where there was no bound and nothing was seen.
+        It is the newest change seen, but no later than the settling time before this export ``started``, when the first
+        page was requested: a run that changed after its page was read has an older ``last_updated`` than one that was
+        read later. An export that may not have seen all, or that saw none, keeps the bound, unless that lies in the
+        future: then the bound is the start of this export. None where there was no bound and nothing was seen.
         """
         before = self.bounds.updated_after
         beginning = datetime.fromtimestamp(math.floor(started), UTC)
@@ -141,12 +128,7 @@ class Selection:
 
 
 def text_of(moment: datetime) -> str:
-    """
-    Write a moment.
-
-    :param moment: The moment, with a time zone.
-    :return: ISO 8601 in UTC, such as ``2026-10-31T09:00:00Z``.
-    """
+    """Return a datetime with a time zone as ISO 8601 in UTC, such as ``2026-10-31T09:00:00Z``."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

@@ -1,45 +1,40 @@
-"""Transfers from Tallyfy to files, on disk or in object storage."""
+"""ExportRunsOperator: export runs to a file, on disk or in object storage."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
+from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.client.redaction import rows_without_guest_links
 from tallyfy_provider.client.runs.filter_check import FilterCheck
-from tallyfy_provider.client.runs.filters import RUN_FILTERS, encode
-from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.client.runs.filters import encode
+from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.operators.base import end_empty
+from tallyfy_provider.operators.runs.base import FilteredRunsOperator
 from tallyfy_provider.transfers.incremental import Bounds, Selection, text_of
 from tallyfy_provider.transfers.writers import check_format, format_of
-from tallyfy_provider.utils.arguments import is_literal, moment, names, whole_number
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
     from datetime import date
 
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
-    from tallyfy_provider.client.runs.filters import Query, RunFilters
-    from tallyfy_provider.hooks.tallyfy import TallyfyHook
+    from tallyfy_provider.client.runs.filters import Query
     from tallyfy_provider.transfers.atomic_file import Attempt
     from tallyfy_provider.transfers.writers import FileFormat, Writer
 
-OnEmpty = Literal["pass", "skip", "fail"]
-_ON_EMPTY = ("pass", "skip", "fail")
 
-
-class ExportRunsOperator(BaseOperator):
+class ExportRunsOperator(FilteredRunsOperator):
     """
     Export runs (processes) of Tallyfy to a file, on disk or in object storage.
 
     Runs are written page by page as they arrive, so that any number of them takes the memory of about one page. The
-    file appears when it is whole and replaces the one that was there; see ``docs/exporting.md``.
+    file appears when it is complete and replaces the one that was there; see ``docs/exporting.md``.
 
     Returns ``path`` (str), ``rows`` and ``bytes`` (int, as stored), ``last_updated`` (the newest of the runs, ISO 8601
     in UTC, or None) and ``next_updated_after``: the ``updated_after`` with which the next export misses nothing.
@@ -64,73 +59,43 @@ class ExportRunsOperator(BaseOperator):
     :param strict_filters: Fail, and write nothing, when a run comes back with another status, checklist or type than
         was asked for, which means that Tallyfy ignored a filter; otherwise a warning counts them.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
-    :raises TallyfyInputError: An argument is wrong: when the Dag is parsed where it is no template, otherwise before
-        anything is asked of Tallyfy.
-    :raises TallyfyExportError: The file could not be written; what was there before is as it was.
-    :raises TallyfyError: Of the kind that fits what Tallyfy answered.
+    :raises TallyfyInputError: An argument is wrong: a literal when the Dag is parsed, a template before the first
+        request.
+    :raises TallyfyExportError: The file could not be written; what was there before is unchanged.
+    :raises TallyfyResponseError: A page cannot be read, or ``strict_filters`` is set and Tallyfy ignored a filter.
     """
 
     template_fields: Sequence[str] = (
+        *FilteredRunsOperator.template_fields,
         "path",
-        "filters",
-        "fields",
         "created_after",
         "created_before",
         "updated_after",
-        "max_runs",
-        "tallyfy_conn_id",
     )
-    template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
-    ui_color = "#dcefe3"
 
     def __init__(
         self,
         *,
         path: str | os.PathLike[str] | ObjectStoragePath,
-        filters: RunFilters | Mapping[str, Any] | None = None,
         file_format: FileFormat | None = None,
-        fields: Sequence[str] | None = None,
         created_after: str | date | None = None,
         created_before: str | date | None = None,
         updated_after: str | date | None = None,
-        max_runs: int | str | None = None,
-        on_empty: OnEmpty = "pass",
-        strict_filters: bool = False,
-        tallyfy_conn_id: str = "tallyfy_default",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Names of filters are never templates, and values often are not: what is wrong already is refused already.
         check_format(file_format)
-        if isinstance(path, str) and is_literal(path):
+        if isinstance(path, str) and arguments.is_literal(path):
             format_of(_absolute(path), file_format)
-        if isinstance(filters, Mapping):
-            RUN_FILTERS.check_names(filters)
-            RUN_FILTERS.check_literals(filters)
         bounds = {"created_after": created_after, "created_before": created_before, "updated_after": updated_after}
         for name, bound in bounds.items():
-            if is_literal(bound):
-                moment(name, bound)
-        if on_empty not in _ON_EMPTY:
-            raise TallyfyInputError(f"on_empty is {on_empty!r}; it takes 'pass', 'skip' or 'fail'.")
+            if arguments.is_literal(bound):
+                arguments.moment(name, bound)
         self.path = path
-        self.filters = filters
         self.file_format = file_format
-        self.fields = fields
         self.created_after = created_after
         self.created_before = created_before
         self.updated_after = updated_after
-        self.max_runs = max_runs
-        self.on_empty = on_empty
-        self.strict_filters = strict_filters
-        self.tallyfy_conn_id = tallyfy_conn_id
-
-    @cached_property
-    def hook(self) -> TallyfyHook:
-        """The hook, imported when it is needed: a Dag is parsed often and seldom run."""
-        from tallyfy_provider.hooks.tallyfy import TallyfyHook
-
-        return TallyfyHook(self.tallyfy_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
@@ -143,10 +108,10 @@ class ExportRunsOperator(BaseOperator):
 
         started = time.time()
         query = encode(self.filters)
-        selection = Selection(self._bounds(), whole_number("max_runs", self.max_runs))
+        selection = Selection(self._bounds(), arguments.whole_number("max_runs", self.max_runs))
         self._warn_of_the_future(selection.bounds, started)
         file_format = format_of(_absolute(str(self.path)), self.file_format)
-        columns = file_format.columns(names("fields", self.fields), query.params.get("with", "").split(","))
+        columns = file_format.columns(arguments.names("fields", self.fields), query.params.get("with", "").split(","))
         file_format.prepare()
         path = self._object_storage_path()
         for note in query.notes:
@@ -155,7 +120,9 @@ class ExportRunsOperator(BaseOperator):
             writer = file_format.writer(sink, columns)
             self._write(query, selection, writer)
             notes = writer.finish()
-            self._meet_emptiness(query, selection)
+            if not selection.taken:
+                shown = json.dumps({**query.shown, **selection.bounds.shown})
+                end_empty(self.on_empty, f"No run matches {shown}: nothing is written")
         for note in [*(columns.notes if columns else []), *notes]:
             self.log.warning(note)
         written = {
@@ -165,21 +132,23 @@ class ExportRunsOperator(BaseOperator):
             "last_updated": selection.last_updated,
             "next_updated_after": selection.next_updated_after(started),
         }
-        self._tell(context, path, written, selection, seconds=time.time() - started)
+        self._log_export(written, selection.unchanged, seconds=time.time() - started)
+        self._report_lineage(path)
+        self._fill_events(context, written)
         return written
 
     def _bounds(self) -> Bounds:
         return Bounds(
-            created_after=moment("created_after", self.created_after),
-            created_before=moment("created_before", self.created_before),
-            updated_after=moment("updated_after", self.updated_after),
+            created_after=arguments.moment("created_after", self.created_after),
+            created_before=arguments.moment("created_before", self.created_before),
+            updated_after=arguments.moment("updated_after", self.updated_after),
         )
 
     def _warn_of_the_future(self, bounds: Bounds, started: float) -> None:
         if bounds.updated_after is not None and bounds.updated_after.timestamp() > started:
             self.log.warning(
-                "updated_after is %s, which is in the future: no run can have changed since. The next_updated_after of "
-                "this export is the time of its beginning.",
+                "updated_after is %s, which is in the future: no run can have changed since. next_updated_after is the "
+                "start of this export.",
                 text_of(bounds.updated_after),
             )
 
@@ -201,47 +170,21 @@ class ExportRunsOperator(BaseOperator):
                 writer.write(run)
         if query.page is not None:
             selection.cut_short = True
-        for mismatch in check.mismatches:
-            message = f"{mismatch} Tallyfy ignores filters that it does not understand."
-            if self.strict_filters:
-                raise TallyfyResponseError(f"{message} The task has strict_filters=True.")
-            self.log.warning("%s They are exported; strict_filters=True makes this an error.", message)
+        self._report_mismatches(check.mismatches, "They are exported")
 
     def _list(self, query: Query, selection: Selection) -> Generator[dict[str, Any]]:
-        # Runs that are left out here must not count: only without bounds can the client count for us.
+        # Runs that are left out here must not count, so the client limits their number only where there are no bounds.
         max_runs = None if selection.bounds.shown else selection.max_runs
         bounds = selection.bounds.of_creation
         rows = self.hook.client.runs.list_encoded(query, max_runs=max_runs, **bounds)
         yield from rows_without_guest_links(rows, query.params)
 
-    def _meet_emptiness(self, query: Query, selection: Selection) -> None:
-        if selection.taken or self.on_empty == "pass":
-            return
-        message = f"No run matches {json.dumps({**query.shown, **selection.bounds.shown})}: nothing is written"
-        if self.on_empty == "skip":
-            raise AirflowSkipException(f"{message} (on_empty='skip').")
-        raise TallyfyError(f"{message} (on_empty='fail').")
-
-    def _tell(
-        self,
-        context: Context,
-        path: ObjectStoragePath,
-        written: dict[str, Any],
-        selection: Selection,
-        *,
-        seconds: float,
-    ) -> None:
-        unchanged = f" {selection.unchanged} had not changed and were left out." if selection.unchanged else ""
+    def _log_export(self, written: dict[str, Any], unchanged: int, seconds: float) -> None:
+        left_out = f" {unchanged} had not changed and were left out." if unchanged else ""
+        size = _size(written["bytes"])
         self.log.info(
-            "Exported %d runs (%s) to %s in %.1f seconds.%s",
-            written["rows"],
-            _size(written["bytes"]),
-            written["path"],
-            seconds,
-            unchanged,
+            "Exported %d runs (%s) to %s in %.1f seconds.%s", written["rows"], size, written["path"], seconds, left_out
         )
-        self._report_lineage(path)
-        self._fill_events(context, written)
 
     def _report_lineage(self, path: ObjectStoragePath) -> None:
         """Name the file as an output, for OpenLineage or whatever collects lineage here."""
@@ -251,7 +194,7 @@ class ExportRunsOperator(BaseOperator):
             collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
             collector.add_output_asset(context=self.hook, uri=_uri(path))
         except Exception as error:
-            # The file is there: that nobody can be told about it must not fail the task, which would write it again.
+            # The file is there: a failure to report it must not fail the task, whose retry would write it again.
             self.log.warning("Lineage to %s could not be reported: %s", path, error)
 
     def _fill_events(self, context: Context, written: dict[str, Any]) -> None:
@@ -263,7 +206,7 @@ class ExportRunsOperator(BaseOperator):
 
 
 def _absolute(path: str) -> str:
-    """Refuse a path whose meaning hangs on the folder that a worker happens to be in."""
+    """Refuse a relative path, whose meaning depends on the working directory of a worker."""
     if "://" in path or os.path.isabs(path):
         return path
     raise TallyfyInputError(
@@ -272,9 +215,8 @@ def _absolute(path: str) -> str:
 
 
 def _uri(path: ObjectStoragePath) -> str:
-    """Name the file for everybody, without the connection that it was reached by."""
-    plain = path.path
-    return f"{path.protocol or 'file'}://{plain}"
+    """Return the URI of the file without the id of its connection."""
+    return f"{path.protocol or 'file'}://{path.path}"
 
 
 def _attempt(context: Context) -> Attempt:

@@ -27,13 +27,7 @@ _MISFIT: Any = object()
 
 
 class Parquet:
-    """
-    Writes Parquet, compressed with Snappy.
-
-    :param stream: Takes the bytes; it is not closed.
-    :param columns: The columns; what each holds follows from its name (:func:`.columns.kind_of`).
-    :raises TallyfyConfigurationError: pyarrow is not installed.
-    """
+    """Writes Parquet, compressed with Snappy. The type of a column follows from its name (:func:`.columns.kind_of`)."""
 
     def __init__(self, stream: io.RawIOBase, columns: Columns) -> None:
         self._arrow, parquet = _pyarrow()
@@ -56,28 +50,20 @@ class Parquet:
         )
 
     def write(self, run: Mapping[str, Any]) -> None:
-        """
-        Write one run.
-
-        :param run: The run as the API gave it.
-        """
+        """Write one run."""
         self._rows.append(self._columns.values(run))
         if len(self._rows) == _BATCH:
             self._gather()
 
     def finish(self) -> list[str]:
-        """
-        Hand on what is left.
-
-        :return: What a user should know: columns with values that are not of its type.
-        """
+        """Write what is left, and name the columns with values that are not of their type."""
         self._gather()
         self._end_group()
         self._writer.close()
         self._buffer.flush()
         kinds = dict(zip(self._columns.names, self._kinds, strict=True))
         return [
-            f"Column {name!r} holds {kinds[name]}s: {count} of its values are none and became null."
+            f"Column {name!r} is of type {kinds[name]}: {count} of its values are not, and became null."
             for name, count in self._misfits.items()
         ]
 
@@ -115,11 +101,7 @@ class Parquet:
 
 
 def check_installed() -> None:
-    """
-    Refuse to begin where Parquet cannot be written.
-
-    :raises TallyfyConfigurationError: pyarrow is not installed.
-    """
+    """Refuse to begin where pyarrow is not installed."""
     _pyarrow()
 
 

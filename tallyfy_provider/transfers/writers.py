@@ -1,21 +1,31 @@
-"""Which format a file has, by its name or as it was told. Pure, but for looking whether pyarrow is there."""
+"""The formats of an export, chosen by the file's name, and the writers of the text formats."""
 
 from __future__ import annotations
 
+import gzip
 import io
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import PurePosixPath
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, BinaryIO, Literal, Protocol, cast, get_args
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.transfers.columns import Columns
+from tallyfy_provider.transfers.columns import Columns, json_text, kind_of, plain_text
+from tallyfy_provider.transfers.incremental import text_of
+from tallyfy_provider.utils import arguments
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 FileFormat = Literal["jsonl", "csv", "parquet"]
 
 _FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
 _SUFFIXES: Mapping[str, FileFormat] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 _CHOICES = ".jsonl (or .ndjson), .csv, each of them also with .gz, or .parquet"
+#: Bytes that are gathered before they are compressed or written.
+_BUFFER = 128 * 1024
+#: What makes quotes necessary (RFC 4180), and the blanks at an end, which some readers drop where there are none.
+_NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
 
 
 class Writer(Protocol):
@@ -25,53 +35,115 @@ class Writer(Protocol):
         """Write one run."""
 
     def finish(self) -> list[str]:
-        """Hand on what is left, and say what a user should know."""
+        """Write what is left, and return what the user should know."""
+
+
+class _TextFile:
+    """Lines over a stream of bytes, which is not closed. The same runs give the same bytes, compressed or not."""
+
+    def __init__(self, stream: io.RawIOBase, *, compressed: bool) -> None:
+        target: io.RawIOBase | gzip.GzipFile = stream
+        if compressed:
+            target = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=cast(BinaryIO, stream), mtime=0)
+        self._zip = target if compressed else None
+        self._buffer = io.BufferedWriter(cast(io.RawIOBase, target), _BUFFER)
+
+    def line(self, text: str) -> None:
+        """Write a line, which has its end."""
+        self._buffer.write(text.encode())
+
+    def finish(self) -> None:
+        """Write what is left. Without it the file is incomplete."""
+        self._buffer.flush()
+        if self._zip is not None:
+            self._zip.close()
+
+
+class JsonLines:
+    """Writes JSON Lines: a JSON object a line, in UTF-8, ended by a line feed. Without columns a run stays as it is."""
+
+    def __init__(self, stream: io.RawIOBase, columns: Columns | None, *, compressed: bool) -> None:
+        self._columns = columns
+        self._file = _TextFile(stream, compressed=compressed)
+
+    def write(self, run: Mapping[str, Any]) -> None:
+        """Write one run."""
+        columns = self._columns
+        kept = run if columns is None else dict(zip(columns.names, columns.values(run), strict=True))
+        self._file.line(json_text(kept) + "\n")
+
+    def finish(self) -> list[str]:
+        """Write what is left."""
+        self._file.finish()
+        return []
+
+
+class Csv:
+    """
+    Writes CSV (RFC 4180) in UTF-8: a header, then a record a run, each ended by CR LF.
+
+    An empty value stands for null, ``""`` for empty text. Booleans are ``true`` and ``false``; what is nested is JSON;
+    every timestamp is written as ``2026-10-31T09:00:00Z``, since Tallyfy's other form does not say that it is UTC. Text
+    is written as it is, even where a spreadsheet would take it for a formula.
+    """
+
+    def __init__(self, stream: io.RawIOBase, columns: Columns, *, compressed: bool) -> None:
+        self._columns = columns
+        self._moments = [number for number, name in enumerate(columns.names) if kind_of(name) == "moment"]
+        self._file = _TextFile(stream, compressed=compressed)
+        self._record(columns.names)
+
+    def write(self, run: Mapping[str, Any]) -> None:
+        """Write one run."""
+        values = self._columns.values(run)
+        for number in self._moments:
+            values[number] = _normalized(values[number])
+        self._record(values)
+
+    def finish(self) -> list[str]:
+        """Write what is left."""
+        self._file.finish()
+        return []
+
+    def _record(self, values: Iterable[Any]) -> None:
+        self._file.line(",".join(map(_cell, values)) + "\r\n")
+
+
+def _normalized(value: Any) -> Any:
+    seconds = parse_timestamp(value)
+    return value if seconds is None else text_of(datetime.fromtimestamp(seconds, UTC))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = plain_text(value)
+    if not text or _NEEDS_QUOTES.search(text):
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 @dataclass(frozen=True)
 class Format:
-    """
-    How runs are written.
-
-    :param name: The format.
-    :param compressed: Whether the text is compressed with gzip.
-    """
+    """How runs are written."""
 
     name: FileFormat
+    #: Whether the text is compressed with gzip.
     compressed: bool = False
 
     def columns(self, fields: Iterable[str] | None, includes: Iterable[str]) -> Columns | None:
-        """
-        Choose the columns.
-
-        :param fields: Names of fields that were asked for; None for all.
-        :param includes: What was asked for along with the runs (Tallyfy's ``with``).
-        :return: The columns; None where each run is written as it is.
-        """
+        """Return the columns of the fields, and of what is got along with the runs; None writes each run as it is."""
         return None if fields is None and self.name == "jsonl" else Columns(fields, includes)
 
     def prepare(self) -> None:
-        """
-        Refuse to begin where this cannot be written.
-
-        :raises TallyfyConfigurationError: A package is missing.
-        """
+        """Refuse to begin where a package is missing."""
         if self.name == "parquet":
             from tallyfy_provider.transfers.parquet import check_installed
 
             check_installed()
 
     def writer(self, stream: io.RawIOBase, columns: Columns | None) -> Writer:
-        """
-        Make a writer.
-
-        :param stream: Takes the bytes.
-        :param columns: What :meth:`columns` gave.
-        :return: The writer.
-        :raises TallyfyConfigurationError: A package is missing.
-        """
-        from tallyfy_provider.transfers.text_formats import Csv, JsonLines
-
+        """Return a writer to the stream of the columns that :meth:`columns` gave."""
         if self.name == "jsonl" or columns is None:
             return JsonLines(stream, columns, compressed=self.compressed)
         if self.name == "csv":
@@ -82,26 +154,13 @@ class Format:
 
 
 def check_format(file_format: Any) -> None:
-    """
-    Refuse a format that there is not.
-
-    :param file_format: The format; None leaves it to the file's name.
-    :raises TallyfyInputError: It is none.
-    """
-    if file_format is not None and file_format not in _FORMATS:
-        raise TallyfyInputError(f"file_format is {file_format!r}; it takes {', '.join(map(repr, _FORMATS))} or None.")
+    """Refuse an unknown format; None leaves it to the file's name."""
+    if file_format is not None:
+        arguments.choice("file_format", file_format, _FORMATS)
 
 
 def format_of(path: str, file_format: FileFormat | None = None) -> Format:
-    """
-    Tell the format of a file.
-
-    :param path: Where it goes.
-    :param file_format: What it is, whatever its name; None leaves it to the name. Text is compressed where the name
-        ends with ``.gz``.
-    :return: The format.
-    :raises TallyfyInputError: It cannot be told, or is one that there is not.
-    """
+    """Return the format that is given, or that the file's name tells; text is compressed where it ends with ``.gz``."""
     check_format(file_format)
     name = "" if path.endswith("/") else PurePosixPath(path).name
     if not name:
@@ -111,7 +170,7 @@ def format_of(path: str, file_format: FileFormat | None = None) -> Format:
     chosen = file_format or _SUFFIXES.get(suffix)
     if chosen is None:
         raise TallyfyInputError(
-            f"path is {path!r}: the format cannot be told by a name like {name!r}. Let it end with {_CHOICES}; or say "
+            f"path is {path!r}: {name!r} does not tell the format. Let it end with {_CHOICES}; or give "
             f"file_format={' or '.join(map(repr, _FORMATS))}."
         )
     if chosen == "parquet" and compressed:

@@ -1,4 +1,4 @@
-"""Threads for HTTP, so that nothing blocks the triggerer's event loop."""
+"""One thread with one client for each connection, so that HTTP does not block the triggerer's event loop."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 #: Seconds after which the connection is looked up again: a wait takes days, and somebody may change it meanwhile.
-_CONNECTION_IS_GOOD_FOR = 600.0
+_CONNECTION_LIFETIME = 600.0
 
 
 class ConnectionExecutor:
     """
-    The one thread that a connection has in a triggerer, with the one client.
+    Calls blocking functions with a connection's client, one after the other, in a thread.
 
-    One thread keeps Tallyfy from being asked many things at once, makes a pause that Tallyfy asks for hold for all who
-    share the connection, and keeps a slow Tallyfy from using up the threads that other triggers share.
+    One thread keeps the number of simultaneous requests to Tallyfy at one, applies a pause that Tallyfy asks for to all
+    who share the connection, and keeps a slow Tallyfy from using up the threads that other triggers share.
 
     :param tallyfy_conn_id: The Airflow connection.
     """
@@ -63,16 +63,15 @@ class ConnectionExecutor:
         **kwargs: Arguments.kwargs,
     ) -> Result:
         """
-        Call a blocking function with the client.
+        Call a function whose first argument is the client.
 
-        While Tallyfy wants a pause, nothing is asked, whoever calls. A token that is refused is looked up in the
-        connection once more before the refusal is believed.
+        During a pause that Tallyfy asked for, nothing is requested, whoever calls. When a token is refused, it is
+        looked up in the connection once more before the error is raised.
 
-        :param function: What to call; its first argument is the client.
-        :return: What it returns.
-        :raises TallyfyError: What it raises, or that there is no usable connection, or the pause.
+        :return: What the function returns.
+        :raises TallyfyError: What the function raises, the pause, or that there is no usable connection.
         """
-        self._keep_the_pause()
+        self._raise_during_pause()
         try:
             client = await self._connected()
             try:
@@ -81,25 +80,27 @@ class ConnectionExecutor:
                 client = await self._connected(again=True)
             return await self._in_thread(lambda: function(client, *args, **kwargs))
         except TallyfyError as error:
-            self._note_the_pause(error)
+            self._record_pause(error)
             raise
 
-    def _keep_the_pause(self) -> None:
+    def _raise_during_pause(self) -> None:
         left = self._pause_until - self._loop.time()
         if self._pause is not None and left > 0:
             raise error_from_dict({**self._pause.to_dict(), "retry_after": left})
 
-    def _note_the_pause(self, error: TallyfyError) -> None:
+    def _record_pause(self, error: TallyfyError) -> None:
         if not error.retry_after:
             return
         until = self._loop.time() + error.retry_after
         if until > self._pause_until:
-            log.warning("Tallyfy asks for a pause of %.0f s; all waits on the connection keep it.", error.retry_after)
+            log.warning(
+                "Tallyfy asks for a pause of %.0f s; it applies to all waits on the connection.", error.retry_after
+            )
         self._pause_until, self._pause = max(until, self._pause_until), error
 
     async def _connected(self, *, again: bool = False) -> TallyfyClient:
-        """Give the client for the connection as it is now."""
-        fresh = self._loop.time() - self._looked_up_at < _CONNECTION_IS_GOOD_FOR
+        """Return the client for the connection as it is now."""
+        fresh = self._loop.time() - self._looked_up_at < _CONNECTION_LIFETIME
         if self._client is not None and fresh and not again:
             return self._client
         try:
@@ -110,9 +111,9 @@ class ConnectionExecutor:
         except Exception as error:
             if self._client is not None and not again:
                 return self._client
-            # Whatever keeps Airflow from giving the connection may pass, as a fault of Tallyfy's may.
+            # Whatever keeps Airflow from returning the connection may be transient, as an error of Tallyfy's may.
             name = self._hook.tallyfy_conn_id
-            raise TallyfyConnectionError(f"Airflow cannot give the connection {name!r} now: {error}") from None
+            raise TallyfyConnectionError(f"Airflow cannot look up the connection {name!r} now: {error}") from None
         return await self._client_for(connection)
 
     async def _client_for(self, connection: Connection) -> TallyfyClient:
@@ -135,7 +136,7 @@ class ConnectionExecutor:
         return result
 
     def close(self) -> None:
-        """End: a request that is under way ends by itself, and no other follows."""
+        """End; a request that is under way ends by itself, and no other follows."""
         if self._client is not None:
             self._client.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -145,26 +146,21 @@ def _fields_of(connection: Connection) -> tuple[Any, ...]:
     return tuple(getattr(connection, name) for name in ("host", "port", "schema", "login", "password", "extra"))
 
 
-_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, ConnectionExecutor]] = WeakKeyDictionary()
+_executors: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, ConnectionExecutor]] = WeakKeyDictionary()
 
 
 @asynccontextmanager
 async def executor_for(tallyfy_conn_id: str) -> AsyncIterator[ConnectionExecutor]:
-    """
-    Share a connection's thread; it ends with its last user.
-
-    :param tallyfy_conn_id: The Airflow connection.
-    :return: The thread.
-    """
-    threads = _threads.setdefault(asyncio.get_running_loop(), {})
-    thread = threads.get(tallyfy_conn_id)
-    if thread is None:
-        thread = threads[tallyfy_conn_id] = ConnectionExecutor(tallyfy_conn_id)
-    thread.users += 1
+    """Share a connection's executor; it ends with its last user."""
+    executors = _executors.setdefault(asyncio.get_running_loop(), {})
+    executor = executors.get(tallyfy_conn_id)
+    if executor is None:
+        executor = executors[tallyfy_conn_id] = ConnectionExecutor(tallyfy_conn_id)
+    executor.users += 1
     try:
-        yield thread
+        yield executor
     finally:
-        thread.users -= 1
-        if not thread.users:
-            del threads[tallyfy_conn_id]
-            thread.close()
+        executor.users -= 1
+        if not executor.users:
+            del executors[tallyfy_conn_id]
+            executor.close()

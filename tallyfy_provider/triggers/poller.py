@@ -1,10 +1,10 @@
 """
-One poller for all waits that share a connection in a triggerer.
+One poller for all waits that share a connection in a triggerer; another one for waits for tasks.
 
 Its cost follows how many runs are unfinished in Tallyfy, not how many wait
 (:mod:`tallyfy_provider.waiting.run_reader`).
-It is there from the first wait to the last, decides nothing about a run, and holds nothing that must outlive the
-triggerer: a wait that starts anew in another one is asked for there.
+It exists from the first wait to the last, decides nothing about a run, and keeps no state that must outlive the
+triggerer: when a wait starts anew in another one, it is polled there.
 """
 
 from __future__ import annotations
@@ -20,165 +20,163 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.runs.status import Outcome, StatusRule
 from tallyfy_provider.exceptions import TallyfyError
 from tallyfy_provider.triggers.executor import ConnectionExecutor, executor_for
-from tallyfy_provider.waiting.run_reader import GoesOn, Look, Looker, Report
+from tallyfy_provider.waiting.conditions import Outcome, StatusRule
+from tallyfy_provider.waiting.run_reader import IsPending, Report, RunReader, Snapshot
+from tallyfy_provider.waiting.task_reader import UNCHANGED, TaskReader
 
 log = logging.getLogger(__name__)
 
-#: Waits that are told of something before the event loop gets its turn again.
+#: Waits that are notified before the event loop gets its turn again.
 _AT_ONCE = 50
 
 
 class Wait:
     """
-    What one trigger has of the poller.
+    One trigger's part of the poller.
 
     :param run_ids: The runs that it waits for.
-    :param interval: Seconds after which it wants to be asked for again.
+    :param interval: Seconds between two polls.
     :param rule: What it waits for.
-    :param due: When it is to be asked for first, by the event loop's clock.
-    :param first_look_is_early: Whether that is sooner than the interval would have it.
+    :param due: When to poll first, by the event loop's clock.
+    :param is_alone: Whether the first poll is sooner than the interval, and so not shared with the other waits.
     """
 
     def __init__(
-        self,
-        run_ids: Iterable[str],
-        interval: float,
-        rule: StatusRule,
-        due: float,
-        *,
-        first_look_is_early: bool = False,
+        self, run_ids: Iterable[str], interval: float, rule: StatusRule, due: float, *, is_alone: bool = False
     ) -> None:
         self.run_ids = tuple(run_ids)
         self.interval = interval
         self.rule = rule
         self.due = due
-        #: Whether it is to be served by itself, off the beat that it shares with others.
-        self.is_alone = first_look_is_early
-        #: What was last seen of each run, in its compact form.
-        self.runs: dict[str, dict[str, Any]] = {}
-        #: When that was, in seconds since the epoch.
+        self.is_alone = is_alone
+        #: When a run was seen last, in seconds since the epoch.
         self.seen_at = 0.0
-        #: What went wrong, until it is taken.
-        self.fault: TallyfyError | None = None
-        #: Whether all of the runs were seen since something last went wrong.
+        #: Whether all runs were seen since the last error.
         self.recovered = True
+        self._runs: dict[str, dict[str, Any]] = {}
+        self._fault: TallyfyError | None = None
         self._rounds = 0
-        self._news = asyncio.Event()
-        self._looked = asyncio.Event()
+        self._updated = asyncio.Event()
+        self._expedited = asyncio.Event()
         self._unseen: set[str] = set(self.run_ids)
 
-    def see(self, run_id: str, look: Look) -> None:
-        """Take note of a look; wakes the trigger when it says anything new, or when the first round is over."""
-        if look.fault is not None:
-            self.hear(look.fault)
+    def on_update(self, run_id: str, snapshot: Snapshot) -> None:
+        """Keep a snapshot; wake the trigger when the run has changed, or when the first round is over."""
+        if snapshot.fault is not None:
+            self.on_error(snapshot.fault)
             return
         self.seen_at = time.time()
-        previous, self.runs[run_id] = self.runs.get(run_id), look.run or {}
+        previous, self._runs[run_id] = self._runs.get(run_id), snapshot.run or {}
         self._unseen.discard(run_id)
         if not self._unseen:
             self._unseen.update(self.run_ids)
             self._rounds += 1
             self.recovered = True
             if self._rounds == 1:
-                self._news.set()
-        if self.state_of(previous) != self.state_of(look.run):
-            self._news.set()
+                self._updated.set()
+        if previous is None or self.state_of(previous) != self.state_of(self._runs[run_id]):
+            self._updated.set()
 
     @staticmethod
-    def state_of(run: Mapping[str, Any] | None) -> tuple[Any, ...]:
-        """Give what makes a run look different to those who wait for it."""
-        return _state(run)
+    def state_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the fields whose change matters to those who wait for the run."""
+        return run.get("status"), run.get("completed_at"), run.get("archived_at"), run.get("has_open_issue")
 
-    def hear(self, fault: TallyfyError) -> None:
-        """Take note that Tallyfy could not be asked."""
-        self.fault = fault
-        self._news.set()
+    def on_error(self, fault: TallyfyError) -> None:
+        """Keep the error of a poll, and wake the trigger."""
+        self._fault = fault
+        self._updated.set()
 
-    def end_round(self) -> None:
-        """Tell a trigger that asked for a look at once that it was made, whether it brought news or not."""
-        self._looked.set()
+    def finish_expedited(self) -> None:
+        """Signal that the expedited poll has finished."""
+        self._expedited.set()
 
-    async def look(self, timeout: float) -> None:
-        """
-        Wait for the look that was asked for (:meth:`RunPoller.hurry`).
+    async def wait_for_expedited(self, timeout: float) -> None:
+        """Wait until the expedited poll (:meth:`RunPoller.expedite`) has finished, or time is over."""
+        await wait_for_event(self._expedited, timeout)
 
-        :param timeout: Seconds after which to go on without.
-        """
-        await _wait_for(self._looked, timeout)
-
-    async def news(self, timeout: float) -> None:
-        """
-        Wait for something new.
-
-        :param timeout: Seconds after which to go on without.
-        """
-        await _wait_for(self._news, timeout)
-        self._news.clear()
+    async def wait(self, timeout: float) -> None:
+        """Wait for an update or an error, or until time is over."""
+        await wait_for_event(self._updated, timeout)
+        self._updated.clear()
 
     def take_fault(self) -> TallyfyError | None:
-        """Give what went wrong since this was asked last, if anything did."""
-        fault, self.fault = self.fault, None
+        """Return the error since the last call, if any."""
+        fault, self._fault = self._fault, None
         return fault
 
     @property
-    def seen(self) -> list[dict[str, Any]] | None:
-        """What was last seen of the runs, in their order; None while one of them has not been seen."""
-        if len(self.runs) < len(self.run_ids):
-            return None
-        return [self.runs[run_id] for run_id in self.run_ids]
+    def is_complete(self) -> bool:
+        """Whether each of the runs has been seen."""
+        return len(self._runs) == len(set(self.run_ids))
+
+    @property
+    def seen(self) -> list[dict[str, Any]]:
+        """The runs that have been seen, in their compact form."""
+        return [self._runs[run_id] for run_id in self.run_ids if run_id in self._runs]
 
 
-def _state(run: Mapping[str, Any] | None) -> tuple[Any, ...]:
-    if run is None:
-        return ()
-    return run.get("status"), run.get("completed_at"), run.get("archived_at"), run.get("has_open_issue")
+class TaskWait(Wait):
+    """The part of a trigger that waits for a task: its run, with all tasks of it."""
+
+    def on_update(self, run_id: str, snapshot: Snapshot) -> None:
+        """Keep a snapshot; one of a run whose tasks were not read only tells that Tallyfy can be reached."""
+        if snapshot is UNCHANGED:
+            self.seen_at, self.recovered = time.time(), True
+            return
+        super().on_update(run_id, snapshot)
+
+    @staticmethod
+    def state_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the fields whose change matters to those who wait for the run's tasks."""
+        tasks = ((task["id"], task["status"], task["completed_at"], task["problem"]) for task in run["tasks"])
+        return (run.get("status"), run.get("completed_at"), run.get("archived_at"), *tasks)
 
 
-class Looks(Protocol):
-    """What looks at runs for a poller."""
+class Reader(Protocol):
+    """What reads runs for a poller."""
 
-    def look(self, client: TallyfyClient, wanted: Mapping[str, GoesOn]) -> None:
-        """Look at each run once, and report what was seen."""
+    def read(self, client: TallyfyClient, wanted: Mapping[str, IsPending]) -> None:
+        """Read each run once, and report the snapshots."""
 
 
 class RunPoller:
     """
-    Asks for the runs of many waits, in rounds.
+    Polls the runs of many waits, in rounds.
 
     A round serves every wait that would be due before the next one, so that waits which began at different moments
-    come to share their rounds and each is still asked for at least as often as it wants.
+    come to share their rounds and each is still polled at least as often as it wants.
 
-    :param thread: The connection's thread.
+    :param executor: The connection's executor.
     """
 
-    def __init__(self, thread: ConnectionExecutor) -> None:
-        self._thread = thread
+    def __init__(self, executor: ConnectionExecutor) -> None:
+        self._executor = executor
         self._loop = asyncio.get_running_loop()
         self._waits: set[Wait] = set()
         self._waiting_for: dict[str, set[Wait]] = {}
         self._seen_in_round: set[str] = set()
         self._rescheduled = asyncio.Event()
         self._wakes_at = float("inf")
-        self._looker = self._new_looker(lambda looks: _in_loop(self._loop, self._see, looks))
-        # Not in the context of the trigger that happens to be first: what the poller logs is not that trigger's.
+        self._reader = self._build_reader(lambda snapshots: _call_in_loop(self._loop, self._on_update, snapshots))
+        # Not in the context of the trigger that happens to be first: the poller's log lines are not that trigger's.
         self._task = self._loop.create_task(self._poll(), name="tallyfy-run-poller", context=contextvars.Context())
 
-    def _new_looker(self, report: Report) -> Looks:
-        return Looker(report)
+    def _build_reader(self, report: Report) -> Reader:
+        return RunReader(report)
 
     def add(self, wait: Wait) -> None:
         """Serve a wait from the next round on."""
         self._waits.add(wait)
         for run_id in wait.run_ids:
             self._waiting_for.setdefault(run_id, set()).add(wait)
-        if wait.due < self._wakes_at:  # Else thousands that start would each have all of them looked through.
+        if wait.due < self._wakes_at:  # Otherwise each of thousands that start would make it look through all others.
             self._rescheduled.set()
 
     def remove(self, wait: Wait) -> None:
-        """Serve a wait no more."""
+        """Stop serving a wait."""
         self._waits.discard(wait)
         for run_id in wait.run_ids:
             others = self._waiting_for.get(run_id, set())
@@ -186,18 +184,18 @@ class RunPoller:
             if not others:
                 self._waiting_for.pop(run_id, None)
 
-    def hurry(self, wait: Wait) -> None:
-        """Look for a wait as soon as the thread is free, and tell it when that is done."""
+    def expedite(self, wait: Wait) -> None:
+        """Poll for a wait as soon as the executor is free, and signal when that has finished."""
         wait.due, wait.is_alone = 0.0, True
         self._rescheduled.set()
 
     @property
     def size(self) -> int:
-        """How many waits there are."""
+        """The number of waits."""
         return len(self._waits)
 
     def stop(self) -> None:
-        """End; a request that is under way ends by itself, and nobody hears of it."""
+        """End; a request that is under way ends by itself, and its result is dropped."""
         self._task.cancel()
 
     async def _poll(self) -> None:
@@ -206,7 +204,7 @@ class RunPoller:
             self._wakes_at = min((wait.due for wait in self._waits), default=float("inf"))
             pause = self._wakes_at - self._loop.time()
             if pause > 0:
-                await _wait_for(self._rescheduled, pause)
+                await wait_for_event(self._rescheduled, pause)
                 continue
             await self._serve(self._due_before_the_next_round())
 
@@ -220,68 +218,95 @@ class RunPoller:
 
     async def _serve(self, waits: list[Wait]) -> None:
         started = self._loop.time()
-        hurried = [wait for wait in waits if wait.due == 0.0]
+        expedited = [wait for wait in waits if wait.due == 0.0]
         for wait in waits:
             wait.due, wait.is_alone = started + wait.interval, False
-        run_ids = dict.fromkeys(run_id for wait in waits for run_id in wait.run_ids)
-        judges: dict[frozenset[StatusRule], GoesOn] = {}
-        wanted = {run_id: self._goes_on_for_all(run_id, judges) for run_id in run_ids}
         self._seen_in_round.clear()
         try:
-            await self._thread.call(self._looker.look, wanted)
+            await self._executor.call(self._reader.read, self._wanted(waits))
         except TallyfyError as fault:
             self._put_off(waits, fault)
             unseen = [wait for wait in waits if not self._seen_in_round.issuperset(wait.run_ids)]
-            await self._tell(unseen, partial(Wait.hear, fault=fault))
+            await self._notify(unseen, partial(Wait.on_error, fault=fault))
         except Exception as error:
-            # Whatever it is, every wait must hear of it: none may hang on a poller that is no more.
+            # Whatever it is, every wait must be told: none may hang on a poller that has ended.
             log.exception("The poller of Tallyfy runs failed.")
             failure = TallyfyError(f"The poller failed: {type(error).__name__}: {error}")
-            await self._tell(waits, partial(Wait.hear, fault=failure))
-        await self._tell(hurried, Wait.end_round)
+            await self._notify(waits, partial(Wait.on_error, fault=failure))
+        await self._notify(expedited, Wait.finish_expedited)
 
-    def _goes_on_for_all(self, run_id: str, judges: dict[frozenset[StatusRule], GoesOn]) -> GoesOn:
+    def _wanted(self, waits: Iterable[Wait]) -> dict[str, IsPending]:
+        """Return the runs of waits, each with a function that tells whether it is pending for all who wait for it."""
         # One function for all runs with the same rules: thousands of new ones in each round would make Python collect
         # garbage over all that Airflow has in memory, which stops the event loop for a third of a second.
-        rules = frozenset(wait.rule for wait in self._waiting_for.get(run_id, ()))
-        if rules not in judges:
-            judges[rules] = lambda run: all(rule.judge(run) is Outcome.WAITING for rule in rules)
-        return judges[rules]
+        functions: dict[frozenset[StatusRule], IsPending] = {}
+        wanted: dict[str, IsPending] = {}
+        for run_id in dict.fromkeys(run_id for wait in waits for run_id in wait.run_ids):
+            rules = frozenset(wait.rule for wait in self._waiting_for.get(run_id, ()))
+            if rules not in functions:
+                functions[rules] = partial(_is_pending, rules)
+            wanted[run_id] = functions[rules]
+        return wanted
 
     def _put_off(self, waits: Iterable[Wait], fault: TallyfyError) -> None:
-        """Wake nobody before Tallyfy wants to be asked again."""
+        """Poll for nobody before Tallyfy accepts requests again."""
         if fault.retry_after is None:
             return
         earliest = self._loop.time() + fault.retry_after
         for wait in waits:
             wait.due = max(wait.due, earliest)
 
-    async def _tell(self, waits: Iterable[Wait], message: Callable[[Wait], None]) -> None:
-        """Tell many waits something, a few at a time, since each wakes a trigger."""
+    async def _notify(self, waits: Iterable[Wait], message: Callable[[Wait], None]) -> None:
+        """Notify many waits, a few at a time, since each wakes a trigger."""
         for number, wait in enumerate(waits, 1):
             message(wait)
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    def _see(self, looks: Mapping[str, Look]) -> None:
-        self._seen_in_round.update(looks)
-        for run_id, look in looks.items():
+    def _on_update(self, snapshots: Mapping[str, Snapshot]) -> None:
+        self._seen_in_round.update(snapshots)
+        for run_id, snapshot in snapshots.items():
             for wait in self._waiting_for.get(run_id, ()):
-                # A list is not believed by a wait that it would end; one that joined during the round is asked later.
-                if not look.is_from_a_list or wait.rule.judge(look.run or {}) is Outcome.WAITING:
-                    wait.see(run_id, look)
+                # A list is not believed by a wait that it would end; one that joined during the round is polled later.
+                if not snapshot.is_from_list or _is_pending((wait.rule,), snapshot.run or {}):
+                    wait.on_update(run_id, snapshot)
 
 
-def _in_loop(loop: asyncio.AbstractEventLoop, function: Callable[[Any], None], argument: object) -> None:
+class TaskPoller(RunPoller):
+    """Polls the tasks of the runs of many waits, in rounds; the waits on one run share the requests."""
+
+    def _build_reader(self, report: Report) -> Reader:
+        self._task_reader = TaskReader(report)
+        return self._task_reader
+
+    def add(self, wait: Wait) -> None:
+        """Serve a wait from the next round on, even when its run seems unchanged to the others."""
+        for run_id in wait.run_ids:
+            self._task_reader.expect(run_id)
+        super().add(wait)
+
+
+def _is_pending(rules: Iterable[StatusRule], run: Mapping[str, Any]) -> bool:
+    return all(rule.evaluate(run) is Outcome.WAITING for rule in rules)
+
+
+def _call_in_loop(loop: asyncio.AbstractEventLoop, function: Callable[[Any], None], argument: object) -> None:
     try:
         loop.call_soon_threadsafe(function, argument)
-    except RuntimeError:  # The loop was closed while a request was under way: there is nobody left to hear of it.
-        log.debug("The event loop is gone; what was seen is dropped.")
+    except RuntimeError:  # The loop was closed while a request was under way: nobody is left to be notified.
+        log.debug("The event loop is closed; a snapshot is dropped.")
 
 
-async def _wait_for(event: asyncio.Event, seconds: float) -> None:
+async def wait_for_event(event: asyncio.Event, seconds: float) -> None:
+    """
+    Wait for an event, or until time is over.
+
+    Not with ``asyncio.wait_for``: on Python 3.11 it loses a cancellation that comes just after its event, and a
+    trigger that was cancelled would run on.
+    """
     try:
-        await asyncio.wait_for(event.wait(), None if seconds == float("inf") else seconds)
+        async with asyncio.timeout(None if seconds == float("inf") else seconds):
+            await event.wait()
     except TimeoutError:
         return
 
@@ -292,7 +317,7 @@ _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, type[RunP
 
 
 @asynccontextmanager
-async def waiting(
+async def shared_poller(
     tallyfy_conn_id: str,
     run_ids: Iterable[str],
     *,
@@ -305,29 +330,22 @@ async def waiting(
     """
     Wait for runs together with all others on the same connection.
 
-    :param tallyfy_conn_id: The Airflow connection.
-    :param run_ids: The runs.
-    :param interval: Seconds after which to be asked for again.
-    :param first_after: Seconds until the first look is wanted; it may come earlier.
-    :param rule: What is waited for.
-    :param wait_class: What the wait is.
-    :param poller_class: What asks; waits share their poller with those on the same connection that have the same.
+    :param first_after: Seconds until the first poll is wanted; it may come earlier.
     :return: The wait and its poller, which ends with its last wait.
     """
     loop = asyncio.get_running_loop()
     pollers = _pollers.setdefault(loop, {})
-    async with executor_for(tallyfy_conn_id) as thread:
-        shared_by = (tallyfy_conn_id, poller_class)
-        poller = pollers.get(shared_by)
+    async with executor_for(tallyfy_conn_id) as executor:
+        key = (tallyfy_conn_id, poller_class)
+        poller = pollers.get(key)
         if poller is None:
-            poller = pollers[shared_by] = poller_class(thread)
-        due = loop.time() + first_after
-        wait = wait_class(run_ids, interval, rule, due, first_look_is_early=first_after < interval)
+            poller = pollers[key] = poller_class(executor)
+        wait = wait_class(run_ids, interval, rule, loop.time() + first_after, is_alone=first_after < interval)
         poller.add(wait)
         try:
             yield wait, poller
         finally:
             poller.remove(wait)
-            if not poller.size and pollers.get(shared_by) is poller:
-                del pollers[shared_by]
+            if not poller.size and pollers.get(key) is poller:
+                del pollers[key]
                 poller.stop()

@@ -1,45 +1,72 @@
-"""Reads arguments of Dag authors that more than one operator takes, as templates render them. Pure."""
+"""
+Normalise the arguments that Dag authors write and templates render.
+
+Operators, sensors and the notifier call these functions once, in ``execute`` or where a literal is checked while the
+Dag is parsed. What they call afterwards takes clean types and None for nothing.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.utils.suggestions import did_you_mean
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 
 def is_nothing(value: Any) -> bool:
-    """
-    Tell whether an argument says nothing, as a template does when there is nothing to render.
-
-    :param value: The argument.
-    :return: True for None, blank text and the text ``None``.
-    """
+    """Tell whether a template had nothing to render: None, blank text, or the text ``None``."""
     return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
 
 
 def is_literal(value: Any) -> bool:
-    """
-    Tell whether an argument is text that holds no template, and so is known when the Dag is parsed.
-
-    :param value: The argument.
-    :return: True for such text.
-    """
+    """Tell whether a value is text without a template, and so known when the Dag is parsed."""
     return isinstance(value, str) and "{{" not in value and "{%" not in value
 
 
-def names(argument: str, value: Iterable[str] | str | None) -> list[str] | None:
-    """
-    Read names: a list, or text with commas.
+def optional(value: Any) -> Any:
+    """Return the value, or None where a template had nothing to render."""
+    return None if is_nothing(value) else value
 
-    :param argument: What the argument is called, for messages.
-    :param value: The names.
-    :return: The names, each once; None for None.
-    :raises TallyfyInputError: It names nothing.
-    """
+
+def parse_json(value: Any) -> Any:
+    """Return the list or dict that a template rendered with ``tojson``; any other value as it is."""
+    if not isinstance(value, str) or not value.strip().startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def mapping(argument: str, value: Any) -> Mapping[str, Any] | None:
+    """Return a dict, or JSON text of one; None for nothing."""
+    value = parse_json(optional(value))
+    if value is not None and not isinstance(value, Mapping):
+        raise TallyfyInputError(f"{argument} takes a dict of names to values, not a {type(value).__name__}.")
+    return value
+
+
+def choice(argument: str, value: Any, choices: Sequence[str]) -> str:
+    """Return a value that is one of the choices; without one near it, the message names all."""
+    if isinstance(value, str) and value in choices:
+        return value
+    raise TallyfyInputError(
+        f"{argument} is {value!r}; it takes {_either(choices)}{did_you_mean(str(value), choices) or '.'}"
+    )
+
+
+def _either(choices: Sequence[str]) -> str:
+    quoted = [repr(each) for each in choices]
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def names(argument: str, value: Iterable[str] | str | None) -> list[str] | None:
+    """Return names, each once, of a list or of text with commas; None for None."""
     if value is None:
         return None
     given = value.split(",") if isinstance(value, str) else list(value)
@@ -49,15 +76,26 @@ def names(argument: str, value: Iterable[str] | str | None) -> list[str] | None:
     return list(dict.fromkeys(stripped))
 
 
-def whole_number(argument: str, value: int | str | None) -> int | None:
-    """
-    Read a whole number from 1.
+def ids(argument: str, value: Any) -> list[Any]:
+    """Return ids of a list, of its JSON text, of text with commas, or of one id; blank ones are left out."""
+    value = parse_json(value)
+    if isinstance(value, str):
+        value = value.split(",")
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = [value]
+    if not isinstance(value, Iterable) or isinstance(value, (Mapping, bytes)):
+        raise TallyfyInputError(f"{argument} takes a list of ids, or one id, not a {type(value).__name__}.")
+    given = [each.strip() if isinstance(each, str) else each for each in value]
+    return [each for each in given if not is_nothing(each)]
 
-    :param argument: What the argument is called, for messages.
-    :param value: The number, or text of it.
-    :return: The number; None where nothing is said.
-    :raises TallyfyInputError: It is no such number.
-    """
+
+def includes(value: Iterable[str] | str | None) -> list[str]:
+    """Return what to get along with a resource (Tallyfy's ``with``); empty for nothing."""
+    return [] if is_nothing(value) or not value else names("include", value) or []
+
+
+def whole_number(argument: str, value: int | str | None) -> int | None:
+    """Return a whole number from 1, or that of a text; None for nothing."""
     if is_nothing(value):
         return None
     text = str(value).strip()
@@ -66,24 +104,73 @@ def whole_number(argument: str, value: int | str | None) -> int | None:
     return int(text)
 
 
+def seconds(argument: str, value: float | timedelta) -> float:
+    """Return a duration in seconds, from 0 to any finite number of them."""
+    duration = value.total_seconds() if isinstance(value, timedelta) else value
+    is_number = isinstance(duration, (int, float)) and not isinstance(duration, bool)
+    if not is_number or not math.isfinite(duration) or duration < 0:
+        raise TallyfyInputError(f"{argument} takes seconds or a timedelta, not {value!r}.")
+    return float(duration)
+
+
+def interval(argument: str, value: float | timedelta) -> float:
+    """Return a duration in seconds that is longer than 0."""
+    duration = seconds(argument, value)
+    if duration == 0:
+        raise TallyfyInputError(f"{argument} is {value!r}; it takes more than 0 seconds.")
+    return duration
+
+
 def moment(argument: str, value: str | date | None) -> datetime | None:
     """
-    Read a moment: ISO 8601 text, text as Tallyfy writes it, a date (its first second), or a datetime.
+    Return a moment in UTC: ISO 8601 text, text as Tallyfy writes it, a date (its first second), or a datetime.
 
-    Without a time zone it is UTC. A fraction of a second is dropped: Tallyfy tells most moments by the second, and a
-    bound between two seconds would part what cannot be told apart.
-
-    :param argument: What the argument is called, for messages.
-    :param value: The moment.
-    :return: The moment, in UTC; None where nothing is said.
-    :raises TallyfyInputError: It is no moment.
+    Without a time zone it is UTC. A fraction of a second is dropped: Tallyfy gives most moments by the second, and a
+    bound between two seconds would separate runs that cannot be told apart. None for nothing.
     """
     if is_nothing(value):
         return None
-    seconds = parse_timestamp(value) if isinstance(value, (str, date)) else None
-    if seconds is None:
+    since_epoch = parse_timestamp(value) if isinstance(value, (str, date)) else None
+    if since_epoch is None:
         raise TallyfyInputError(
             f"{argument} takes a moment such as '2026-10-31T09:00:00Z' or '2026-10-31', a datetime, or None for no "
             f"bound, not {value!r}."
         )
-    return datetime.fromtimestamp(math.floor(seconds), UTC)
+    return datetime.fromtimestamp(math.floor(since_epoch), UTC)
+
+
+def run_id(value: Any) -> str:
+    """Return the id of one run, given by itself or as a run with its ``id``, which is what an XCom holds."""
+    if isinstance(value, Mapping):
+        value = value.get("id")
+    if is_nothing(value):
+        raise TallyfyInputError(
+            "run_id is empty: it says which run. Has the task that gives it finished before? A template alone sets no "
+            "order: write launch >> wait."
+        )
+    text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if not text or text in {".", ".."} or text.startswith("[") or "," in text:
+        raise TallyfyInputError(
+            f"run_id takes the id of one run, not {value!r:.100}. To use several runs, map over them: "
+            ".expand(run_id=launch.output)."
+        )
+    return text
+
+
+def optional_run_id(value: Any) -> str | None:
+    """Return the id of one run; None for nothing."""
+    return None if is_nothing(value) else run_id(value)
+
+
+def step(value: Any) -> str:
+    """Return the id, alias or title of a task, given by itself or as a task with its ``id``."""
+    if isinstance(value, Mapping):
+        value = value.get("id") or value.get("task_id")
+    if is_nothing(value):
+        raise TallyfyInputError(
+            "step is empty: it takes a task's id, or its alias or title within run_id. "
+            "Has the task that gives it finished before?"
+        )
+    if isinstance(value, (bool, float)) or not isinstance(value, (str, int)):
+        raise TallyfyInputError(f"step takes an id, an alias or a title, not a {type(value).__name__}.")
+    return str(value).strip()

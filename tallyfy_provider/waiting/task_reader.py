@@ -1,16 +1,16 @@
 """
-Looking at the tasks of many runs, in as few requests as the truth allows. Blocking; driven by the triggerer's poller.
+Read the tasks of many runs in few requests. Blocking; driven by the triggerer's poller.
 
-The run is looked at first and its tasks after it: a run that was over then with the task undone is over without it.
+The run is read first and its tasks after it: if the run was over then and a task not done, it will not be done.
 Lists, of runs and of tasks, may be behind (docs/tallyfy-api.md, "Pagination"), so what they show never ends a wait:
-the task itself is asked for then (:func:`confirm`).
+the task itself is requested then (:func:`confirm`).
 
-Up to :data:`FEW` runs are asked for one by one, every time. Of more, Tallyfy's lists of unfinished runs tell which have
-changed, a hundred to a request (:mod:`tallyfy_provider.waiting.run_reader`), and tasks are asked for
+Up to :data:`FEW` runs are requested one by one, every time. For more, Tallyfy's lists of unfinished runs tell which
+have changed, a hundred to a request (:mod:`tallyfy_provider.waiting.run_reader`), and tasks are requested
 
 - of each run that looks different than it did, and once more the next time, since Tallyfy tells moments by the second;
 - of each run that the lists do not show;
-- of a fifth of all others in each round, those that were not asked for the longest: whether a completed task always
+- of a fifth of all others in each round, those whose last request is longest ago: whether a completed task always
   changes what the list shows of its run is not documented, and so none waits longer than five rounds.
 """
 
@@ -25,7 +25,7 @@ from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.runs.filter_check import is_archived
 from tallyfy_provider.client.runs.status import compact
-from tallyfy_provider.client.tasks.names import find_task, looks_like_an_id
+from tallyfy_provider.client.tasks.lookup import find_task, looks_like_an_id
 from tallyfy_provider.client.tasks.status import compact_task
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
@@ -34,35 +34,32 @@ from tallyfy_provider.exceptions import (
     TallyfyNotFoundError,
     TallyfyRateLimitError,
 )
-from tallyfy_provider.waiting.run_reader import MOST_FAILURES_IN_A_ROW, GoesOn, Look, Looker
+from tallyfy_provider.waiting.run_reader import MOST_FAILURES_IN_A_ROW, IsPending, Report, RunReader, Snapshot
 
-#: Runs that are asked for one by one without a thought.
+#: Up to so many runs are always requested one by one.
 FEW = 10
-#: Rounds after which the tasks of a run that seems unchanged are asked for.
-MOST_ROUNDS_UNASKED = 5
-#: What is reported of a run whose tasks were not asked for, since it seems unchanged.
-UNCHANGED = Look()
-#: How often tasks are asked for after their run has changed.
-_ASKED_AFTER_A_CHANGE = 2
+#: Rounds after which the tasks of a run that seems unchanged are requested.
+MOST_ROUNDS_UNREAD = 5
+#: What is reported of a run whose tasks were not requested, since it seems unchanged.
+UNCHANGED = Snapshot()
+#: How often tasks are requested after their run has changed.
+_READ_AFTER_CHANGE = 2
 
 
-def look_at_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any]:
+def read_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any]:
     """
-    Look at one task and its run.
+    Read a run and one of its tasks.
 
-    :param client: The client.
-    :param run_id: The run.
     :param name: The task's id, alias or title.
     :return: ``run`` and ``task``, both compact; ``task`` is None where Tallyfy shows none, since the run is new or
         archived.
     :raises TallyfyInputError: The run has no such task, or several.
     :raises TallyfyNotFoundError: There is no such run, not among the archived ones either.
-    :raises TallyfyError: Of the kind that fits.
     """
     run = compact(client.runs.find(run_id))
     task_id = name
     if not looks_like_an_id(name):
-        tasks = tasks_of(client, run)
+        tasks = list_tasks(client, run)
         if not tasks:
             return {"run": run, "task": None}
         task_id = find_task(tasks, name, run_id)["id"]
@@ -70,16 +67,7 @@ def look_at_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any
 
 
 def confirm(client: TallyfyClient, run: Mapping[str, Any], task_id: str) -> dict[str, Any]:
-    """
-    Look at one task of a run that has been looked at.
-
-    :param client: The client.
-    :param run: The run, compact.
-    :param task_id: The task's id.
-    :return: As :func:`look_at_task`.
-    :raises TallyfyNotFoundError: There is no such task.
-    :raises TallyfyError: Of the kind that fits.
-    """
+    """Read one task of a run that has been read, and return both as :func:`read_task` does."""
     try:
         task = compact_task(client.tasks.get(task_id, str(run["id"])))
     except TallyfyNotFoundError as error:
@@ -89,15 +77,8 @@ def confirm(client: TallyfyClient, run: Mapping[str, Any], task_id: str) -> dict
     return {"run": dict(run), "task": task}
 
 
-def tasks_of(client: TallyfyClient, run: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """
-    Look at all tasks of a run that has been looked at.
-
-    :param client: The client.
-    :param run: The run, compact.
-    :return: Its tasks, all compact; none where the run is archived and Tallyfy does not show them.
-    :raises TallyfyError: Of the kind that fits.
-    """
+def list_tasks(client: TallyfyClient, run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return all tasks of a run that has been read, compact; none where it is archived and Tallyfy hides them."""
     try:
         return [compact_task(task) for task in client.tasks.list_of_run(str(run["id"]))]
     except TallyfyNotFoundError as error:
@@ -108,58 +89,56 @@ def tasks_of(client: TallyfyClient, run: Mapping[str, Any]) -> list[dict[str, An
 
 @dataclass(frozen=True)
 class _Known:
-    """What is known of a run: how it looked, how often its tasks were asked for since, and in which round last."""
+    """What is known of a run: its state, how often its tasks were requested since, and in which round last."""
 
-    looks: tuple[Any, ...]
-    asked: int = 0
+    state: tuple[Any, ...]
+    requests: int = 0
     round: int = 0
 
 
-class TaskLooker:
+class TaskReader:
     """
-    Looks at the tasks of runs, round after round, and remembers which runs seem unchanged.
+    Reads the tasks of runs, round after round, and remembers which runs seem unchanged.
 
-    :param report: Told what was seen as soon as it was: run ids to looks, whose runs have ``tasks``.
+    :param report: Called with each run's snapshot, whose run has ``tasks``, as soon as it is there.
     """
 
-    def __init__(self, report: Callable[[dict[str, Look]], None]) -> None:
+    def __init__(self, report: Report) -> None:
         self._report = report
         self._round = 0
         self._known: dict[str, _Known] = {}
-        self._seen: dict[str, Look] = {}
+        self._seen: dict[str, Snapshot] = {}
         self._new: set[str] = set()
         self._failed: set[str] = set()
-        self._looker = Looker(lambda looks: self._seen.update(looks))
+        self._run_reader = RunReader(lambda snapshots: self._seen.update(snapshots))
 
     def expect(self, run_id: str) -> None:
-        """Ask for the tasks of a run next time, whether it seems unchanged or not; from any thread."""
+        """Request the tasks of a run next time, even when it seems unchanged; from any thread."""
         self._new.add(run_id)
 
-    def look(self, client: TallyfyClient, wanted: Mapping[str, GoesOn]) -> None:
+    def read(self, client: TallyfyClient, wanted: Mapping[str, IsPending]) -> None:
         """
-        Look at the tasks of each run once, where anything may have changed.
+        Read the tasks of each run once, where anything may have changed.
 
-        :param client: The client.
         :param wanted: Run ids; what they are mapped to is not needed here.
-        :raises TallyfyError: Tallyfy cannot be asked at all now, or refuses the token; what was seen before that has
-            been reported.
+        :raises TallyfyError: Tallyfy is unreachable or refuses the token; what was read before that has been reported.
         """
         self._round += 1
         self._forget_all_but(wanted)
         if len(wanted) <= FEW:
-            self._look_at_each(client, list(wanted), self._look_at_run)
+            self._read_each(client, list(wanted), lambda run_id: compact(client.runs.find(run_id)))
             return
         self._seen.clear()
-        fault = self._look_at_runs(client, wanted)
-        self._report({run_id: look for run_id, look in self._seen.items() if look.fault is not None})
-        visible = {run_id: look.run for run_id, look in self._seen.items() if look.run is not None}
+        fault = self._read_runs(client, wanted)
+        self._report({run_id: snapshot for run_id, snapshot in self._seen.items() if snapshot.fault is not None})
+        visible = {run_id: snapshot.run for run_id, snapshot in self._seen.items() if snapshot.run is not None}
         doubtful = self._doubtful(visible)
         self._report(dict.fromkeys(visible.keys() - set(doubtful), UNCHANGED))
-        self._look_at_each(client, doubtful, lambda client, run_id: dict(visible[run_id]))
+        self._read_each(client, doubtful, lambda run_id: dict(visible[run_id]))
         if fault is not None:
             raise fault
 
-    def _forget_all_but(self, wanted: Mapping[str, GoesOn]) -> None:
+    def _forget_all_but(self, wanted: Mapping[str, IsPending]) -> None:
         new, self._new = self._new, set()
         for run_id in new:
             self._known.pop(run_id, None)
@@ -167,46 +146,41 @@ class TaskLooker:
             self._known = {run_id: known for run_id, known in self._known.items() if run_id in wanted}
             self._failed &= set(wanted)
 
-    def _look_at_runs(self, client: TallyfyClient, wanted: Mapping[str, GoesOn]) -> TallyfyError | None:
+    def _read_runs(self, client: TallyfyClient, wanted: Mapping[str, IsPending]) -> TallyfyError | None:
         try:
-            self._looker.look(client, dict.fromkeys(wanted, _always))
+            self._run_reader.read(client, dict.fromkeys(wanted, _always))
         except (TallyfyAuthError, TallyfyRateLimitError, TallyfyConnectionError):
             raise
         except TallyfyError as error:
             return error
         return None
 
-    def _look_at_run(self, client: TallyfyClient, run_id: str) -> dict[str, Any]:
-        return compact(client.runs.find(run_id))
-
     def _doubtful(self, visible: Mapping[str, Mapping[str, Any]]) -> list[str]:
-        """Tell of which runs the tasks are to be asked for, the longest unasked first."""
+        """Return the runs whose tasks are to be requested, the one whose last request is longest ago first."""
         for run_id, run in visible.items():
             known = self._known.get(run_id)
-            if known is None or known.looks != _looks_of(run):
-                self._known[run_id] = _Known(_looks_of(run), round=known.round if known else 0)
-        changed = [run_id for run_id in visible if self._known[run_id].asked < _ASKED_AFTER_A_CHANGE]
-        quiet = [run_id for run_id in visible if self._known[run_id].asked >= _ASKED_AFTER_A_CHANGE]
-        count = -(-len(visible) // MOST_ROUNDS_UNASKED)
+            if known is None or known.state != _state_of(run):
+                self._known[run_id] = _Known(_state_of(run), round=known.round if known else 0)
+        changed = [run_id for run_id in visible if self._known[run_id].requests < _READ_AFTER_CHANGE]
+        quiet = [run_id for run_id in visible if self._known[run_id].requests >= _READ_AFTER_CHANGE]
+        count = -(-len(visible) // MOST_ROUNDS_UNREAD)
         turn = heapq.nsmallest(count, quiet, key=self._last_round)
         return sorted([*changed, *turn], key=self._last_round)
 
     def _last_round(self, run_id: str) -> int:
         return self._known[run_id].round
 
-    def _look_at_each(
-        self, client: TallyfyClient, run_ids: list[str], run_of: Callable[[TallyfyClient, str], dict[str, Any]]
-    ) -> None:
+    def _read_each(self, client: TallyfyClient, run_ids: list[str], read_run: Callable[[str], dict[str, Any]]) -> None:
         failures = 0
-        # Those that failed last time at the end: a round that is given up was for the others.
+        # Those that failed last time at the end, so that a round that is abandoned has served the others.
         for run_id in sorted(run_ids, key=self._failed.__contains__):
             try:
-                run = run_of(client, run_id)
-                self._report({run_id: Look(run={**run, "tasks": tasks_of(client, run)})})
+                run = read_run(run_id)
+                self._report({run_id: Snapshot(run={**run, "tasks": list_tasks(client, run)})})
             except (TallyfyAuthError, TallyfyRateLimitError, TallyfyConnectionError):
                 raise
             except TallyfyError as error:
-                self._report({run_id: Look(fault=error)})
+                self._report({run_id: Snapshot(fault=error)})
                 self._failed.add(run_id)
                 failures = failures + 1 if error.transient else 0
                 if failures >= MOST_FAILURES_IN_A_ROW:
@@ -214,15 +188,15 @@ class TaskLooker:
             else:
                 failures = 0
                 self._failed.discard(run_id)
-                known = self._known.get(run_id) or _Known(_looks_of(run))
-                self._known[run_id] = replace(known, asked=known.asked + 1, round=self._round)
+                known = self._known.get(run_id) or _Known(_state_of(run))
+                self._known[run_id] = replace(known, requests=known.requests + 1, round=self._round)
 
 
 def _always(run: Mapping[str, Any]) -> bool:
     return True
 
 
-def _looks_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Give what changes with a run, in a list as in an answer for it alone, which has fewer fields."""
+def _state_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what changes with a run, in a list as in a response for it alone, which has fewer fields."""
     moments = (run.get("last_updated"), run.get("completed_at"), run.get("archived_at"))
     return run.get("status"), *moments, bool(run.get("has_open_issue"))

@@ -1,24 +1,25 @@
-"""How long a wait bears with Tallyfy being out of reach. Pure but for the clock it is given."""
+"""How long transient errors are tolerated while waiting. Does no I/O but for the clock it is given."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyError, TallyfyRateLimitError
 
-#: A quarter of an hour: longer than a deployment or a restart of Tallyfy's, short enough to be told of an outage.
+#: A quarter of an hour: longer than a deployment or a restart of Tallyfy's, short enough to report an outage.
 DEFAULT_TOLERANCE = 900.0
 
 
 class FaultTolerance:
     """
-    Lets transient faults pass until they last.
+    Tolerates transient errors until they have lasted too long.
 
-    :param limit: Seconds that transient faults may last without a good answer in between.
-    :param everything: Bear with every fault, for as long as it takes (Airflow's ``silent_fail``).
-    :param clock: A clock that only goes forward, in seconds.
+    :param limit: Seconds that transient errors may last without a success in between.
+    :param everything: Tolerate every error, without a limit (Airflow's ``silent_fail``).
+    :param clock: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -26,21 +27,18 @@ class FaultTolerance:
         limit: float = DEFAULT_TOLERANCE,
         *,
         everything: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self.limit = math.inf if everything else limit
+        self._limit = math.inf if everything else limit
         self._everything = everything
-        self._clock = clock
+        self._clock = clock or time.monotonic
         self._since: float | None = None
 
-    def bear(self, fault: TallyfyError) -> float:
+    def record(self, fault: TallyfyError) -> float:
         """
-        Take note of a fault.
+        Return for how many seconds errors have lasted, or raise an error that is not tolerated any more.
 
-        :param fault: What went wrong.
-        :return: Seconds that faults have lasted now.
-        :raises TallyfyError: The fault itself, when it is not transient or has lasted too long. A rate limit never
-            lasts too long: Tallyfy is there and only wants to be asked less.
+        A rate limit is always tolerated: Tallyfy is there and only wants fewer requests.
         """
         now = self._clock()
         if self._since is None:
@@ -48,10 +46,16 @@ class FaultTolerance:
         lasted = now - self._since
         if isinstance(fault, TallyfyRateLimitError):
             return lasted
-        if not (fault.transient or self._everything) or lasted >= self.limit:
+        if not (fault.transient or self._everything) or lasted >= self._limit:
             raise fault
         return lasted
 
     def clear(self) -> None:
-        """Take note of a good answer."""
+        """Forget past errors after a success."""
         self._since = None
+
+
+def log_fault(log: Any, fault: TallyfyError, lasted: float) -> None:
+    """Log an error that is tolerated."""
+    state = f"has been unreachable for {lasted:.0f} s" if lasted >= 1 else "is unreachable"
+    log.warning("Tallyfy %s; the wait continues: %s", state, fault)

@@ -266,7 +266,7 @@ def _patiently(ask: Callable[[], Any]) -> Any:
 
 
 def is_exact(launch: Launch) -> bool:
-    """Tell whether a launch did what it should: one run in Tallyfy, and that one handed on."""
+    """Tell whether a launch did what it should: one run in Tallyfy, and that one returned."""
     return launch.state == "success" and launch.runs == [launch.result]
 
 

@@ -91,5 +91,5 @@ def test_a_missed_deadline_launches_exactly_one_incident(airflow, tallyfy, dag_i
 
 def test_no_log_of_any_part_holds_the_token(airflow, tallyfy):
     texts = [path.read_text(errors="replace") for path in airflow.home.rglob("*.log*")]
-    assert any("Tallyfy knows that" in text for text in texts)
+    assert any("Notified Tallyfy that" in text for text in texts)
     assert [text for text in texts if tallyfy.token in text] == []

@@ -41,7 +41,7 @@ def waits(seconds: float, reason: str | None = None) -> dict[str, Any]:
     return {"state": "up_for_retry", "try_number": 1, "retry_after": pytest.approx(seconds), "reason": reason}
 
 
-TOLD = "TallyfyRateLimitError (429): Tallyfy asks to wait 40 s."
+TOLD = "TallyfyRateLimitError (429): Tallyfy requires a wait of 40 s."
 
 
 def test_what_people_must_mend_fails_without_a_retry(tasks):

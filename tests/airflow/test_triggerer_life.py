@@ -126,7 +126,7 @@ def test_waits_outlive_their_triggerers_and_are_answered_once(airflow, tallyfy):
     logs = [waits.log(index) for index in range(WAITS)]
     assert [log.count("Waited for all to be complete") for log in logs] == [1] * WAITS
     # Each triggerer says once of each wait that it asks: so many have held it.
-    triggerers = [log.count("Asking every 1 s") for log in logs]
+    triggerers = [log.count("Polling every 1 s") for log in logs]
     assert min(triggerers[:16]) >= 1
     assert min(triggerers[16:33]) >= 2
     assert min(triggerers[33:]) >= 3

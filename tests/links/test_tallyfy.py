@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
@@ -44,20 +43,20 @@ def test_the_setting_is_described_to_airflow():
     assert option["default"].replace("{run_id}", RUN) == run_url(RUN)
 
 
-def test_it_is_stored_under_the_key_that_airflow_3_looks_for():
-    pushed = {}
-    TallyfyRunLink.persist({"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))}, RUN)
-    assert pushed == {TallyfyRunLink().xcom_key: run_url(RUN)}
+def test_it_is_stored_under_the_key_that_airflow_3_looks_for(task_context):
+    context = task_context()
+    TallyfyRunLink.persist(context, RUN)
+    assert context["ti"].pushed == {TallyfyRunLink().xcom_key: run_url(RUN)}
     assert TallyfyRunLink().xcom_key == f"_link_{TallyfyRunLink.__name__}"
 
 
-def test_a_task_goes_on_without_its_link(said):
+def test_a_task_goes_on_without_its_link(said, task_context):
     def refuse(key, value):
         raise ConnectionError("no API server")
 
-    TallyfyRunLink.persist({"ti": SimpleNamespace(xcom_push=refuse)}, RUN)
+    TallyfyRunLink.persist(task_context(xcom_push=refuse), RUN)
     text = said()
-    assert f"The link to the run {RUN} could not be stored" in text
+    assert f"The task shows no link to run {RUN}, which could not be stored" in text
     assert "no API server" in text
 
 

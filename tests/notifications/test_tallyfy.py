@@ -14,7 +14,7 @@ from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyInputErro
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 from tallyfy_provider.notifications.delivery import deliver
 from tallyfy_provider.notifications.event import event_of
-from tallyfy_provider.notifications.message import Notice
+from tallyfy_provider.notifications.message import Message
 from tallyfy_provider.notifications.tallyfy import TallyfyNotifier
 
 KICKOFF = [
@@ -149,14 +149,14 @@ def test_a_notifier_that_is_used_again_renders_anew_and_leaves_the_context_alone
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_lost_answer_is_looked_for(emulator, notifier, said, monkeypatch, when):
-    monkeypatch.setattr("tallyfy_provider.notifications.delivery._PATIENCE", 0.2)
+    monkeypatch.setattr("tallyfy_provider.notifications.delivery._LOOKUP_TIMEOUT", 0.2)
     emulator.order(Fault(kind="reset", method="POST", when=when, times=1))
     notifier()(failure())
     told = said()
     if when == "after":
         assert "Launched run" in told
     else:
-        assert "Tallyfy could not be told" in told
+        assert "Tallyfy could not be notified" in told
         assert "Look in Tallyfy for [airflow:" in told
     notifier()(failure())
     assert len(emulator.launched) == 1
@@ -168,7 +168,7 @@ def test_a_text_that_cannot_be_rendered_keeps_nobody_from_being_told(emulator, n
     assert run["name"] == "Task 'load' of Dag 'sales' failed"
     assert "Exception: ValueError" in run["summary"]
     told = said()
-    assert "name cannot be rendered" in told
+    assert "Using the default of name, which cannot be rendered" in told
     assert "'dag_run' is undefined" in told
 
 
@@ -196,7 +196,7 @@ def test_a_long_name_is_cut(emulator, notifier):
 def test_what_goes_wrong_is_logged_and_not_raised(emulator, notifier, said, arguments, message):
     notifier(**arguments)(failure())
     told = said()
-    assert "Tallyfy could not be told that task 'load' of Dag 'sales' failed, run 'monthly'" in told
+    assert "Tallyfy could not be notified that task 'load' of Dag 'sales' failed, run 'monthly'" in told
     assert message in told
     assert SECRET not in told
     assert emulator.launched == []
@@ -218,21 +218,21 @@ def test_a_tallyfy_that_is_down_does_no_harm(emulator, notifier, said, use):
     else:
         asyncio.run(notifier().async_notify(failure()))
     told = said()
-    assert "Tallyfy could not be told" in told
+    assert "Tallyfy could not be notified" in told
     assert "503" in told
     assert emulator.token not in told
 
 
 def test_a_tallyfy_that_makes_one_wait_is_given_up(emulator, checklist_id):
     emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "100"}))
-    notice = Notice(event_of(failure()), {"checklist_id": checklist_id}, "mark")
-    with pytest.raises(TallyfyConnectionError, match="took more than 0 s, so it was given up"):
-        deliver(TallyfyHook.get_connection("tallyfy_default"), notice, longest=0.2)
+    message = Message(event_of(failure()), {"checklist_id": checklist_id}, "fingerprint")
+    with pytest.raises(TallyfyConnectionError, match="took more than 0 s, which is all the time that a callback has"):
+        deliver(TallyfyHook.get_connection("tallyfy_default"), message, time_limit=0.2)
     assert len(emulator.requests) == 1
 
 
 def test_a_patient_connection_is_hurried(emulator, connect, notifier, said, monkeypatch):
-    monkeypatch.setattr("tallyfy_provider.notifications.delivery._ATTEMPT", 0.3)
+    monkeypatch.setattr("tallyfy_provider.notifications.delivery._REQUEST_TIMEOUT", 0.3)
     connect(extra={"timeout": 600, "max_attempts": 50})
     emulator.order(Fault(kind="delay", delay=600.0, times=1))
     emulator.order(Fault(kind="status", status=503))
@@ -320,15 +320,15 @@ def test_a_task_is_commented_on_once(emulator, run_id, said, kind):
 def test_a_run_that_is_not_there_is_logged_and_not_raised(connect, said):
     TallyfyNotifier(run_id="0" * 32)(failure())
     told = said()
-    assert "Tallyfy could not be told" in told
+    assert "Tallyfy could not be notified" in told
     assert "0" * 32 in told
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "Say what to launch"),
-        ({"comment": "Down"}, "Say what to launch"),
+        ({}, "Give what to launch"),
+        ({"comment": "Down"}, "Give what to launch"),
         ({"checklist_id": "{{ a }}", "run_id": "{{ b }}"}, "checklist_id launches a run, run_id is for comments"),
         ({"checklist_id": "a", "comment": "b"}, "comment is for comments"),
         ({"run_id": "a", "kickoff": {}}, "kickoff is for a run that is launched"),

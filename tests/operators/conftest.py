@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,21 +24,6 @@ STEPS = [
 ]
 
 
-def context_of(*, try_number: int = 1, map_index: int = -1) -> dict[str, Any]:
-    """Give what an operator uses of Airflow's context; ``pushed`` of its task instance holds the XComs."""
-    pushed: dict[str, Any] = {}
-    task_instance = SimpleNamespace(
-        dag_id="contracts",
-        task_id="step",
-        run_id="manual__1",
-        map_index=map_index,
-        try_number=try_number,
-        xcom_push=lambda key, value: pushed.__setitem__(key, value),
-        pushed=pushed,
-    )
-    return {"ti": task_instance, "dag_run": SimpleNamespace(start_date=datetime.now(UTC))}
-
-
 @pytest.fixture
 def contract(emulator, connect) -> dict[str, Any]:
     """A run of which nobody has done a step."""
@@ -50,13 +33,13 @@ def contract(emulator, connect) -> dict[str, Any]:
 
 
 @pytest.fixture
-def operate(contract) -> Callable[..., Any]:
+def operate(contract, task_context) -> Callable[..., Any]:
     """Run an operator on a step of the run."""
 
     def operate(operator: type, alias: str | None = None, context: Any = None, **arguments: Any) -> Any:
         named = {} if alias is None else {"step": alias}
         options = {"run_id": contract["id"], **named, **arguments}
-        return operator(task_id="step", **options).execute(context=context or context_of())
+        return operator(task_id="step", **options).execute(context=context or task_context())
 
     return operate
 

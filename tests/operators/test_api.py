@@ -89,7 +89,7 @@ def test_what_cannot_be_asked_is_refused_before_anything_is(emulator, ask, argum
 
 
 def test_a_wrong_method_fails_when_the_dag_is_parsed():
-    with pytest.raises(TallyfyInputError, match="method cannot be 'FETCH'"):
+    with pytest.raises(TallyfyInputError, match="method is 'FETCH'; it takes 'GET', 'POST'"):
         TallyfyAPIOperator(task_id="x", path="runs", method="FETCH")
     TallyfyAPIOperator(task_id="x", path="runs", method="{{ params.method }}")
 

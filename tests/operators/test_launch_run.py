@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
@@ -34,20 +33,13 @@ class Store(dict):
         self[key] = value
 
 
-def context_of(*, try_number=1, max_tries=2, run_id="manual__1", map_index=-1, store=None):
-    pushed = {}
-    task_instance = SimpleNamespace(
-        dag_id="onboarding",
-        task_id="launch",
-        run_id=run_id,
-        map_index=map_index,
-        try_number=try_number,
-        max_tries=max_tries,
-        xcom_push=lambda key, value: pushed.__setitem__(key, value),
-        pushed=pushed,
-    )
-    context = {"ti": task_instance, "dag_run": SimpleNamespace(start_date=datetime.now(UTC))}
-    return context if store is None else {**context, "task_state_store": store}
+@pytest.fixture
+def context_of(task_context):
+    def context_of(*, store=None, max_tries=2, **attributes):
+        context = task_context(dag_id="onboarding", task_id="launch", max_tries=max_tries, **attributes)
+        return context if store is None else {**context, "task_state_store": store}
+
+    return context_of
 
 
 @pytest.fixture
@@ -57,9 +49,9 @@ def checklist(emulator, connect):
 
 
 @pytest.fixture
-def launch(checklist):
+def launch(checklist, context_of):
     def launch(context=None, **arguments):
-        options = {"kickoff": {"customer": "Acme"}, "lookup_patience": 0.2, "poke_interval": 0.05, **arguments}
+        options = {"kickoff": {"customer": "Acme"}, "lookup_timeout": 0.2, "poke_interval": 0.05, **arguments}
         options["kickoff"] = {
             next((field["alias"] for field in checklist["prerun"] if field["label"].lower() == key), key): value
             for key, value in (options["kickoff"] or {}).items()
@@ -70,7 +62,7 @@ def launch(checklist):
     return launch
 
 
-def test_a_run_is_launched_with_its_form_and_its_reference(emulator, checklist, launch):
+def test_a_run_is_launched_with_its_form_and_its_reference(emulator, checklist, launch, context_of):
     context = context_of()
     run_id = launch(context, name="Onboarding of Acme", kickoff={"customer": "Acme", "region": "south"}, summary="Soon")
     (run,) = emulator.launched
@@ -109,8 +101,8 @@ def test_what_cannot_be_launched_is_refused_before_anything_is(emulator, launch,
     [
         ({"timeout": "1h"}, "timeout takes seconds or a timedelta, not '1h'"),
         ({"fault_tolerance": -1}, "fault_tolerance takes seconds or a timedelta, not -1"),
-        ({"lookup_patience": None}, "lookup_patience takes seconds or a timedelta, not None"),
-        ({"lookup_patience": float("inf")}, "lookup_patience takes seconds or a timedelta, not inf"),
+        ({"lookup_timeout": None}, "lookup_timeout takes seconds or a timedelta, not None"),
+        ({"lookup_timeout": float("inf")}, "lookup_timeout takes seconds or a timedelta, not inf"),
         ({"timeout": float("nan")}, "timeout takes seconds or a timedelta, not nan"),
         ({"poke_interval": "60"}, "poke_interval takes seconds or a timedelta, not '60'"),
         ({"poke_interval": timedelta(0)}, r"poke_interval is datetime\.timedelta\(0\); it takes more than 0 seconds"),
@@ -123,19 +115,19 @@ def test_a_duration_that_is_none_is_refused_when_the_dag_is_parsed(arguments, me
 
 def test_every_duration_can_be_a_timedelta(emulator, launch):
     emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
-    durations = ("poke_interval", "timeout", "fault_tolerance", "lookup_patience")
+    durations = ("poke_interval", "timeout", "fault_tolerance", "lookup_timeout")
     launch(wait_for_completion=True, deferrable=False, **dict.fromkeys(durations, timedelta(seconds=0.5)))
     assert emulator.launched[0]["status"] == "complete"
 
 
-def test_a_retry_finds_the_run_of_the_try_before(emulator, launch, said):
+def test_a_retry_finds_the_run_of_the_try_before(emulator, launch, said, context_of):
     first = launch(context_of(try_number=1))
     assert launch(context_of(try_number=2)) == first
     assert len(emulator.launched) == 1
-    assert "An earlier try has launched run" in said()
+    assert "which an earlier try has launched" in said()
 
 
-def test_a_retry_finds_a_run_that_was_archived_meanwhile(emulator, launch):
+def test_a_retry_finds_a_run_that_was_archived_meanwhile(emulator, launch, context_of):
     first = launch(context_of(try_number=1))
     emulator.archive_run(first)
     assert launch(context_of(try_number=2)) == first
@@ -143,13 +135,13 @@ def test_a_retry_finds_a_run_that_was_archived_meanwhile(emulator, launch):
 
 
 @pytest.mark.parametrize(("reuse", "launched"), [("retry", 2), ("always", 1), ("never", 2)])
-def test_a_cleared_task_launches_anew_unless_it_is_to_reuse_always(emulator, launch, reuse, launched):
+def test_a_cleared_task_launches_anew_unless_it_is_to_reuse_always(emulator, launch, reuse, launched, context_of):
     launch(context_of(try_number=1, max_tries=2), reuse=reuse)
     launch(context_of(try_number=2, max_tries=3), reuse=reuse)
     assert len(emulator.launched) == launched
 
 
-def test_each_mapped_instance_launches_its_own_run(emulator, launch):
+def test_each_mapped_instance_launches_its_own_run(emulator, launch, context_of):
     ids = {launch(context_of(map_index=number)) for number in range(3)}
     assert len(ids) == len(emulator.launched) == 3
     assert {launch(context_of(map_index=number, try_number=2)) for number in range(3)} == ids
@@ -167,11 +159,11 @@ LOST = {
 def test_a_lost_answer_is_looked_for(emulator, launch, fault, lag):
     emulator.quirks = Quirks(list_lag=lag)
     emulator.order(fault)
-    run_id = launch(lookup_patience=3.0)
+    run_id = launch(lookup_timeout=3.0)
     assert [run["id"] for run in emulator.launched] == [run_id]
 
 
-def test_a_lost_answer_that_stays_lost_is_in_doubt_and_a_retry_looks_first(emulator, launch):
+def test_a_lost_answer_that_stays_lost_is_in_doubt_and_a_retry_looks_first(emulator, launch, context_of):
     emulator.order(Fault(kind="reset", method="POST", path=r"/runs$", times=1, when="after"))
     emulator.quirks = Quirks(list_lag=3600.0)
     with pytest.raises(TallyfyIndeterminateError, match="A retry of the task looks for it before launching another"):
@@ -181,7 +173,7 @@ def test_a_lost_answer_that_stays_lost_is_in_doubt_and_a_retry_looks_first(emula
     assert len(emulator.launched) == 1
 
 
-def test_a_launch_that_was_refused_is_no_launch(emulator, launch):
+def test_a_launch_that_was_refused_is_no_launch(emulator, launch, context_of):
     emulator.order(Fault(kind="status", status=502, method="POST", path=r"/runs$", times=1))
     with pytest.raises(TallyfyIndeterminateError):
         launch()
@@ -189,7 +181,7 @@ def test_a_launch_that_was_refused_is_no_launch(emulator, launch):
     assert len(emulator.launched) == 1
 
 
-def test_a_store_tells_a_retry_which_run_it_was_without_looking(emulator, launch):
+def test_a_store_tells_a_retry_which_run_it_was_without_looking(emulator, launch, context_of):
     store = Store()
     first = launch(context_of(store=store))
     emulator.clear_requests()
@@ -198,37 +190,39 @@ def test_a_store_tells_a_retry_which_run_it_was_without_looking(emulator, launch
 
 
 @pytest.mark.parametrize("quirks", [Quirks(), Quirks(archived_run_status=404, list_lag=0.4)], ids=["live", "archived"])
-def test_a_run_that_tallyfy_does_not_give_is_looked_for_before_another_is_launched(emulator, launch, quirks):
+def test_a_run_that_tallyfy_does_not_give_is_looked_for_before_another_is_launched(
+    emulator, launch, quirks, context_of
+):
     emulator.quirks = quirks
     store = Store()
     first = launch(context_of(store=store))
     if quirks.list_lag:
         emulator.archive_run(first)
     emulator.order(Fault(kind="status", status=404, method="GET", path=rf"/runs/{first}"))
-    assert launch(context_of(try_number=2, store=store), lookup_patience=3.0) == first
+    assert launch(context_of(try_number=2, store=store), lookup_timeout=3.0) == first
     assert len(emulator.launched) == 1
 
 
-def test_a_run_that_was_deleted_is_launched_anew(emulator, launch, said):
+def test_a_run_that_was_deleted_is_launched_anew(emulator, launch, said, context_of):
     store = Store()
     first = launch(context_of(store=store))
     emulator.delete_run(first)
     assert launch(context_of(try_number=2, store=store)) != first
-    assert f"The run {first} of an earlier try is gone" in said()
+    assert f"Launching another run: run {first} of an earlier try is gone" in said()
 
 
-def test_a_store_that_knows_that_no_try_came_so_far_saves_the_patience(emulator, launch):
+def test_a_store_that_knows_that_no_try_came_so_far_saves_the_patience(emulator, launch, context_of):
     store = Store()
     with pytest.raises(TallyfyInputError):
         launch(context_of(store=store), kickoff={"color": "red"})
-    launch(context_of(try_number=2, store=store), lookup_patience=3600.0)
+    launch(context_of(try_number=2, store=store), lookup_timeout=3600.0)
     # Somebody clears the task: another launch, of which the store knows as well that no try came so far.
-    launch(context_of(try_number=3, max_tries=4, store=store), lookup_patience=3600.0)
+    launch(context_of(try_number=3, max_tries=4, store=store), lookup_timeout=3600.0)
     assert len(emulator.launched) == 2
 
 
 @pytest.mark.parametrize("tries_in_between", [0, 1])
-def test_a_store_that_failed_in_the_try_that_launched_proves_nothing(emulator, launch, tries_in_between):
+def test_a_store_that_failed_in_the_try_that_launched_proves_nothing(emulator, launch, tries_in_between, context_of):
     store = Store()
     store.set = fails
     emulator.order(Fault(kind="reset", method="POST", path=r"/runs$", times=1, when="after"))
@@ -241,7 +235,7 @@ def test_a_store_that_failed_in_the_try_that_launched_proves_nothing(emulator, l
             launch(context_of(try_number=2 + number, store=store), kickoff={"color": "red"})
     emulator.clear_requests()
     emulator.listen(lambda request: setattr(emulator, "quirks", Quirks(list_lag=3600.0 if looks(emulator) < 3 else 0)))
-    launch(context_of(try_number=2 + tries_in_between, store=store), lookup_patience=60.0)
+    launch(context_of(try_number=2 + tries_in_between, store=store), lookup_timeout=60.0)
     assert len(emulator.launched) == 1
 
 
@@ -253,17 +247,17 @@ def looks(emulator):
     return sum(request.path.endswith("/runs") for request in emulator.requests)
 
 
-def test_a_store_that_fails_is_done_without(emulator, launch, said):
+def test_a_store_that_fails_is_done_without(emulator, launch, said, context_of):
     class Broken(Store):
         def set(self, key, value):
             raise RuntimeError("no store today")
 
     launch(context_of(store=Broken()))
     assert len(emulator.launched) == 1
-    assert "the run is looked for in Tallyfy instead" in said()
+    assert "Looking for the run in Tallyfy instead of Airflow's task state store" in said()
 
 
-def test_waiting_in_place_ends_with_the_run(emulator, launch):
+def test_waiting_in_place_ends_with_the_run(emulator, launch, context_of):
     emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
     context = context_of()
     launch(context, wait_for_completion=True, deferrable=False)
@@ -296,7 +290,7 @@ def test_waiting_too_long_says_when_the_run_could_not_be_archived(emulator, laun
     [({}, None), (FAILED, TallyfyRunFailedError), (SKIPPED, AirflowSkipException)],
     ids=["success", "failure", "skip"],
 )
-def test_a_task_that_is_killed_when_its_run_is_over_does_not_archive_it(emulator, checklist, verdict, end):
+def test_a_task_that_is_killed_when_its_run_is_over_does_not_archive_it(emulator, checklist, verdict, end, context_of):
     emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
     operator = LaunchRunOperator(
         task_id="launch",
@@ -316,7 +310,7 @@ def test_a_task_that_is_killed_when_its_run_is_over_does_not_archive_it(emulator
     assert not run["archived_at"]
 
 
-def test_a_task_that_is_killed_while_it_waits_archives_its_run(emulator, checklist):
+def test_a_task_that_is_killed_while_it_waits_archives_its_run(emulator, checklist, context_of):
     operator = LaunchRunOperator(
         task_id="launch",
         checklist_id=checklist["id"],
@@ -333,7 +327,7 @@ def test_a_task_that_is_killed_while_it_waits_archives_its_run(emulator, checkli
     assert deferred.value.trigger.serialize()[1]["archive_on_kill"] is True
 
 
-def test_a_deferred_wait_ends_as_one_in_place(emulator, checklist):
+def test_a_deferred_wait_ends_as_one_in_place(emulator, checklist, context_of):
     operator = LaunchRunOperator(
         task_id="launch",
         checklist_id=checklist["id"],
@@ -356,7 +350,7 @@ def test_a_deferred_wait_ends_as_one_in_place(emulator, checklist):
         operator.execute_complete(context, {"status": "timeout", "seen": [], "run_ids": [run["id"]]})
 
 
-def test_no_form_value_is_logged_and_no_guest_link_handed_on(emulator, launch, said):
+def test_no_form_value_is_logged_and_no_guest_link_handed_on(emulator, launch, said, context_of):
     context = context_of()
     launch(context, kickoff={"customer": "Acme Secret Holding"})
     assert "Acme Secret Holding" not in said()

@@ -13,24 +13,14 @@ from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, Tallyfy
 from tallyfy_provider.operators.runs import ListRunsOperator
 
 
-class TaskInstance:
-    """Takes XComs, as Airflow's does."""
-
-    def __init__(self):
-        self.xcoms = {}
-
-    def xcom_push(self, key, value):
-        self.xcoms[key] = value
-
-
 @pytest.fixture
-def run_operator(connect):
+def run_operator(connect, task_context):
     connect()
 
     def run(**arguments):
-        task_instance = TaskInstance()
-        result = ListRunsOperator(task_id="list_runs", **arguments).execute(context={"ti": task_instance})
-        return SimpleNamespace(result=result, **task_instance.xcoms)
+        context = task_context()
+        result = ListRunsOperator(task_id="list_runs", **arguments).execute(context=context)
+        return SimpleNamespace(result=result, **context["ti"].pushed)
 
     return run
 
@@ -189,7 +179,7 @@ def test_nothing_is_pushed_where_xcoms_are_not_wanted(emulator, run_operator):
 
 
 def test_fields_that_name_nothing_are_refused(run_operator):
-    with pytest.raises(TallyfyInputError, match="names no field"):
+    with pytest.raises(TallyfyInputError, match="names nothing"):
         run_operator(fields=[])
 
 

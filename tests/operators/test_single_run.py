@@ -23,14 +23,13 @@ KICKOFF = [
 
 
 @pytest.fixture
-def act(connect):
+def act(connect, task_context):
     connect()
 
     def act(operator_class, run_id, **arguments):
-        pushed = {}
-        context = {"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.__setitem__(key, value))}
+        context = task_context()
         run = operator_class(task_id="act", run_id=run_id, **arguments).execute(context=context)
-        assert pushed["_link_TallyfyRunLink"].endswith(f"/tracker/{run_id}")
+        assert context["ti"].pushed["_link_TallyfyRunLink"].endswith(f"/tracker/{run_id}")
         return run
 
     return act
@@ -101,12 +100,12 @@ def test_one_value_of_the_form_is_changed_and_the_others_stay(emulator, act, lau
 
 
 def test_a_new_summary_keeps_the_line_by_which_a_retry_finds_its_run(emulator, act, launched):
-    reference = LaunchMarker.build("Launched by Airflow: dag 'x'", "x")
-    emulator.update_run(launched.id, summary=reference.written_into("Before"))
+    marker = LaunchMarker.build("Launched by Airflow: dag 'x'", "x")
+    emulator.update_run(launched.id, summary=marker.written_into("Before"))
     act(UpdateRunOperator, launched.id, summary="<p>After</p>")
     after = emulator.run(launched.id)
     assert after["summary"].endswith("<p>After</p>")
-    assert reference.is_in(after)
+    assert marker.is_in(after)
 
 
 @pytest.mark.parametrize(

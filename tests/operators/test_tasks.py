@@ -14,16 +14,14 @@ from tallyfy_provider.exceptions import (
 )
 from tallyfy_provider.operators.tasks import ListTasksOperator, ReopenTaskOperator, UpdateTaskOperator
 
-from .conftest import context_of
-
 
 def form_of(task):
     fields = task["form_fields"]["data"]
     return {field["alias"]: field.get("field_value") for field in fields}
 
 
-def test_the_tasks_of_a_run_are_handed_on_with_their_ids_and_their_count(emulator, contract, operate):
-    context = context_of()
+def test_the_tasks_of_a_run_are_handed_on_with_their_ids_and_their_count(emulator, contract, operate, task_context):
+    context = task_context()
     tasks = operate(ListTasksOperator, context=context)
     assert [task["alias"] for task in tasks] == ["fill", "approve", "pay", "hidden", "file"]
     assert context["ti"].pushed["task_ids"] == [task["id"] for task in tasks]
@@ -50,8 +48,8 @@ def test_no_task_can_skip_or_fail(operate, on_empty, error):
         operate(ListTasksOperator, filters={"status": "complete"}, on_empty=on_empty)
 
 
-def test_no_guest_link_is_handed_on(emulator, contract, operate):
-    context = context_of()
+def test_no_guest_link_is_handed_on(emulator, contract, operate, task_context):
+    context = task_context()
     assert emulator.guest_secret in repr(emulator.tasks(contract["id"]))
     handed_on = [
         operate(ListTasksOperator, context=context),
@@ -63,10 +61,10 @@ def test_no_guest_link_is_handed_on(emulator, contract, operate):
 
 
 @pytest.mark.parametrize("run_id", ["", "None", None])
-def test_a_run_that_a_template_did_not_give_is_refused(emulator, contract, run_id):
+def test_a_run_that_a_template_did_not_give_is_refused(emulator, contract, run_id, task_context):
     emulator.clear_requests()
     with pytest.raises(TallyfyInputError, match="run_id is empty"):
-        ListTasksOperator(task_id="x", run_id=run_id).execute(context=context_of())
+        ListTasksOperator(task_id="x", run_id=run_id).execute(context=task_context())
     assert emulator.requests == []
 
 

@@ -8,8 +8,6 @@ from tallyfy_emulator import Fault
 from tallyfy_provider.exceptions import TallyfyIndeterminateError, TallyfyInputError
 from tallyfy_provider.operators.tasks import CommentOperator
 
-from .conftest import context_of
-
 SAID = {"method": "POST", "path": "/(comment|problem)$", "times": 1}
 
 
@@ -21,8 +19,8 @@ def threads(emulator, contract):
 
 @pytest.mark.parametrize("alias", ["fill", None])
 @pytest.mark.parametrize("kind", ["comment", "problem"])
-def test_it_is_said_on_the_run_or_on_a_task(emulator, contract, operate, threads, alias, kind):
-    context = context_of()
+def test_it_is_said_on_the_run_or_on_a_task(emulator, contract, operate, threads, alias, kind, task_context):
+    context = task_context()
     said = operate(CommentOperator, alias, context=context, content="The data is <b>late</b>", kind=kind)
     (thread,) = threads()
     assert (said["id"], thread["label"], thread["content"]) == (thread["id"], kind, "The data is <b>late</b>")
@@ -71,7 +69,7 @@ def test_a_lost_answer_is_looked_for_among_the_comments_of_a_task(emulator, oper
     again = operate(CommentOperator, "fill", content="The data is late", kind=kind)
     first, second = threads()
     assert (first["id"] < second["id"], again["id"]) == (True, second["id"])
-    assert "The answer was lost, and what was said is there" in said()
+    assert "The response was lost, but the comment was written" in said()
 
 
 def test_a_comment_that_is_not_there_is_in_doubt_although_it_was_said_before(emulator, operate, threads):
@@ -95,24 +93,24 @@ def test_a_lost_answer_about_a_run_is_in_doubt_since_its_comments_cannot_be_list
         operate(CommentOperator, content="The data is late")
 
 
-def test_a_retry_does_not_say_on_a_task_what_was_said_already(operate, threads):
+def test_a_retry_does_not_say_on_a_task_what_was_said_already(operate, threads, task_context):
     first = operate(CommentOperator, "fill", content="Late & <i>sorry</i>")
-    again = operate(CommentOperator, "fill", content="Late & <i>sorry</i>", context=context_of(try_number=2))
+    again = operate(CommentOperator, "fill", content="Late & <i>sorry</i>", context=task_context(try_number=2))
     assert again["id"] == first["id"]
     assert len(threads()) == 1
 
 
-def test_a_retry_says_what_was_not_said(operate, threads):
+def test_a_retry_says_what_was_not_said(operate, threads, task_context):
     operate(CommentOperator, "fill", content="Late")
-    operate(CommentOperator, "fill", content="Very late", context=context_of(try_number=2))
-    operate(CommentOperator, "fill", content="Late", kind="problem", context=context_of(try_number=2))
+    operate(CommentOperator, "fill", content="Very late", context=task_context(try_number=2))
+    operate(CommentOperator, "fill", content="Late", kind="problem", context=task_context(try_number=2))
     assert [thread["content"] for thread in threads()] == ["Late", "Very late", "Late"]
 
 
-def test_a_retry_says_what_another_dag_run_said_long_ago(emulator, operate, threads, mocker):
+def test_a_retry_says_what_another_dag_run_said_long_ago(emulator, operate, threads, mocker, task_context):
     operate(CommentOperator, "fill", content="Late")
-    mocker.patch("tallyfy_provider.operators.tasks.comment._CLOCKS_DIFFER", -3600.0)
-    operate(CommentOperator, "fill", content="Late", context=context_of(try_number=2))
+    mocker.patch("tallyfy_provider.operators.tasks.comment._CLOCK_DIFFERENCE", -3600.0)
+    operate(CommentOperator, "fill", content="Late", context=task_context(try_number=2))
     assert len(threads()) == 2
 
 

@@ -15,8 +15,6 @@ from tallyfy_provider.exceptions import (
 )
 from tallyfy_provider.operators.tasks import CompleteTaskOperator
 
-from .conftest import context_of
-
 COMPLETING = {"method": "POST", "path": "completed-tasks", "times": 1}
 
 
@@ -32,8 +30,8 @@ def word(request, emulator):
     return request.param
 
 
-def test_a_task_is_filled_and_completed_once(emulator, operate, task, completions, word):
-    context = context_of()
+def test_a_task_is_filled_and_completed_once(emulator, operate, task, completions, word, task_context):
+    context = task_context()
     done = operate(CompleteTaskOperator, "fill", context=context, values={"price": "7", "Region": "south"})
     assert done["status"] == word
     assert [field["field_value"] for field in task("fill")["form_fields"]["data"][:2]] == [
@@ -53,47 +51,47 @@ def test_values_that_somebody_filled_before_stay(emulator, operate, task):
 
 @pytest.mark.parametrize("given", [True, "true", "True", "approve", "Approved", " yes ", "1"])
 def test_an_approval_is_approved(operate, task, given):
-    assert operate(CompleteTaskOperator, "approve", is_approved=given)["is_approved"] is True
+    assert operate(CompleteTaskOperator, "approve", decision=given)["is_approved"] is True
     assert task("approve")["status_label"] == "approved"
 
 
 @pytest.mark.parametrize("given", [False, "false", "reject", "Rejected", "no", "0"])
 def test_an_approval_is_rejected(operate, task, given):
-    assert operate(CompleteTaskOperator, "approve", is_approved=given)["is_approved"] is False
+    assert operate(CompleteTaskOperator, "approve", decision=given)["is_approved"] is False
     assert task("approve")["status_label"] == "rejected"
 
 
 @pytest.mark.parametrize(
     ("alias", "given", "message"),
     [
-        ("approve", None, "is an approval, and is_approved is not given"),
-        ("approve", "None", "is an approval, and is_approved is not given"),
-        ("approve", "expire", "is not one of its verdicts"),
-        ("pay", False, "would mark it as expired.*is_approved='expire'"),
+        ("approve", None, "is an approval, and decision is not given"),
+        ("approve", "None", "is an approval, and decision is not given"),
+        ("approve", "expire", "does not decide it"),
+        ("pay", False, "would mark it as expired.*decision='expire'"),
         ("pay", "reject", "would mark it as expired"),
         ("file", True, "is no approval"),
         ("file", "reject", "is no approval"),
     ],
 )
-def test_a_verdict_that_does_not_fit_the_task_is_refused_before_anything_is_changed(
+def test_a_decision_that_does_not_fit_the_task_is_refused_before_anything_is_changed(
     emulator, contract, operate, alias, given, message
 ):
     before = emulator.tasks(contract["id"])
     with pytest.raises(TallyfyInputError, match=message):
-        operate(CompleteTaskOperator, alias, is_approved=given)
+        operate(CompleteTaskOperator, alias, decision=given)
     assert emulator.tasks(contract["id"]) == before
 
 
 @pytest.mark.parametrize(("given", "label"), [("expire", "expired"), (True, "acknowledged"), (None, "acknowledged")])
 def test_a_task_that_can_expire_says_so_where_that_is_meant(operate, task, given, label):
-    operate(CompleteTaskOperator, "pay", is_approved=given)
+    operate(CompleteTaskOperator, "pay", decision=given)
     assert task("pay")["status_label"] == label
 
 
-def test_what_is_no_verdict_is_refused_when_the_dag_is_parsed_and_a_template_is_not():
+def test_what_is_no_decision_is_refused_when_the_dag_is_parsed_and_a_template_is_not():
     with pytest.raises(TallyfyInputError, match="'approve' or 'reject'"):
-        CompleteTaskOperator(task_id="x", step="approve", is_approved="maybe")
-    CompleteTaskOperator(task_id="x", step="approve", is_approved="{{ params.verdict }}")
+        CompleteTaskOperator(task_id="x", step="approve", decision="maybe")
+    CompleteTaskOperator(task_id="x", step="approve", decision="{{ params.decision }}")
 
 
 @pytest.mark.parametrize(
@@ -131,12 +129,14 @@ def test_another_member_can_be_named_as_the_one_who_completed_it(emulator, opera
 
 
 @pytest.mark.parametrize("twice", ["fires again", "error"])
-def test_a_completed_task_is_told_apart_and_not_completed_again(emulator, operate, task, completions, twice, said):
+def test_a_completed_task_is_told_apart_and_not_completed_again(
+    emulator, operate, task, completions, twice, said, task_context
+):
     emulator.quirks = Quirks(complete_twice=twice)
     person = max(emulator.people.values())
     emulator.complete_task(task("fill")["id"], values={"price": "7"}, by=person)
     said()
-    context = context_of()
+    context = task_context()
     done = operate(CompleteTaskOperator, "fill", context=context, values={"price": "8"})
     assert done["completer_id"] == person
     assert completions(done["id"]) == 1
@@ -150,22 +150,22 @@ def test_a_completed_task_is_told_apart_and_not_completed_again(emulator, operat
         operate(CompleteTaskOperator, "fill", if_completed="fail")
 
 
-def test_another_verdict_than_the_one_asked_for_is_warned_of(emulator, operate, task, said):
+def test_another_decision_than_the_one_asked_for_is_warned_of(emulator, operate, task, said):
     emulator.complete_task(task("approve")["id"], is_approved=False)
     said()
-    operate(CompleteTaskOperator, "approve", is_approved="approve")
-    assert "Its verdict is 'rejected', not the one that is_approved says" in said()
+    operate(CompleteTaskOperator, "approve", decision="approve")
+    assert "Its decision is 'rejected', not the one that was asked for" in said()
 
 
-def test_a_retry_that_finds_what_its_earlier_try_completed_passes(operate):
+def test_a_retry_that_finds_what_its_earlier_try_completed_passes(operate, task_context):
     operate(CompleteTaskOperator, "file", if_completed="fail")
-    operate(CompleteTaskOperator, "file", if_completed="fail", context=context_of(try_number=2))
+    operate(CompleteTaskOperator, "file", if_completed="fail", context=task_context(try_number=2))
 
 
-def test_a_retry_that_finds_what_a_person_completed_does_not(emulator, operate, task):
+def test_a_retry_that_finds_what_a_person_completed_does_not(emulator, operate, task, task_context):
     emulator.complete_task(task("file")["id"], by=max(emulator.people.values()))
     with pytest.raises(TallyfyError, match="if_completed='fail'"):
-        operate(CompleteTaskOperator, "file", if_completed="fail", context=context_of(try_number=2))
+        operate(CompleteTaskOperator, "file", if_completed="fail", context=task_context(try_number=2))
 
 
 LOST = {
@@ -185,19 +185,21 @@ def test_a_lost_answer_is_resolved_by_looking_at_the_task(emulator, operate, com
     assert "The answer to completing task" in said()
 
 
-def test_a_lost_request_is_in_doubt_and_a_retry_looks_first(emulator, operate, task, completions, monkeypatch):
-    monkeypatch.setattr(task_completion, "LOOKS", (0.0, 0.0))
+def test_a_lost_request_is_in_doubt_and_a_retry_looks_first(
+    emulator, operate, task, completions, monkeypatch, task_context
+):
+    monkeypatch.setattr(task_completion, "LOOKUP_PAUSES", (0.0, 0.0))
     emulator.order(Fault(kind="reset", **COMPLETING))
     with pytest.raises(TallyfyIndeterminateError):
         operate(CompleteTaskOperator, "file")
     assert completions(task("file")["id"]) == 0
-    operate(CompleteTaskOperator, "file", context=context_of(try_number=2))
+    operate(CompleteTaskOperator, "file", context=task_context(try_number=2))
     assert completions(task("file")["id"]) == 1
 
 
 @pytest.mark.parametrize("twice", ["fires again", "error"])
 @pytest.mark.parametrize("values", [None, {"price": "8"}])
-def test_a_person_who_is_faster_is_told_apart(emulator, operate, task, completions, twice, values):
+def test_a_person_who_is_faster_is_told_apart(emulator, operate, task, completions, twice, values, task_context):
     """The task is completed between our first look and what follows it."""
     emulator.quirks = Quirks(complete_twice=twice)
     task_id = task("fill")["id"]
@@ -208,13 +210,13 @@ def test_a_person_who_is_faster_is_told_apart(emulator, operate, task, completio
             emulator.complete_task(task_id)
 
     emulator.listen(complete)
-    context = context_of()
+    context = task_context()
     operate(CompleteTaskOperator, "fill", context=context, values=values)
     assert context["ti"].pushed["already_completed"] is True
     assert completions(task_id) == 1
 
 
-def test_a_one_off_task_that_belongs_to_no_run_is_completed(emulator, connect):
+def test_a_one_off_task_that_belongs_to_no_run_is_completed(emulator, connect, task_context):
     body = {
         "title": "Call Jane",
         "task_type": "task",
@@ -224,7 +226,7 @@ def test_a_one_off_task_that_belongs_to_no_run_is_completed(emulator, connect):
     body["owners"]["users"] = [min(emulator.people.values())]
     one_off = connect().request("POST", "tasks", json=body)["data"]
     operator = CompleteTaskOperator(task_id="x", step=one_off["id"])
-    assert operator.execute(context=context_of())["completed_at"]
+    assert operator.execute(context=task_context())["completed_at"]
 
 
 def test_no_form_value_is_logged(operate, said):

@@ -22,7 +22,7 @@ else:
 
 needs_retry_policies = pytest.mark.skipif(not has_retry_policies, reason="retry policies came with Airflow 3.3")
 
-LASTING = {
+PERMANENT = {
     "TallyfyAuthError",
     "TallyfyPermissionError",
     "TallyfyNotFoundError",
@@ -52,9 +52,9 @@ def caused_by(cause: BaseException) -> BaseException:
 @pytest.mark.parametrize("wrap", [lambda error: error, caused_by], ids=["itself", "as a cause"])
 def test_only_what_people_must_mend_fails_at_once(kind, wrap):
     decision = decide(wrap(getattr(errors, kind)("so it is", status=400)))
-    if kind in LASTING:
+    if kind in PERMANENT:
         assert decision.action is RetryAction.FAIL
-        assert decision.reason == f"{kind} (400): another try would meet the same."
+        assert decision.reason == f"{kind} (400): another try would fail in the same way."
     else:
         assert decision == RetryDecision.default()
 
@@ -64,7 +64,7 @@ def test_only_what_people_must_mend_fails_at_once(kind, wrap):
 def test_a_rate_limit_waits_as_long_as_tallyfy_said(wrap):
     decision = decide(wrap(errors.TallyfyRateLimitError("slow down", status=429, retry_after=40.5)))
     assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=40.5))
-    assert decision.reason == "TallyfyRateLimitError (429): Tallyfy asks to wait 40.5 s."
+    assert decision.reason == "TallyfyRateLimitError (429): Tallyfy requires a wait of 40.5 s."
 
 
 @needs_retry_policies

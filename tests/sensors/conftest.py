@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from tallyfy_provider.sensors.base import TallyfySensor
 from tallyfy_provider.sensors.runs import RunStatusSensor
+from tests.conftest import build_task_context
 
 if TYPE_CHECKING:
     from airflow.triggers.base import BaseTrigger
@@ -36,7 +36,7 @@ def run_in_mode(
     Run a sensor to its end.
 
     :param mode: ``poke``, ``reschedule`` or ``deferrable``.
-    :param between: Called after the first look that did not end the wait, in the modes that come back.
+    :param between: Called after the first poke that did not end the wait, in the modes that come back.
     :param sensor_class: The sensor.
     :param xcom_push: Takes the XComs that the sensor pushes by itself.
     :param arguments: The sensor's own arguments.
@@ -48,21 +48,6 @@ def run_in_mode(
     return _run_in_worker(sensor_class, mode, options, between, xcom_push)
 
 
-def _context(xcom_push: Callable[..., None]) -> dict[str, Any]:
-    started = datetime.now(UTC)
-    task_instance = SimpleNamespace(
-        get_first_reschedule_date=lambda context: started,
-        max_tries=0,
-        dag_id="dag",
-        task_id="wait",
-        run_id="run",
-        map_index=-1,
-        try_number=1,
-        xcom_push=xcom_push,
-    )
-    return {"ti": task_instance}
-
-
 def _run_in_worker(
     sensor_class: type[TallyfySensor],
     mode: str,
@@ -72,12 +57,12 @@ def _run_in_worker(
 ) -> Any:
     from airflow.exceptions import AirflowRescheduleException
 
-    context = _context(xcom_push)
+    context = build_task_context(xcom_push=xcom_push)
     first = True
     while True:
         sensor = sensor_class(mode=mode, deferrable=False, **options)
         if mode == "poke":
-            _call_after_first_look(sensor, between)
+            _call_after_first_poke(sensor, between)
         try:
             return sensor.execute(context=context)
         except AirflowRescheduleException as again:
@@ -87,7 +72,7 @@ def _run_in_worker(
             time.sleep(max(0.0, (again.reschedule_date - datetime.now(UTC)).total_seconds()))
 
 
-def _call_after_first_look(sensor: TallyfySensor, between: Callable[[], None]) -> None:
+def _call_after_first_poke(sensor: TallyfySensor, between: Callable[[], None]) -> None:
     look, looked = sensor.poke, []
 
     def poke(context: Any) -> Any:
@@ -106,13 +91,13 @@ def _run_deferred(
     xcom_push: Callable[..., None],
 ) -> Any:
     try:
-        return sensor_class(deferrable=True, **options).execute(context=_context(xcom_push))
+        return sensor_class(deferrable=True, **options).execute(context=build_task_context(xcom_push=xcom_push))
     except TaskDeferred as deferred:
         between()
         event = fire(deferred.trigger)
         # A task that resumes is a new process: nothing of the first one is left.
         again = sensor_class(deferrable=True, **options)
-        return again.resume_execution(deferred.method_name, {"event": event}, _context(xcom_push))
+        return again.resume_execution(deferred.method_name, {"event": event}, build_task_context(xcom_push=xcom_push))
 
 
 def fire(trigger: BaseTrigger) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def test_a_number_that_is_not_reached_times_out(emulator, count_sensor):
         count_sensor(at_least=1, timeout=0.3, soft_fail=True)
 
 
-def test_faults_are_borne_or_told_as_what_they_are(emulator, connect, count_sensor):
+def test_faults_are_tolerated_or_raised(emulator, connect, count_sensor):
     connect(extra={"max_attempts": 1})
     emulator.order(Fault(kind="status", status=503, times=3))
     assert count_sensor(exactly=0) == 0
@@ -94,8 +94,8 @@ def test_a_filter_that_tallyfy_ignored_makes_the_number_doubtful(emulator, count
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ({}, "Say how many runs to wait for"),
-        ({"exactly": 1, "at_least": 1}, "exactly stands alone"),
+        ({}, "Set how many runs to wait for"),
+        ({"exactly": 1, "at_least": 1}, "exactly cannot be combined"),
         ({"at_least": 3, "at_most": 2}, "no number is both"),
         ({"at_least": "many"}, "at_least takes a whole number from 0, not 'many'"),
         ({"at_most": -1}, "at_most takes a whole number from 0, not -1"),
@@ -107,6 +107,6 @@ def test_a_rule_that_cannot_be_meant_is_refused(count_sensor, rule, words):
         count_sensor(**rule)
 
 
-def test_an_unknown_filter_is_refused_when_the_dag_is_parsed():
+def test_an_unknown_filter_is_refused_at_parse_time():
     with pytest.raises(TallyfyInputError, match="did you mean 'status'"):
         RunCountSensor(task_id="x", filters={"statuses": "problem"}, exactly=0)

@@ -24,7 +24,7 @@ def push(emulator, pushed):
     return push
 
 
-def test_the_link_is_there_before_the_first_look(emulator, run_sensor, push, pushed):
+def test_the_link_is_there_before_the_first_poke(emulator, run_sensor, push, pushed):
     run = emulator.add_run()["id"]
     run_sensor(run_id=run, xcom_push=push, between=lambda: emulator.complete_run(run))
     assert pushed[0] == (TRACKER, run_url(run), 0)
@@ -48,7 +48,7 @@ def test_of_several_runs_the_first_is_linked(emulator, run_sensor, push, pushed)
     assert [value for _, value, _ in pushed] == [run_url(runs[0])]
 
 
-def test_what_is_no_run_id_is_not_linked(run_sensor, push, pushed):
+def test_an_invalid_run_id_is_not_linked(run_sensor, push, pushed):
     with pytest.raises(TallyfyInputError):
         run_sensor(run_id="None", xcom_push=push)
     assert pushed == []

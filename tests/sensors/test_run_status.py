@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from airflow.exceptions import AirflowRescheduleException
@@ -62,9 +61,9 @@ def test_a_wait_ends_as_the_rule_says(emulator, run_sensor, rule, change, end, w
     else:
         options["between"] = lambda: emulator.update_run(run["id"], **change)
     if end == "succeeds":
-        (handed_on,) = run_sensor(**options)
-        assert tuple(handed_on) == COMPACT_FIELDS
-        assert (handed_on["id"], handed_on["name"]) == (run["id"], "Contract review")
+        (returned,) = run_sensor(**options)
+        assert tuple(returned) == COMPACT_FIELDS
+        assert (returned["id"], returned["name"]) == (run["id"], "Contract review")
         return
     with pytest.raises(TallyfyRunFailedError if end == "fails" else AirflowSkipException) as ended:
         run_sensor(**options)
@@ -84,7 +83,7 @@ def test_a_wait_goes_on_until_its_timeout(emulator, run_sensor, status):
         run_sensor(run_id=run["id"], timeout=0.3, never_fail=True)
 
 
-def test_what_is_handed_on_is_the_same_in_every_mode(emulator, connect, monkeypatch):
+def test_what_is_returned_is_the_same_in_every_mode(emulator, connect, monkeypatch):
     know_the_first_start(monkeypatch)
     connect()
     runs = [emulator.add_run(name=name, status="complete")["id"] for name in ("A", "B")]
@@ -130,18 +129,18 @@ def test_a_run_named_twice_is_waited_for_once(emulator, run_sensor):
 @pytest.mark.parametrize(
     ("run_id", "words"),
     [
-        ("", "no id was handed over"),
-        ("None", "no id was handed over"),
-        (None, "no id was handed over"),
+        ("", "which is not an id"),
+        ("None", "which is not an id"),
+        (None, "which is not an id"),
         ([], "run_id is an empty list"),
-        ([None], "no id was handed over"),
+        ([None], "which is not an id"),
         ("['a', 'b']", "is the text of a list"),
         ({"name": "a"}, "holds an object without an 'id'"),
         (1.5, "takes an id or a list of ids"),
         (True, "takes an id or a list of ids"),
     ],
 )
-def test_what_is_no_run_id_is_refused_before_anything_is_asked(emulator, run_sensor, run_id, words):
+def test_an_invalid_run_id_is_refused_before_anything_is_asked(emulator, run_sensor, run_id, words):
     with pytest.raises(TallyfyInputError, match=words):
         run_sensor(run_id=run_id)
     assert emulator.requests == []
@@ -166,19 +165,14 @@ def test_a_rate_limit_never_fails_a_wait(emulator, connect, run_sensor):
     assert len(run_sensor(run_id=run["id"], fault_tolerance=0.1)) == 1
 
 
-def test_a_rescheduled_wait_leaves_a_rate_limit_to_airflow_and_keeps_no_worker(emulator, connect, monkeypatch):
+def test_a_rescheduled_wait_leaves_a_rate_limit_to_airflow(emulator, connect, monkeypatch, task_context):
     know_the_first_start(monkeypatch)
     connect(extra={"max_attempts": 1})
     run = emulator.add_run()
     emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "600"}))
     sensor = RunStatusSensor(task_id="wait", run_id=run["id"], mode="reschedule", fault_tolerance=0, timeout=7200)
-    context = {
-        "ti": SimpleNamespace(
-            get_first_reschedule_date=lambda _: None, max_tries=0, dag_id="d", task_id="t", run_id="r", map_index=-1
-        )
-    }
     with pytest.raises(AirflowRescheduleException) as again:
-        sensor.execute(context=context)
+        sensor.execute(context=task_context())
     assert (again.value.reschedule_date - datetime.now(UTC)).total_seconds() > 500
     assert len(emulator.requests) == 1
 
@@ -201,7 +195,7 @@ TRANSIENT = [
 
 
 @pytest.mark.parametrize(("fault", "kind"), TRANSIENT, ids=lambda case: getattr(case, "kind", None))
-def test_a_fault_that_passes_does_not_end_the_wait(emulator, connect, run_sensor, fault, kind):
+def test_a_transient_error_does_not_end_the_wait(emulator, connect, run_sensor, fault, kind):
     connect(extra={"max_attempts": 1})
     run = emulator.add_run(status="complete")
     emulator.order(Fault(**{**vars(fault), "times": 3}))
@@ -210,7 +204,7 @@ def test_a_fault_that_passes_does_not_end_the_wait(emulator, connect, run_sensor
 
 @pytest.mark.parametrize(("fault", "kind"), TRANSIENT, ids=lambda case: getattr(case, "kind", None))
 @pytest.mark.parametrize("lenience", [{}, {"soft_fail": True}])
-def test_a_fault_that_lasts_ends_the_wait_as_what_it_is(emulator, connect, run_sensor, fault, kind, lenience):
+def test_an_error_that_lasts_ends_the_wait_as_itself(emulator, connect, run_sensor, fault, kind, lenience):
     connect(extra={"max_attempts": 1})
     run = emulator.add_run()
     emulator.order(fault)
@@ -230,7 +224,7 @@ def test_a_fault_that_lasts_ends_the_wait_as_what_it_is(emulator, connect, run_s
 )
 @pytest.mark.parametrize("lenience", [{}, {"soft_fail": True}])
 @pytest.mark.parametrize("when", ["before the wait", "during the wait"])
-def test_what_does_not_pass_ends_the_wait_at_once(emulator, run_sensor, fault, kind, lenience, when):
+def test_an_error_that_is_not_transient_ends_the_wait_at_once(emulator, run_sensor, fault, kind, lenience, when):
     run = emulator.add_run()
     options = {"run_id": run["id"], **lenience}
     if when == "before the wait":
@@ -242,7 +236,7 @@ def test_what_does_not_pass_ends_the_wait_at_once(emulator, run_sensor, fault, k
     assert type(raised.value) is kind
 
 
-def test_with_never_fail_what_does_not_pass_skips_the_task(emulator, run_sensor):
+def test_with_never_fail_an_error_that_is_not_transient_skips_the_task(emulator, run_sensor):
     run = emulator.add_run()
     with pytest.raises(AirflowSkipException):
         run_sensor(run_id=run["id"], never_fail=True, between=lambda: emulator.revoke(emulator.token))
@@ -348,14 +342,14 @@ def test_the_execution_timeout_holds_while_deferred(emulator, connect):
             run_in_mode("deferrable", run_id=run["id"], execution_timeout=timedelta(seconds=0.2), **lenience)
 
 
-def test_a_timeout_is_declared_only_after_a_last_look(emulator, connect):
+def test_a_timeout_is_declared_only_after_a_last_poll(emulator, connect):
     run = emulator.add_run()
     _, deferral = deferred(run_id=run["id"], timeout=0.3, poke_interval=3600)
     emulator.update_run_later(run["id"], 0.2, status="complete")
     assert fire(deferral.trigger)["status"] == "ended"
 
 
-def test_a_deadline_that_passed_while_no_triggerer_ran_gets_one_look(emulator, connect):
+def test_a_deadline_that_passed_while_no_triggerer_ran_gets_one_poll(emulator, connect):
     run = emulator.add_run()
     _, deferral = deferred(run_id=run["id"], timeout=0)
     emulator.complete_run(run["id"])
@@ -379,7 +373,7 @@ def test_the_error_of_a_deferred_wait_keeps_what_tallyfy_said(emulator, connect)
 @pytest.mark.parametrize("event", [None, {}, {"status": "ended", "seen": []}, {"status": "?"}])
 def test_an_event_that_says_nothing_is_an_error(event):
     sensor = RunStatusSensor(task_id="wait", run_id="x", deferrable=True)
-    with pytest.raises(AirflowException, match="reported nothing that can be read"):
+    with pytest.raises(AirflowException, match="reported an event that cannot be read"):
         sensor.execute_complete(context={}, event=event)
 
 
@@ -390,14 +384,14 @@ def test_deferrable_follows_airflows_own_setting_by_default():
     assert RunStatusSensor(task_id="wait", run_id="x").deferrable is default
 
 
-def test_exponential_backoff_is_said_to_have_no_effect_while_deferred(emulator, connect, said):
+def test_exponential_backoff_is_logged_as_without_effect_while_deferred(emulator, connect, said):
     run = emulator.add_run(status="complete")
     sensor = RunStatusSensor(task_id="wait", run_id=run["id"], deferrable=True, exponential_backoff=True)
     sensor.execute(context={})
     assert "exponential_backoff has no effect while deferred" in said()
 
 
-def test_a_misspelt_status_is_refused_when_the_dag_is_parsed():
+def test_a_misspelt_status_is_refused_at_parse_time():
     with pytest.raises(TallyfyInputError, match="did you mean 'complete'"):
         RunStatusSensor(task_id="wait", run_id="x", allowed_statuses=["completed"])
 

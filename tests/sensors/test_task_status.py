@@ -65,7 +65,7 @@ def complete_all(emulator, run_id):
 
 @pytest.mark.parametrize("word", ["completed", "complete"])
 @pytest.mark.parametrize("key", ["field_value", "value"])
-def test_who_did_the_step_when_and_what_was_written_is_handed_on(emulator, contract, step, wait, word, key):
+def test_who_did_the_step_when_and_what_was_written_is_returned(emulator, contract, step, wait, word, key):
     emulator.quirks = Quirks(task_done_status=word, form_value_key=key)
     person = max(emulator.people.values())
 
@@ -78,7 +78,7 @@ def test_who_did_the_step_when_and_what_was_written_is_handed_on(emulator, contr
         "run_id": contract["id"],
         "title": "Fill in",
         "status": word,
-        "verdict": None,
+        "decision": None,
         "completed_at": emulator.task(contract["id"], "fill")["completed_at"],
         "completed_by": person,
         "completed_by_name": None,
@@ -93,16 +93,16 @@ def test_a_step_that_is_done_already_ends_the_wait_at_once(emulator, step, wait)
 
 
 @pytest.mark.parametrize("name", ["Approve", "approve", "APPROVE"])
-@pytest.mark.parametrize(("is_approved", "verdict"), [(True, "approved"), (False, "rejected")])
-def test_an_approval_hands_on_its_verdict(emulator, step, wait, name, is_approved, verdict):
+@pytest.mark.parametrize(("is_approved", "decision"), [(True, "approved"), (False, "rejected")])
+def test_an_approval_returns_its_decision(emulator, step, wait, name, is_approved, decision):
     done = wait(name, between=lambda: emulator.complete_task(step("approve"), is_approved=is_approved))
-    assert done["verdict"] == verdict
+    assert done["decision"] == decision
 
 
-@pytest.mark.parametrize(("is_approved", "verdict"), [(True, "acknowledged"), (False, "expired")])
-def test_an_expired_task_is_not_a_rejected_one(emulator, step, wait, is_approved, verdict):
+@pytest.mark.parametrize(("is_approved", "decision"), [(True, "acknowledged"), (False, "expired")])
+def test_an_expired_task_is_not_a_rejected_one(emulator, step, wait, is_approved, decision):
     emulator.complete_task(step("pay"), is_approved=is_approved)
-    assert wait("pay", on_rejection="fail")["verdict"] == verdict
+    assert wait("pay", on_rejection="fail")["decision"] == decision
 
 
 @pytest.mark.parametrize(("on_rejection", "error"), [("fail", TallyfyRunFailedError), ("skip", AirflowSkipException)])
@@ -117,7 +117,7 @@ def test_a_rejection_can_fail_or_skip(emulator, step, wait, on_rejection, error)
 
 def test_an_approval_passes_where_a_rejection_fails(emulator, step, wait):
     emulator.complete_task(step("approve"), is_approved=True)
-    assert wait("approve", on_rejection="fail")["verdict"] == "approved"
+    assert wait("approve", on_rejection="fail")["decision"] == "approved"
 
 
 @pytest.mark.parametrize(("word", "error"), [("fail", TallyfyRunFailedError), ("skip", AirflowSkipException)])
@@ -128,7 +128,7 @@ def test_a_hidden_step_can_fail_or_skip_at_once(wait, word, error):
 
 def test_a_hidden_step_can_pass_at_once(wait):
     done = wait("hidden", on_auto_skipped="pass", between=pytest.fail)
-    assert (done["status"], done["verdict"], done["values"]) == ("auto-skipped", None, {})
+    assert (done["status"], done["decision"], done["values"]) == ("auto-skipped", None, {})
 
 
 def test_a_hidden_step_is_waited_for_until_the_run_is_complete_and_skips_then(emulator, contract, wait):
@@ -156,7 +156,7 @@ def test_a_problem_is_waited_out(emulator, step, wait):
 @pytest.mark.parametrize("reads_as", ["archived", "previous"])
 def test_a_run_that_is_archived_without_the_step_fails(emulator, contract, wait, status, reads_as):
     emulator.quirks = Quirks(archived_run_status=status, archived_reads_as=reads_as)
-    with pytest.raises(TallyfyRunFailedError, match="not as asked for"):
+    with pytest.raises(TallyfyRunFailedError, match="The wait for a step to be done failed"):
         wait(between=lambda: emulator.archive_run(contract["id"]))
 
 
@@ -209,7 +209,7 @@ def test_a_run_that_is_deleted_meanwhile_ends_the_wait(emulator, contract, wait)
 
 
 @pytest.mark.parametrize("run_id", [None, "", "None", "a,b", ["a"]])
-def test_what_is_no_run_id_is_refused(emulator, contract, wait, run_id):
+def test_an_invalid_run_id_is_refused(emulator, contract, wait, run_id):
     emulator.clear_requests()
     with pytest.raises(TallyfyInputError, match="run_id"):
         wait(run_id=run_id)
@@ -232,7 +232,7 @@ def test_soft_fail_skips(emulator, contract, wait):
         wait(soft_fail=True, between=lambda: emulator.archive_run(contract["id"]))
 
 
-def test_faults_that_pass_do_not_end_the_wait(emulator, connect, step, wait):
+def test_transient_errors_do_not_end_the_wait(emulator, connect, step, wait):
     connect(extra={"max_attempts": 1})
 
     def trouble():
@@ -252,17 +252,17 @@ def test_a_form_that_cannot_be_read_for_a_moment_does_not_end_it_badly(emulator,
     assert wait(between=trouble)["values"]["remark"] == "Fine"
 
 
-def test_faults_that_last_are_told_as_what_they_are(emulator, connect, wait):
+def test_errors_that_last_are_raised(emulator, connect, wait):
     connect(extra={"max_attempts": 1})
     with pytest.raises(TallyfyServerError):
         wait(fault_tolerance=0.2, between=lambda: emulator.order(Fault(kind="status", status=503)))
 
 
-def test_values_are_nowhere_but_in_what_is_handed_on(emulator, contract, connect, step, said, mocker):
+def test_values_are_nowhere_but_in_what_is_returned(emulator, contract, connect, step, said, task_context):
     """Airflow writes the events of triggers into its log."""
     said()
     options = {"run_id": contract["id"], "step": "fill", "task_id": "wait", "poke_interval": 0.05}
-    context = {"ti": mocker.Mock()}
+    context = task_context()
     with pytest.raises(TaskDeferred) as deferred:
         TaskStatusSensor(deferrable=True, **options).execute(context=context)
     emulator.complete_task(step("fill"), values={"remark": "a secret remark"})
@@ -275,11 +275,11 @@ def test_values_are_nowhere_but_in_what_is_handed_on(emulator, contract, connect
 
 def test_an_event_that_cannot_be_read_is_an_error(contract, connect):
     sensor = TaskStatusSensor(task_id="x", run_id=contract["id"], step="fill")
-    with pytest.raises(TallyfyError, match="nothing that can be read"):
+    with pytest.raises(TallyfyError, match="an event that cannot be read"):
         sensor.execute_complete({}, {"status": "ended", "seen": None})
 
 
-def test_the_link_is_there_before_the_first_look(emulator, contract, step, wait):
+def test_the_link_is_there_before_the_first_poke(emulator, contract, step, wait):
     pushed = []
     emulator.complete_task(step("fill"))
     before = len(emulator.requests)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,18 +23,14 @@ Export = Callable[..., dict[str, Any]]
 _numbers = itertools.count()
 
 
-def task_instance(attempt: int = 1, task_id: str = "export_runs") -> SimpleNamespace:
-    return SimpleNamespace(dag_id="dag", run_id="run", task_id=task_id, map_index=-1, try_number=attempt)
-
-
 @pytest.fixture
-def export(connect) -> Export:
+def export(connect, task_context) -> Export:
     """Export to ``path`` as the given attempt of a task."""
     connect()
 
     def export(path: Any, *, attempt: int = 1, task_id: str = "export_runs", **arguments: Any) -> dict[str, Any]:
         operator = ExportRunsOperator(task_id=task_id, path=path, **arguments)
-        return operator.execute(context={"ti": task_instance(attempt, task_id)})
+        return operator.execute(context=task_context(attempt, task_id=task_id))
 
     return export
 

@@ -143,7 +143,8 @@ def test_a_full_disk_is_told_with_the_way_out_and_leaves_the_earlier_file(emulat
     store.room = 300_000
     with pytest.raises(TallyfyExportError) as caught:
         export(path, attempt=2)
-    assert f"@/exports/runs.jsonl cannot be written: OSError: [Errno {errno.ENOSPC}] No space left" in str(caught.value)
+    assert "@/exports/runs.jsonl cannot be written" in str(caught.value)
+    assert f"(OSError: [Errno {errno.ENOSPC}] No space left" in str(caught.value)
     assert "make room, export less, or write elsewhere" in str(caught.value)
     assert store.files == earlier
 
@@ -169,7 +170,7 @@ def test_a_missing_bucket_is_told_before_anything_is_asked_of_tallyfy(emulator, 
 def test_credentials_that_may_not_write_are_told(emulator, export):
     store = Bucket(wrong=PermissionError("Access Denied"))
     emulator.add_runs(3)
-    with pytest.raises(TallyfyExportError, match=r"Access Denied\. These credentials may not write there"):
+    with pytest.raises(TallyfyExportError, match=r"may not write there\. \(PermissionError: Access Denied\)"):
         export(f"s3://{attached('s3', store)}@bucket/runs.csv")
     assert store.objects == {}
 

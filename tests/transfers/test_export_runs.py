@@ -65,11 +65,11 @@ def test_what_was_written_is_logged_without_any_of_its_rows(emulator, export, tm
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"path": "/x/runs.txt"}, "the format cannot be told by a name like 'runs.txt'. Let it end with .jsonl"),
+        ({"path": "/x/runs.txt"}, "'runs.txt' does not tell the format. Let it end with .jsonl"),
         ({"path": "runs.jsonl"}, "path is 'runs.jsonl', which is relative"),
         ({"path": "s3://bucket/runs/"}, "names no file"),
         ({"path": "/x/runs.parquet.gz"}, "Parquet is compressed inside"),
-        ({"file_format": "xml"}, "file_format is 'xml'; it takes 'jsonl', 'csv', 'parquet' or None"),
+        ({"file_format": "xml"}, "file_format is 'xml'; it takes 'jsonl', 'csv' or 'parquet'"),
         ({"filters": {"owner": "1"}}, "did you mean 'owners'"),
         ({"filters": {"status": "finished"}}, "filters\\['status'\\] cannot be 'finished'"),
         ({"created_after": "yesterday"}, "created_after takes a moment such as"),
@@ -85,7 +85,7 @@ def test_what_is_wrong_already_fails_when_the_dag_is_parsed(wrong, message):
     ("rendered", "message"),
     [
         ({"path": "runs.csv"}, "relative"),
-        ({"path": "/x/runs"}, "cannot be told"),
+        ({"path": "/x/runs"}, "does not tell the format"),
         ({"filters": {"status": "finished"}}, "cannot be 'finished'"),
         ({"updated_after": "soon"}, "updated_after takes a moment"),
         ({"max_runs": "many"}, "max_runs takes a whole number"),
@@ -261,7 +261,7 @@ def test_a_folder_in_the_place_of_the_file_is_told(export, tmp_path):
 
 
 def test_a_store_that_airflow_does_not_know_is_told(export):
-    with pytest.raises(TallyfyExportError, match="Airflow knows a store by its provider: install"):
+    with pytest.raises(TallyfyExportError, match="Install the provider of the store"):
         export("nosuch://bucket/runs.csv")
 
 

@@ -18,7 +18,7 @@ import sys
 from types import SimpleNamespace
 from tallyfy_provider.transfers.object_storage import ExportRunsOperator
 
-ti = SimpleNamespace(dag_id="dag", run_id="run", task_id="export_runs", map_index=-1, try_number=1)
+ti = SimpleNamespace(dag_id="dag", run_id="manual__1", task_id="export_runs", map_index=-1, try_number=1)
 ExportRunsOperator(task_id="export_runs", path=sys.argv[1], filters={"per_page": 10}).execute(context={"ti": ti})
 """
 SECONDS = 60

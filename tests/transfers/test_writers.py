@@ -177,7 +177,7 @@ def test_columns_are_those_that_tallyfy_documents_whatever_the_runs_hold(name):
     assert list(columns.names) == [*RUN_COLUMNS, "tasks"]
     _, notes = written(Format(name), runs, includes=["tasks"])
     assert notes == [
-        "The runs also have another, brand_new, for which there is no column: name the columns that are wanted with "
+        "The runs also have another, brand_new, for which there is no column: name the columns with "
         "fields=[…], or write JSON Lines, which keep everything."
     ]
 
@@ -222,8 +222,8 @@ def test_a_value_of_another_type_becomes_null_in_parquet_and_is_told_of_without_
     found, notes = table([{"late_tasks": value, "created_at": "soon"} for value in wrong], ["late_tasks", "created_at"])
     assert found.column("late_tasks").to_pylist() == [None] * 6
     assert notes == [
-        "Column 'late_tasks' holds integers: 6 of its values are none and became null.",
-        "Column 'created_at' holds moments: 6 of its values are none and became null.",
+        "Column 'late_tasks' is of type integer: 6 of its values are not, and became null.",
+        "Column 'created_at' is of type moment: 6 of its values are not, and became null.",
     ]
 
 

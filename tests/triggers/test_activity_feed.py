@@ -8,8 +8,15 @@ from hypothesis import strategies as st
 
 from tallyfy_emulator import Quirks
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.triggers.activities import SETTLING, Activity, Cursor, read_feed, read_row
-from tallyfy_provider.triggers.run_events import check_events, confirm
+from tallyfy_provider.triggers.activity_feed import (
+    SETTLING,
+    Activity,
+    Cursor,
+    check_events,
+    confirm,
+    read_feed,
+    read_row,
+)
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 RUN = r"App\Models\Run"
@@ -69,17 +76,17 @@ def activity(number, at=NOON):
 def test_what_was_read_is_not_news_again_even_when_it_comes_late_or_twice():
     cursor = Cursor(NOON - SETTLING).advance([activity(1), activity(3, NOON + 5)])
     late = activity(2, NOON - 100)
-    assert cursor.news([activity(3, NOON + 5), late, late, activity(1)]) == [late]
+    assert cursor.unread([activity(3, NOON + 5), late, late, activity(1)]) == [late]
 
 
 def test_what_lies_before_the_cursor_is_past():
     cursor = Cursor(NOON).advance([activity(1, NOON + 5000)])
-    assert cursor.news([activity(2, NOON + 5000 - SETTLING - 1)]) == []
+    assert cursor.unread([activity(2, NOON + 5000 - SETTLING - 1)]) == []
 
 
 def test_what_could_not_be_acted_on_is_news_again():
     cursor = Cursor(NOON - SETTLING).advance([activity(1), activity(2, NOON + 5000)], held=[activity(1)])
-    assert cursor.news([activity(1), activity(2, NOON + 5000)]) == [activity(1)]
+    assert cursor.unread([activity(1), activity(2, NOON + 5000)]) == [activity(1)]
 
 
 def test_it_does_not_hold_the_reader_back_for_more_than_a_day():
@@ -103,7 +110,7 @@ def test_every_row_is_news_exactly_once_whatever_the_order_and_overlap(batches):
     for number, batch in enumerate(batches):
         for row_id, lateness in batch:
             arrived.setdefault(row_id, activity(row_id, max(1.0, 10_000.0 + number * 60 - lateness)))
-        news = cursor.news(arrived.values())
+        news = cursor.unread(arrived.values())
         reported += [one.row_id for one in news]
         cursor = cursor.advance(news)
     late_enough = {one.row_id for one in arrived.values() if one.at >= 10_000 + 60 * len(batches) - SETTLING}
@@ -125,7 +132,7 @@ def test_the_feed_is_read_back_to_a_moment_across_pages(emulator, connect, quirk
     assert sorted(completed) == sorted(ids)
 
 
-def test_an_event_is_borne_out_by_the_run():
+def test_an_event_is_confirmed_by_the_run():
     run = {"id": "r", "name": "A", "status": "complete", "completed_at": "2026-11-24T12:00:00Z", "checklist_id": "c"}
     event = confirm(Activity("7", "completed", "r", NOON), run, "org")
     assert (event["event"], event["event_id"]) == ("completed", "r:completed:2026-11-24T12:00:00Z")

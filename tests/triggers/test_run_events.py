@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
@@ -71,7 +70,7 @@ def names(events):
     return [event["event"] for event in events]
 
 
-def test_each_event_is_reported_once_with_what_a_dag_needs(emulator, connect):
+def test_each_event_is_reported_once_with_what_a_dag_needs(emulator, connect, run):
     async def scenario():
         async with watching(trigger("launched", "completed", "archived", "reopened", "problem")) as events:
             run = emulator.add_run(name="Contract review")["id"]
@@ -90,7 +89,7 @@ def test_each_event_is_reported_once_with_what_a_dag_needs(emulator, connect):
                 await asyncio.sleep(0.3)
             return run, list(events)
 
-    run, events = asyncio.run(scenario())
+    run, events = run(scenario())
     assert names(events) == ["launched", "problem", "completed", "reopened", "archived"]
     assert len({event["event_id"] for event in events}) == 5
     completed = events[2]
@@ -99,7 +98,7 @@ def test_each_event_is_reported_once_with_what_a_dag_needs(emulator, connect):
     assert completed["run"]["status"] == "complete"
 
 
-def test_the_past_is_not_reported_on_first_start(emulator, connect):
+def test_the_past_is_not_reported_on_first_start(emulator, connect, run):
     for run_id in emulator.add_runs(150):
         emulator.complete_run(run_id)
 
@@ -111,10 +110,10 @@ def test_the_past_is_not_reported_on_first_start(emulator, connect):
             await until(lambda: len(events) == 2)
             return list(events)
 
-    assert names(asyncio.run(scenario())) == ["launched", "completed"]
+    assert names(run(scenario())) == ["launched", "completed"]
 
 
-def test_events_are_spaced_out_so_that_airflow_starts_a_dag_run_for_each(emulator, connect):
+def test_events_are_spaced_out_so_that_airflow_starts_a_dag_run_for_each(emulator, connect, run):
     async def scenario():
         watcher = trigger("completed")
         watcher.event_spacing = 0.5
@@ -124,14 +123,14 @@ def test_events_are_spaced_out_so_that_airflow_starts_a_dag_run_for_each(emulato
             moments = []
             for number in range(1, 4):
                 await until(lambda number=number: len(events) >= number)
-                moments.append(time.monotonic())
+                moments.append(asyncio.get_running_loop().time())
             return moments
 
-    moments = asyncio.run(scenario())
+    moments = run(scenario())
     assert min(later - earlier for earlier, later in pairwise(moments)) > 0.3
 
 
-def test_watchers_of_one_asset_that_differ_keep_places_of_their_own(emulator, connect):
+def test_watchers_of_one_asset_that_differ_have_cursors_of_their_own(emulator, connect, run):
     store = AssetStore()
 
     async def scenario():
@@ -139,11 +138,11 @@ def test_watchers_of_one_asset_that_differ_keep_places_of_their_own(emulator, co
             emulator.complete_run(emulator.add_run()["id"])
             await asyncio.sleep(0.6)
 
-    asyncio.run(scenario())
+    run(scenario())
     assert len(store.values) == 2
 
 
-def test_only_runs_of_the_checklist_are_reported(emulator, connect):
+def test_only_runs_of_the_checklist_are_reported(emulator, connect, run):
     first, second = list(emulator.checklists.values())[:2]
 
     async def scenario():
@@ -154,11 +153,11 @@ def test_only_runs_of_the_checklist_are_reported(emulator, connect):
             await asyncio.sleep(0.3)
             return wanted, list(events)
 
-    wanted, events = asyncio.run(scenario())
+    wanted, events = run(scenario())
     assert [event["run_id"] for event in events] == [wanted]
 
 
-def test_what_happens_while_no_triggerer_runs_is_reported_after_it_and_nothing_again(emulator, connect):
+def test_what_happens_while_no_triggerer_runs_is_reported_after_it_and_nothing_again(emulator, connect, run):
     store = AssetStore()
 
     async def scenario():
@@ -179,11 +178,11 @@ def test_what_happens_while_no_triggerer_runs_is_reported_after_it_and_nothing_a
             await until(lambda: events)
             return runs, first + second + list(events)
 
-    runs, events = asyncio.run(scenario())
+    runs, events = run(scenario())
     assert [event["run_id"] for event in events] == runs
 
 
-def test_a_triggerer_that_dies_right_after_an_event_repeats_it_under_the_same_id(emulator, connect):
+def test_a_triggerer_that_dies_right_after_an_event_repeats_it_under_the_same_id(emulator, connect, run):
     store = AssetStore()
 
     async def scenario():
@@ -197,11 +196,11 @@ def test_a_triggerer_that_dies_right_after_an_event_repeats_it_under_the_same_id
             await until(lambda: events)
             return before + list(events)
 
-    before, after = asyncio.run(scenario())
+    before, after = run(scenario())
     assert before["event_id"] == after["event_id"]
 
 
-def test_without_a_state_store_a_restart_begins_anew(emulator, connect):
+def test_without_a_state_store_a_restart_begins_anew(emulator, connect, run):
     async def scenario():
         run = emulator.add_run()["id"]
         async with watching(trigger("completed")):
@@ -211,10 +210,10 @@ def test_without_a_state_store_a_restart_begins_anew(emulator, connect):
             await asyncio.sleep(0.5)
             return list(events)
 
-    assert asyncio.run(scenario()) == []
+    assert run(scenario()) == []
 
 
-def test_watchers_of_equal_arguments_keep_one_place_for_all_their_assets(emulator, connect):
+def test_watchers_of_equal_arguments_keep_one_cursor_for_all_their_assets(emulator, connect, run):
     store = AssetStore("first", "second")
 
     async def scenario():
@@ -223,22 +222,22 @@ def test_watchers_of_equal_arguments_keep_one_place_for_all_their_assets(emulato
             await until(lambda: events)
             await asyncio.sleep(0.4)
 
-    asyncio.run(scenario())
+    run(scenario())
     assert store.writes >= 2
 
 
-def test_the_place_is_written_only_when_it_moves(emulator, connect):
+def test_the_cursor_is_stored_only_when_it_moves(emulator, connect, run):
     store = AssetStore()
 
     async def scenario():
         async with watching(trigger("completed", store=store, interval=0.05)):
             await asyncio.sleep(1.0)
 
-    asyncio.run(scenario())
+    run(scenario())
     assert store.writes <= 2
 
 
-def test_watchers_that_share_a_feed_share_its_cost_and_lose_nothing(emulator, connect):
+def test_watchers_that_share_a_feed_share_its_cost_and_lose_nothing(emulator, connect, run):
     watchers = [trigger("completed"), trigger("launched"), trigger("launched", "completed")]
     assert len({watcher.shared_stream_key() for watcher in watchers}) == 1
     assert trigger("completed", interval=5).shared_stream_key() != watchers[0].shared_stream_key()
@@ -273,7 +272,7 @@ def test_watchers_that_share_a_feed_share_its_cost_and_lose_nothing(emulator, co
         await asyncio.gather(*tasks, return_exceptions=True)
         return run
 
-    run = asyncio.run(scenario())
+    run = run(scenario())
     asked = Counter(request.path.rsplit("/", 1)[1] for request in emulator.requests)
     assert asked[run] == 1
 
@@ -290,7 +289,7 @@ def test_watchers_that_share_a_feed_share_its_cost_and_lose_nothing(emulator, co
     ],
     ids=str,
 )
-def test_every_shape_of_the_feed_gives_the_same_events(emulator, connect, quirks):
+def test_every_shape_of_the_feed_gives_the_same_events(emulator, connect, quirks, run):
     emulator.quirks = quirks
 
     async def scenario():
@@ -302,7 +301,7 @@ def test_every_shape_of_the_feed_gives_the_same_events(emulator, connect, quirks
             await asyncio.sleep(0.5)
             return good, bad, list(events)
 
-    good, bad, events = asyncio.run(scenario())
+    good, bad, events = run(scenario())
     assert sorted((event["event"], event["run_id"]) for event in events) == [("completed", good), ("problem", bad)]
 
 
@@ -318,7 +317,7 @@ def test_every_shape_of_the_feed_gives_the_same_events(emulator, connect, quirks
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.path}",
 )
-def test_no_fault_ends_a_watcher_or_loses_an_event(emulator, connect, fault):
+def test_no_fault_ends_a_watcher_or_loses_an_event(emulator, connect, fault, run):
     connect(extra={"max_attempts": 1})
 
     async def scenario():
@@ -330,11 +329,11 @@ def test_no_fault_ends_a_watcher_or_loses_an_event(emulator, connect, fault):
             await asyncio.sleep(0.3)
             return run, list(events)
 
-    run, events = asyncio.run(scenario())
+    run, events = run(scenario())
     assert [event["run_id"] for event in events] == [run]
 
 
-def test_a_feed_that_lags_behind_loses_nothing(emulator, connect):
+def test_a_feed_that_lags_behind_loses_nothing(emulator, connect, run):
     emulator.quirks = Quirks(feed_lag=1.0)
 
     async def scenario():
@@ -346,11 +345,11 @@ def test_a_feed_that_lags_behind_loses_nothing(emulator, connect):
             await until(lambda: len(events) == 3)
             return runs, list(events)
 
-    runs, events = asyncio.run(scenario())
+    runs, events = run(scenario())
     assert [event["run_id"] for event in events] == runs
 
 
-def test_what_is_undone_before_it_is_seen_is_not_reported(emulator, connect):
+def test_what_is_undone_before_it_is_seen_is_not_reported(emulator, connect, run):
     async def scenario():
         async with watching(trigger("completed", interval=0.4)) as events:
             run = emulator.add_run()["id"]
@@ -359,10 +358,10 @@ def test_what_is_undone_before_it_is_seen_is_not_reported(emulator, connect):
             await asyncio.sleep(1.2)
             return list(events)
 
-    assert asyncio.run(scenario()) == []
+    assert run(scenario()) == []
 
 
-def test_wrong_arguments_are_refused_when_the_dag_is_parsed():
+def test_wrong_arguments_are_refused_at_parse_time():
     with pytest.raises(TallyfyInputError, match="did you mean 'completed'"):
         RunEventTrigger(events=["complete"])
     with pytest.raises(TallyfyInputError, match="poke_interval takes seconds"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 
 import pytest
 
@@ -13,45 +12,26 @@ from tallyfy_provider.triggers import executor as threads
 from tallyfy_provider.triggers import poller
 from tallyfy_provider.triggers.runs import RunStatusTrigger
 from tallyfy_provider.triggers.tasks import TaskStatusTrigger
-from tallyfy_provider.waiting.run_reader import Look
-from tallyfy_provider.waiting.task_reader import FEW, MOST_ROUNDS_UNASKED, UNCHANGED, TaskLooker
+from tallyfy_provider.waiting.run_reader import Snapshot
+from tallyfy_provider.waiting.task_reader import FEW, MOST_ROUNDS_UNREAD, UNCHANGED, TaskReader
+
+from .conftest import Waits
 
 
-def trigger(run_id, task="step-1", *, interval=0.2, timeout=60.0, **changes):
-    arguments = {
-        "tallyfy_conn_id": "tallyfy_default",
-        "run_id": run_id,
-        "step": task,
-        "poke_interval": interval,
-        "deadline": time.time() + timeout,
-        **changes,
-    }
-    return TaskStatusTrigger(**arguments)
+@pytest.fixture
+def trigger(clock):
+    def trigger(run_id, task="step-1", *, interval=0.2, timeout=60.0, **changes):
+        arguments = {
+            "tallyfy_conn_id": "tallyfy_default",
+            "run_id": run_id,
+            "step": task,
+            "poke_interval": interval,
+            "deadline": clock.now() + timeout,
+            **changes,
+        }
+        return TaskStatusTrigger(**arguments)
 
-
-async def event_of(waiting):
-    async for event in waiting.run():
-        return event.payload
-
-
-class Waits:
-    """Runs triggers side by side, as the triggerer does."""
-
-    def __init__(self):
-        self.tasks = []
-
-    def start(self, *waiting):
-        started = [asyncio.create_task(event_of(one)) for one in waiting]
-        self.tasks += started
-        return started
-
-    async def __aenter__(self):
-        return self
-
-    async def __aexit__(self, *_):
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+    return trigger
 
 
 @pytest.fixture
@@ -76,7 +56,7 @@ def complete(emulator):
     return complete
 
 
-def test_waits_for_several_steps_of_one_run_share_their_requests(emulator, launch, complete):
+def test_waits_for_several_steps_of_one_run_share_their_requests(emulator, launch, complete, run, trigger):
     (run_id,) = launch(1)
 
     async def scenario():
@@ -90,13 +70,13 @@ def test_waits_for_several_steps_of_one_run_share_their_requests(emulator, launc
             complete(run_id, "step-2")
             return asked, await asyncio.wait_for(asyncio.gather(*tasks), 30)
 
-    asked, events = asyncio.run(scenario())
+    asked, events = run(scenario())
     assert asked <= 5 * 2  # the run and its tasks
     assert [event["seen"]["task"]["alias"] for event in events] == ["step-1", "step-2"] * 10
     assert {event["status"] for event in events} == {"ended"}
 
 
-def test_waits_on_many_runs_cost_a_fifth_of_a_request_each_and_none_is_lost(emulator, launch, complete):
+def test_waits_on_many_runs_cost_a_fifth_of_a_request_each_and_none_is_lost(emulator, launch, complete, run, trigger):
     run_ids = launch(100)
 
     async def scenario():
@@ -110,13 +90,13 @@ def test_waits_on_many_runs_cost_a_fifth_of_a_request_each_and_none_is_lost(emul
                 complete(run_id)
             return asked, await asyncio.wait_for(asyncio.gather(*tasks), 40)
 
-    asked, events = asyncio.run(scenario())
-    assert asked <= 5 * (100 / MOST_ROUNDS_UNASKED + 6)
+    asked, events = run(scenario())
+    assert asked <= 5 * (100 / MOST_ROUNDS_UNREAD + 6)
     assert [event["seen"]["run"]["id"] for event in events] == run_ids
     assert {event["status"] for event in events} == {"ended"}
 
 
-def test_one_thread_serves_all_and_ends_with_the_last_wait(launch):
+def test_one_thread_serves_all_and_ends_with_the_last_wait(clock, launch, run, trigger):
     run_ids = launch(30)
 
     async def scenario():
@@ -132,7 +112,7 @@ def test_one_thread_serves_all_and_ends_with_the_last_wait(launch):
                         skipped_statuses=[],
                         wait_for="all",
                         poke_interval=0.2,
-                        deadline=time.time() + 60,
+                        deadline=clock.now() + 60,
                     )
                     for run_id in run_ids
                 )
@@ -141,12 +121,12 @@ def test_one_thread_serves_all_and_ends_with_the_last_wait(launch):
             during = [each for each in threading.enumerate() if each.name.startswith("tallyfy-tallyfy_default")]
         await asyncio.sleep(0.1)
         loop = asyncio.get_running_loop()
-        return len(during), poller._pollers[loop], threads._threads[loop]
+        return len(during), poller._pollers[loop], threads._executors[loop]
 
-    assert asyncio.run(scenario()) == (1, {}, {})
+    assert run(scenario()) == (1, {}, {})
 
 
-def test_a_wait_that_joins_the_others_on_a_quiet_run_is_answered_from_the_next_round(launch, complete):
+def test_a_wait_that_joins_the_others_on_a_quiet_run_is_answered_from_the_next_round(launch, complete, run, trigger):
     run_ids = launch(FEW + 5)
 
     async def scenario():
@@ -156,15 +136,15 @@ def test_a_wait_that_joins_the_others_on_a_quiet_run_is_answered_from_the_next_r
             complete(run_ids[0])
             await asyncio.sleep(2.0)  # seen and found unchanged since
             (late,) = waits.start(trigger(run_ids[0], "step-1", interval=0.3))
-            started = time.monotonic()
+            started = asyncio.get_running_loop().time()
             await asyncio.wait_for(late, 20)
-            return time.monotonic() - started
+            return asyncio.get_running_loop().time() - started
 
-    assert asyncio.run(scenario()) < 1.2
+    assert run(scenario()) < 1.2
 
 
 @pytest.mark.parametrize("count", [1, FEW + 5])
-def test_a_run_that_is_deleted_is_only_its_own_waits_affair(emulator, launch, count):
+def test_a_run_that_is_deleted_is_reported_to_its_own_waits_only(emulator, launch, count, run, trigger):
     doomed, *others = launch(count)
 
     async def scenario():
@@ -177,12 +157,12 @@ def test_a_run_that_is_deleted_is_only_its_own_waits_affair(emulator, launch, co
             assert not any(task.done() for task in tasks[1:])
             return gone
 
-    assert asyncio.run(scenario())["error"]["kind"] == "TallyfyNotFoundError"
+    assert run(scenario())["error"]["kind"] == "TallyfyNotFoundError"
 
 
 @pytest.mark.parametrize("fault", [Fault(kind="status", status=503), Fault(kind="reset")])
 @pytest.mark.parametrize("count", [2, FEW + 5])
-def test_faults_that_pass_end_no_wait(emulator, connect, launch, complete, fault, count):
+def test_transient_errors_end_no_wait(emulator, connect, launch, complete, fault, count, run, trigger):
     connect(extra={"max_attempts": 1})
     run_ids = launch(count)
 
@@ -197,10 +177,10 @@ def test_faults_that_pass_end_no_wait(emulator, connect, launch, complete, fault
                 complete(run_id)
             return await asyncio.wait_for(asyncio.gather(*tasks), 30)
 
-    assert {event["status"] for event in asyncio.run(scenario())} == {"ended"}
+    assert {event["status"] for event in run(scenario())} == {"ended"}
 
 
-def test_a_storm_of_429_slows_all_waits_and_fails_none(emulator, connect, launch, complete):
+def test_a_storm_of_429_slows_all_waits_and_fails_none(emulator, connect, launch, complete, run, trigger):
     connect(extra={"max_attempts": 1})
     run_ids = launch(30)
 
@@ -212,11 +192,11 @@ def test_a_storm_of_429_slows_all_waits_and_fails_none(emulator, connect, launch
                 complete(run_id)
             return await asyncio.wait_for(asyncio.gather(*tasks), 40)
 
-    assert {event["status"] for event in asyncio.run(scenario())} == {"ended"}
+    assert {event["status"] for event in run(scenario())} == {"ended"}
     assert sum(request.status == 429 for request in emulator.requests) == 3
 
 
-def test_a_revoked_token_is_told_to_every_wait(emulator, launch):
+def test_a_revoked_token_is_reported_to_every_wait(emulator, launch, run, trigger):
     run_ids = launch(FEW + 5)
 
     async def scenario():
@@ -226,10 +206,10 @@ def test_a_revoked_token_is_told_to_every_wait(emulator, launch):
             emulator.revoke(emulator.token)
             return await asyncio.wait_for(asyncio.gather(*tasks), 20)
 
-    assert {event["error"]["kind"] for event in asyncio.run(scenario())} == {"TallyfyAuthError"}
+    assert {event["error"]["kind"] for event in run(scenario())} == {"TallyfyAuthError"}
 
 
-def test_a_last_look_is_made_before_a_timeout(launch, complete):
+def test_a_last_poll_is_made_before_a_timeout(launch, complete, run, trigger):
     seen, unseen = launch(2)
 
     async def scenario():
@@ -239,12 +219,12 @@ def test_a_last_look_is_made_before_a_timeout(launch, complete):
             complete(seen)
             return await asyncio.wait_for(asyncio.gather(*tasks), 20)
 
-    first, second = asyncio.run(scenario())
+    first, second = run(scenario())
     assert (first["status"], second["status"]) == ("ended", "timeout")
     assert second["seen"]["task"]["title"] == "Step 1"
 
 
-def test_an_end_that_only_a_list_shows_is_waited_for_until_the_task_itself_shows_it(emulator, launch, complete):
+def test_an_end_that_only_a_list_shows_ends_no_wait_before_the_task_shows_it(emulator, launch, complete, run, trigger):
     """The task was reopened, and the list is behind."""
     (run_id,) = launch(1)
     task_id = emulator.task(run_id, "step-1")["id"]
@@ -261,12 +241,12 @@ def test_an_end_that_only_a_list_shows_is_waited_for_until_the_task_itself_shows
             emulator.complete_task(task_id)
             return was_over, await asyncio.wait_for(task, 20)
 
-    was_over, event = asyncio.run(scenario())
+    was_over, event = run(scenario())
     assert was_over is False
     assert event["status"] == "ended"
 
 
-def test_the_log_says_what_is_waited_for_without_repeating_itself(emulator, launch, said):
+def test_the_log_says_what_is_waited_for_without_repeating_itself(emulator, launch, said, run, trigger):
     (run_id,) = launch(1)
 
     async def scenario():
@@ -275,60 +255,60 @@ def test_the_log_says_what_is_waited_for_without_repeating_itself(emulator, laun
             await asyncio.sleep(1.0)
 
     said()
-    asyncio.run(scenario())
+    run(scenario())
     log = said()
-    assert "Asking every 0.1 s, together with 0 other waits." in log
-    assert log.count("Waiting for 'Step 1'") in (1, 2)  # Airflow 2 writes each line twice here
+    assert "Polling every 0.1 s, together with 0 other waits." in log
+    assert log.count("Waiting for a step to be done: 'Step 1'") in (1, 2)  # Airflow 2 writes each line twice here
 
 
-class Looks:
-    """Looks at runs in rounds, and counts of which the tasks were asked for."""
+class Rounds:
+    """Reads tasks in rounds, and tells of which runs they were requested."""
 
     def __init__(self, emulator, client):
         self.emulator, self.client = emulator, client
-        self.seen: dict[str, Look] = {}
-        self.looker = TaskLooker(self.seen.update)
+        self.seen: dict[str, Snapshot] = {}
+        self.reader = TaskReader(self.seen.update)
 
     def round(self, run_ids):
         self.seen.clear()
         self.emulator.clear_requests()
-        self.looker.look(self.client, dict.fromkeys(run_ids, bool))
+        self.reader.read(self.client, dict.fromkeys(run_ids, bool))
         paths = [request.path.split("/") for request in self.emulator.requests if request.path.endswith("/tasks")]
         return {path[-2] for path in paths}
 
 
-def test_a_run_that_looks_unchanged_is_asked_for_in_the_fifth_round_at_the_latest(emulator, connect, launch):
+def test_a_run_that_looks_unchanged_is_read_in_the_fifth_round_at_the_latest(emulator, connect, launch):
     run_ids = launch(40)
-    looks = Looks(emulator, connect().get_conn())
-    assert looks.round(run_ids) == looks.round(run_ids) == set(run_ids)
-    rounds = [looks.round(run_ids) for _ in range(MOST_ROUNDS_UNASKED)]
-    assert set().union(*rounds) == set(run_ids)
-    assert max(len(asked) for asked in rounds) <= 40 / MOST_ROUNDS_UNASKED
-    assert set(looks.seen) == set(run_ids)
-    assert sum(look is UNCHANGED for look in looks.seen.values()) == 32
+    rounds = Rounds(emulator, connect().get_conn())
+    assert rounds.round(run_ids) == rounds.round(run_ids) == set(run_ids)
+    later = [rounds.round(run_ids) for _ in range(MOST_ROUNDS_UNREAD)]
+    assert set().union(*later) == set(run_ids)
+    assert max(len(asked) for asked in later) <= 40 / MOST_ROUNDS_UNREAD
+    assert set(rounds.seen) == set(run_ids)
+    assert sum(snapshot is UNCHANGED for snapshot in rounds.seen.values()) == 32
 
 
-def test_a_run_that_changed_is_asked_for_at_once_and_once_more(emulator, connect, launch):
+def test_a_run_that_changed_is_read_at_once_and_once_more(emulator, connect, clock, launch):
     run_ids = launch(40)
-    looks = Looks(emulator, connect().get_conn())
+    rounds = Rounds(emulator, connect().get_conn())
     for _ in range(2):
-        looks.round(run_ids)
-    time.sleep(1.1)  # Tallyfy tells moments by the second
+        rounds.round(run_ids)
+    clock.advance(1.1)  # Tallyfy tells moments by the second
     emulator.complete_task(emulator.task(run_ids[7], "step-1")["id"])
-    assert run_ids[7] in looks.round(run_ids)
-    assert run_ids[7] in looks.round(run_ids)
+    assert run_ids[7] in rounds.round(run_ids)
+    assert run_ids[7] in rounds.round(run_ids)
 
 
 def test_a_round_for_a_few_does_not_forget_the_others(emulator, connect, launch):
     run_ids = launch(40)
-    looks = Looks(emulator, connect().get_conn())
+    rounds = Rounds(emulator, connect().get_conn())
     for _ in range(2):
-        looks.round(run_ids)
-    assert looks.round(run_ids[:3]) == set(run_ids[:3])
-    assert len(looks.round(run_ids)) == 40 / MOST_ROUNDS_UNASKED
+        rounds.round(run_ids)
+    assert rounds.round(run_ids[:3]) == set(run_ids[:3])
+    assert len(rounds.round(run_ids)) == 40 / MOST_ROUNDS_UNREAD
 
 
-def test_runs_that_always_fail_do_not_starve_the_others(emulator, connect, launch, complete):
+def test_runs_that_always_fail_do_not_starve_the_others(emulator, connect, launch, complete, run, trigger):
     connect(extra={"max_attempts": 1})
     bad, good = launch(4), launch(5)
     for run_id in bad:
@@ -342,4 +322,4 @@ def test_runs_that_always_fail_do_not_starve_the_others(emulator, connect, launc
                 complete(run_id)
             return await asyncio.wait_for(asyncio.gather(*tasks), 20)
 
-    assert {event["status"] for event in asyncio.run(scenario())} == {"ended"}
+    assert {event["status"] for event in run(scenario())} == {"ended"}

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.arguments import is_literal, moment, names, whole_number
+from tallyfy_provider.utils.arguments import choice, interval, is_literal, moment, names, seconds, whole_number
 
 NINE = datetime(2026, 10, 31, 9, tzinfo=UTC)
 
@@ -61,3 +61,32 @@ def test_names_are_a_list_or_text_with_commas():
 def test_only_text_without_a_template_is_known_when_a_dag_is_parsed():
     assert is_literal("2026-10-31")
     assert not any(is_literal(value) for value in ("{{ ds }}", "{% if x %}", None, 1, []))
+
+
+@pytest.mark.parametrize("value", [90, 90.0, timedelta(minutes=1, seconds=30)])
+def test_a_duration_is_seconds_or_a_timedelta(value):
+    assert seconds("timeout", value) == interval("timeout", value) == 90.0
+
+
+@pytest.mark.parametrize("value", ["90", None, True, -1, float("nan"), float("inf"), timedelta(days=-1)])
+def test_what_is_no_duration_is_refused(value):
+    with pytest.raises(TallyfyInputError, match="timeout takes seconds or a timedelta"):
+        seconds("timeout", value)
+
+
+def test_an_interval_is_longer_than_zero():
+    assert seconds("timeout", 0) == 0.0
+    with pytest.raises(TallyfyInputError, match="more than 0 seconds"):
+        interval("poke_interval", 0)
+
+
+@pytest.mark.parametrize("value", ["allways", None, 1, ""])
+def test_a_choice_is_one_of_the_choices(value):
+    assert choice("reuse", "always", ("retry", "always")) == "always"
+    with pytest.raises(TallyfyInputError, match=r"reuse is .*; it takes 'retry' or 'always'"):
+        choice("reuse", value, ("retry", "always"))
+
+
+def test_a_choice_that_is_misspelt_is_suggested():
+    with pytest.raises(TallyfyInputError, match=r"'retry' or 'always'; did you mean 'always'\?"):
+        choice("reuse", "allways", ("retry", "always"))

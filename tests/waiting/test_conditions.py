@@ -1,4 +1,4 @@
-"""What the state of a run means to a wait."""
+"""What the state of runs and of a task means to a wait."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tallyfy_provider.client.runs.status import Outcome, StatusRule, compact, unknown_statuses
+from tallyfy_provider.client.runs.status import compact
+from tallyfy_provider.client.tasks.status import compact_task
 from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.waiting.conditions import Outcome, StatusRule, TaskRule
 
 WAITING, SUCCEEDED, FAILED, SKIPPED = Outcome.WAITING, Outcome.SUCCEEDED, Outcome.FAILED, Outcome.SKIPPED
 
@@ -35,8 +37,8 @@ BY_DEFAULT = [
 
 
 @pytest.mark.parametrize(("run", "outcome"), BY_DEFAULT)
-def test_the_meaning_of_a_run_by_default(run, outcome):
-    assert StatusRule.build().judge(run) is outcome
+def test_what_a_run_means_by_default(run, outcome):
+    assert StatusRule.build().evaluate(run) is outcome
 
 
 @pytest.mark.parametrize(
@@ -57,19 +59,22 @@ def test_the_meaning_of_a_run_by_default(run, outcome):
         ({"failed": []}, {"status": "archived"}, WAITING),
     ],
 )
-def test_the_meaning_of_a_run_by_a_rule_of_ones_own(rule, run, outcome):
-    assert StatusRule.build(**rule).judge(run) is outcome
+def test_what_a_run_means_by_another_rule(rule, run, outcome):
+    assert StatusRule.build(**rule).evaluate(run) is outcome
 
 
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ({"allowed": ["completed"]}, "allowed_statuses: 'completed' is no status of a run; did you mean 'complete'?"),
+        (
+            {"allowed": ["completed"]},
+            "allowed_statuses: 'completed' is not a status of a run; did you mean",
+        ),
         ({"failed": ["archive"]}, "did you mean 'archived'?"),
-        ({"skipped": [""]}, "Tallyfy's are active"),
+        ({"skipped": [""]}, "the statuses are active"),
         ({"allowed": []}, "could never succeed"),
         ({"allowed": 5}, "takes a list of statuses"),
-        ({"allowed": ["complete"], "failed": ["complete"]}, "'complete' stands in two of"),
+        ({"allowed": ["complete"], "failed": ["complete"]}, "'complete' is in two of"),
         ({"wait_for": "some"}, "it takes 'all' or 'any'"),
     ],
 )
@@ -79,9 +84,9 @@ def test_a_rule_that_cannot_be_meant_is_refused(rule, words):
     assert words in str(refused.value)
 
 
-def test_a_status_that_is_unlike_any_other_is_taken_and_told():
-    assert unknown_statuses(StatusRule.build(allowed=["on hold"])) == ["on hold"]
-    assert unknown_statuses(StatusRule.build()) == []
+def test_a_status_that_is_unlike_any_other_is_accepted_and_reported():
+    assert StatusRule.build(allowed=["on hold"]).unknown_statuses == ["on hold"]
+    assert StatusRule.build().unknown_statuses == []
 
 
 RUNS = {
@@ -108,7 +113,7 @@ RUNS = {
 )
 def test_several_runs_together(wait_for, outcomes, together):
     rule = StatusRule.build(skipped=["issue"], wait_for=wait_for)
-    assert rule.judge_all([RUNS[outcome] for outcome in outcomes]) is together
+    assert rule.evaluate_all([RUNS[outcome] for outcome in outcomes]) is together
 
 
 @given(
@@ -118,10 +123,10 @@ def test_several_runs_together(wait_for, outcomes, together):
 )
 def test_the_order_of_runs_means_nothing_and_a_single_run_means_itself(outcomes, wait_for, random):
     rule = StatusRule.build(skipped=["issue"], wait_for=wait_for)
-    together = rule.judge_all([RUNS[outcome] for outcome in outcomes])
+    together = rule.evaluate_all([RUNS[outcome] for outcome in outcomes])
     shuffled = random.sample(outcomes, len(outcomes))
-    assert rule.judge_all([RUNS[outcome] for outcome in shuffled]) is together
-    assert rule.judge_all([RUNS[outcomes[0]]]) is outcomes[0]
+    assert rule.evaluate_all([RUNS[outcome] for outcome in shuffled]) is together
+    assert rule.evaluate_all([RUNS[outcomes[0]]]) is outcomes[0]
 
 
 run_objects = st.fixed_dictionaries(
@@ -138,4 +143,33 @@ run_objects = st.fixed_dictionaries(
 @given(run_objects)
 def test_a_compact_run_means_what_the_whole_run_means(run):
     rule = StatusRule.build(failed=["problem"], skipped=["archived"])
-    assert rule.judge(compact(run)) is rule.judge(run)
+    assert rule.evaluate(compact(run)) is rule.evaluate(run)
+
+
+DONE = {"id": "t", "title": "Approve", "status": "completed", "completed_at": "2026-10-31 09:00:00"}
+OPEN = {"id": "t", "title": "Approve", "status": "active"}
+RUN = {"id": "r", "status": "active"}
+
+
+@pytest.mark.parametrize(
+    ("task", "run", "outcome"),
+    [
+        (OPEN, RUN, Outcome.WAITING),
+        (DONE, RUN, Outcome.SUCCEEDED),
+        ({**OPEN, "status": "complete"}, RUN, Outcome.SUCCEEDED),
+        ({**OPEN, "status": "something new"}, RUN, Outcome.WAITING),
+        ({**OPEN, "problem": True}, RUN, Outcome.WAITING),
+        ({**OPEN, "status": "auto-skipped"}, RUN, Outcome.WAITING),
+        ({**OPEN, "status": "auto-skipped"}, {**RUN, "status": "complete"}, Outcome.SKIPPED),
+        ({**OPEN, "status": "auto-skipped"}, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
+        (OPEN, {**RUN, "status": "complete"}, Outcome.FAILED),
+        (OPEN, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
+        (DONE, {**RUN, "archived_at": "2026-10-31"}, Outcome.SUCCEEDED),
+        (None, RUN, Outcome.WAITING),
+        (None, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
+    ],
+)
+def test_what_a_task_means_to_a_wait_by_default(task, run, outcome):
+    assert TaskRule().result(task, run).outcome is outcome
+    if task is not None:
+        assert TaskRule().result(compact_task(task), run).outcome is outcome

@@ -1,4 +1,4 @@
-"""Looking at many runs at once: few requests, and the truth about every run."""
+"""Reading many runs: few requests, and the true state of every run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from tallyfy_emulator import Emulator, Fault, Quirks
-from tallyfy_provider.client.runs.status import Outcome, StatusRule, statuses_of
+from tallyfy_provider.client.runs.status import statuses_of
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyConnectionError,
@@ -18,31 +18,32 @@ from tallyfy_provider.exceptions import (
     TallyfyRateLimitError,
     TallyfyServerError,
 )
-from tallyfy_provider.waiting.run_reader import Looker
+from tallyfy_provider.waiting.conditions import Outcome, StatusRule
+from tallyfy_provider.waiting.run_reader import RunReader
 
 RULE = StatusRule()
 
 
-def goes_on(run):
-    return RULE.judge(run) is Outcome.WAITING
+def is_pending(run):
+    return RULE.evaluate(run) is Outcome.WAITING
 
 
 class Watcher:
-    """Looks at runs, round after round, and counts requests."""
+    """Reads runs, round after round, and counts requests."""
 
     def __init__(self, emulator, client, run_ids):
         self.emulator, self.client, self.run_ids = emulator, client, list(run_ids)
-        self.looks = {}
-        self._looker = Looker(self.looks.update)
+        self.snapshots = {}
+        self._reader = RunReader(self.snapshots.update)
 
-    def round(self, run_ids=None, goes_on=goes_on):
+    def round(self, run_ids=None, is_pending=is_pending):
         self.emulator.clear_requests()
-        self.looks.clear()
-        self._looker.look(self.client, dict.fromkeys(run_ids or self.run_ids, goes_on))
+        self.snapshots.clear()
+        self._reader.read(self.client, dict.fromkeys(run_ids or self.run_ids, is_pending))
         return len(self.emulator.requests)
 
     def outcome(self, run_id):
-        return RULE.judge(self.looks[run_id].run)
+        return RULE.evaluate(self.snapshots[run_id].run)
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def watch(emulator, connect):
     return lambda run_ids: Watcher(emulator, client, run_ids)
 
 
-def test_few_runs_are_asked_for_one_by_one(emulator, watch):
+def test_few_runs_are_requested_one_by_one(emulator, watch):
     watcher = watch(emulator.add_runs(3))
     assert watcher.round() == 3
     assert {request.path.rsplit("/", 1)[0][-4:] for request in emulator.requests} == {"runs"}
@@ -69,7 +70,7 @@ def test_many_runs_cost_a_request_for_each_hundred_that_are_unfinished(emulator,
     watcher.round()
     for _ in range(3):
         assert watcher.round() <= math.ceil(800 / 100) + 5
-        assert set(watcher.looks) == set(ids)
+        assert set(watcher.snapshots) == set(ids)
 
 
 def test_runs_that_changed_cost_a_request_each(emulator, watch):
@@ -83,7 +84,7 @@ def test_runs_that_changed_cost_a_request_each(emulator, watch):
     assert [run_id for run_id in ids if watcher.outcome(run_id) is Outcome.SUCCEEDED] == changed
 
 
-def test_a_list_too_long_to_pay_is_left_alone(emulator, watch):
+def test_a_list_too_long_to_save_requests_is_not_used(emulator, watch):
     emulator.add_runs(3000)
     mine = emulator.add_runs(10)
     watcher = watch(mine)
@@ -97,7 +98,7 @@ def test_a_run_in_a_status_that_ends_a_wait_is_confirmed_by_the_run_itself(emula
     emulator.update_run(ids[7], status="problem")
     watcher = watch(ids)
     rule = StatusRule.build(failed=["problem"])
-    watcher.round(goes_on=lambda run: rule.judge(run) is Outcome.WAITING)
+    watcher.round(is_pending=lambda run: rule.evaluate(run) is Outcome.WAITING)
     assert any(request.path.endswith(ids[7]) for request in emulator.requests)
 
 
@@ -111,18 +112,18 @@ def test_archived_and_deleted_runs_are_told_apart_by_one_search_for_all(emulator
     emulator.delete_run(ids[3])
     watcher.round()
     assert all(watcher.outcome(run_id) is Outcome.FAILED for run_id in ids[:3])
-    assert isinstance(watcher.looks[ids[3]].fault, TallyfyNotFoundError)
+    assert isinstance(watcher.snapshots[ids[3]].fault, TallyfyNotFoundError)
     assert sum(request.query.get("archived") == "only" for request in emulator.requests) == 1
 
 
-def test_lists_that_are_refused_are_done_without(emulator, watch, caplog):
+def test_lists_that_are_refused_are_not_used(emulator, watch, caplog):
     ids = emulator.add_runs(20)
     emulator.order(Fault(kind="status", status=403, path="status="))
     watcher = watch(ids)
     assert watcher.round() == 21
-    assert set(watcher.looks) == set(ids)
+    assert set(watcher.snapshots) == set(ids)
     assert watcher.round() == 20
-    assert caplog.text.count("runs are asked for one by one") == 1
+    assert caplog.text.count("each run is requested") == 1
 
 
 def test_one_fault_of_a_list_does_not_turn_lists_off(emulator, watch):
@@ -134,7 +135,7 @@ def test_one_fault_of_a_list_does_not_turn_lists_off(emulator, watch):
     assert watcher.round() <= 6
 
 
-def test_a_list_that_fails_again_and_again_is_done_without(emulator, watch):
+def test_a_list_that_fails_again_and_again_is_not_used(emulator, watch):
     ids = emulator.add_runs(20)
     watcher = watch(ids)
     emulator.order(Fault(kind="status", status=500, path="status="))
@@ -142,14 +143,14 @@ def test_a_list_that_fails_again_and_again_is_done_without(emulator, watch):
         with pytest.raises(TallyfyServerError):
             watcher.round()
     assert watcher.round() == 21
-    assert set(watcher.looks) == set(ids)
+    assert set(watcher.snapshots) == set(ids)
 
 
 def test_a_missing_run_is_not_searched_for_in_every_round(emulator, watch):
     watcher = watch(["a" * 32])
     assert watcher.round() == 3  # the run, the archive, and the run once more
     assert [watcher.round() for _ in range(5)] == [1] * 5
-    assert isinstance(watcher.looks["a" * 32].fault, TallyfyNotFoundError)
+    assert isinstance(watcher.snapshots["a" * 32].fault, TallyfyNotFoundError)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ def test_a_missing_run_is_not_searched_for_in_every_round(emulator, watch):
         (Fault(kind="status", status=503), TallyfyServerError),
     ],
 )
-def test_a_round_is_given_up_when_tallyfy_cannot_be_asked_at_all(emulator, watch, fault, kind):
+def test_a_round_is_abandoned_when_tallyfy_cannot_be_asked_at_all(emulator, watch, fault, kind):
     ids = emulator.add_runs(20)
     emulator.order(fault)
     with pytest.raises(kind):
@@ -169,17 +170,17 @@ def test_a_round_is_given_up_when_tallyfy_cannot_be_asked_at_all(emulator, watch
     assert len(emulator.requests) <= 5
 
 
-def test_the_fault_of_one_run_is_that_runs_own(emulator, watch):
+def test_the_error_of_one_run_concerns_that_run_only(emulator, watch):
     ids = emulator.add_runs(3)
     emulator.order(Fault(kind="status", status=403, path=ids[1]))
     watcher = watch(ids)
     watcher.round()
-    assert isinstance(watcher.looks[ids[1]].fault, TallyfyPermissionError)
-    assert watcher.looks[ids[0]].run
-    assert watcher.looks[ids[2]].run
+    assert isinstance(watcher.snapshots[ids[1]].fault, TallyfyPermissionError)
+    assert watcher.snapshots[ids[0]].run
+    assert watcher.snapshots[ids[2]].run
 
 
-def test_a_list_that_shows_old_news_forever_cannot_keep_a_wait_alive(emulator, watch):
+def test_a_list_that_is_behind_forever_cannot_keep_a_wait_alive(emulator, watch):
     ids = emulator.add_runs(10)
     watcher = watch(ids)
     emulator.quirks = Quirks(list_lag=10**6)
@@ -222,6 +223,6 @@ def test_whatever_changes_between_any_two_requests_every_run_is_seen_and_no_end_
             emulator.listen(change)
             watcher.round()
             emulator.listen(None)
-            assert set(watcher.looks) == set(ids)
+            assert set(watcher.snapshots) == set(ids)
             for run_id in ids:
-                assert statuses_of(watcher.looks[run_id].run) in ever[run_id]
+                assert statuses_of(watcher.snapshots[run_id].run) in ever[run_id]

@@ -1,58 +1,67 @@
-"""How long a wait bears with faults."""
+"""How long transient errors are tolerated."""
 
 from __future__ import annotations
 
 import pytest
 
+from tallyfy_emulator import ManualClock
 from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyRateLimitError, TallyfyServerError
-from tallyfy_provider.waiting.tolerance import FaultTolerance
+from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault
+
+DOWN = TallyfyServerError("down")
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
+@pytest.fixture
+def clock():
+    return ManualClock(0)
 
 
-def test_a_transient_fault_is_borne_until_it_lasts():
-    clock = Clock()
-    tolerance = FaultTolerance(60, clock=clock)
-    fault = TallyfyServerError("down")
-    assert tolerance.bear(fault) == 0
-    clock.now = 59
-    assert tolerance.bear(fault) == 59
-    clock.now = 60
+@pytest.fixture
+def tolerance(clock):
+    return FaultTolerance(60, clock=clock.now)
+
+
+def test_a_transient_error_is_tolerated_until_it_lasts(clock, tolerance):
+    assert tolerance.record(DOWN) == 0
+    clock.advance(59)
+    assert tolerance.record(DOWN) == 59
+    clock.advance(1)
     with pytest.raises(TallyfyServerError):
-        tolerance.bear(fault)
+        tolerance.record(DOWN)
 
 
-def test_a_good_answer_begins_the_count_anew():
-    clock = Clock()
-    tolerance = FaultTolerance(60, clock=clock)
-    tolerance.bear(TallyfyServerError("down"))
-    clock.now = 50
+def test_a_success_begins_the_count_anew(clock, tolerance):
+    tolerance.record(DOWN)
+    clock.advance(50)
     tolerance.clear()
-    clock.now = 100
-    assert tolerance.bear(TallyfyServerError("down")) == 0
+    clock.advance(50)
+    assert tolerance.record(DOWN) == 0
 
 
-def test_what_does_not_pass_by_itself_is_not_borne():
+def test_an_error_that_is_not_transient_is_not_tolerated(tolerance):
     with pytest.raises(TallyfyAuthError):
-        FaultTolerance(60, clock=Clock()).bear(TallyfyAuthError("refused"))
+        tolerance.record(TallyfyAuthError("refused"))
 
 
-def test_a_rate_limit_is_borne_however_long_it_lasts():
-    clock = Clock()
-    tolerance = FaultTolerance(60, clock=clock)
-    tolerance.bear(TallyfyRateLimitError("slower"))
-    clock.now = 1e6
-    assert tolerance.bear(TallyfyRateLimitError("slower")) == 1e6
+def test_a_rate_limit_is_tolerated_however_long_it_lasts(clock, tolerance):
+    tolerance.record(TallyfyRateLimitError("slower"))
+    clock.advance(1e6)
+    assert tolerance.record(TallyfyRateLimitError("slower")) == 1e6
 
 
-def test_with_silent_fail_everything_is_borne_forever():
-    clock = Clock()
-    tolerance = FaultTolerance(60, everything=True, clock=clock)
-    tolerance.bear(TallyfyAuthError("refused"))
-    clock.now = 1e9
-    tolerance.bear(TallyfyAuthError("refused"))
+def test_with_silent_fail_every_error_is_tolerated_forever(clock):
+    tolerance = FaultTolerance(60, everything=True, clock=clock.now)
+    tolerance.record(TallyfyAuthError("refused"))
+    clock.advance(1e9)
+    tolerance.record(TallyfyAuthError("refused"))
+
+
+def test_the_log_says_how_long_tallyfy_has_been_unreachable(mocker):
+    log = mocker.Mock()
+    for lasted in (0.0, 40.0):
+        log_fault(log, DOWN, lasted)
+    lines = [call.args[0] % call.args[1:] for call in log.warning.call_args_list]
+    assert lines == [
+        "Tallyfy is unreachable; the wait continues: down",
+        "Tallyfy has been unreachable for 40 s; the wait continues: down",
+    ]

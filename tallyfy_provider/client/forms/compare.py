@@ -1,5 +1,5 @@
 """
-Holds what Tallyfy stored of a form against what was sent. Pure.
+Compare the values of a form that Tallyfy stored with those that were sent. Pure.
 
 Tallyfy drops what it does not know without a word, and writes what it keeps in its own way (docs/tallyfy-api.md, "Form
 values"): dates in another form, text as HTML, options with those that were not chosen. Only a loss is a difference. A
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tallyfy_provider.client.forms.decode import is_empty, selected, stored_values
-from tallyfy_provider.client.forms.fields import FormField
-from tallyfy_provider.client.forms.problems import parsed
+from tallyfy_provider.client.forms.decode import selected, stored_values
+from tallyfy_provider.client.forms.fields import TEXT_TYPES, FormField, is_empty
+from tallyfy_provider.utils.arguments import parse_json
 
-#: No clock on earth is further from UTC, so a date without a time zone can move by this much.
+#: No time zone is further from UTC, so a date without a time zone can move by this much.
 _FURTHEST_FROM_UTC = timedelta(hours=14)
 #: Tallyfy may cut seconds off.
 _SAME_MOMENT = timedelta(minutes=1)
@@ -28,31 +28,25 @@ _TAG = re.compile(r"<[^>]*>")
 
 @dataclass(frozen=True)
 class Difference:
-    """
-    A value that Tallyfy did not store as it was sent.
-
-    :param field_id: The field's id.
-    :param name: The field, for people.
-    :param dropped: True where nothing is stored, false where something else is.
-    """
+    """A value that was dropped, or not stored as it was sent."""
 
     field_id: str
-    name: str
-    dropped: bool
+    field_name: str
+    is_dropped: bool
 
     def __str__(self) -> str:
-        """Say it without the value."""
-        return f"{self.name} {'was not stored' if self.dropped else 'was stored differently than it was sent'}"
+        """Name the field, without the value."""
+        return f"{self.field_name} {'was not stored' if self.is_dropped else 'was stored differently than it was sent'}"
 
 
 def compare(sent: Mapping[str, Any], stored: Any, fields: Sequence[FormField]) -> list[Difference]:
     """
-    Tell which values Tallyfy did not store as they were sent.
+    Return the values that Tallyfy did not store as they were sent, in the order of what was sent.
 
     :param sent: Values by field id, as :func:`~tallyfy_provider.client.forms.encode.encode_form` gave them.
-    :param stored: ``prerun`` of the run or ``taskdata`` of the task, or a list of fields with their values.
+    :param stored: ``prerun`` of the run or ``taskdata`` of the task, or a list of fields with their values. What is
+        stored beyond what was sent is no difference.
     :param fields: The form's fields.
-    :return: The differences, in the order of what was sent; what is stored beyond it is none.
     """
     values = stored_values(stored)
     by_id = {field.id: field for field in fields}
@@ -62,22 +56,25 @@ def compare(sent: Mapping[str, Any], stored: Any, fields: Sequence[FormField]) -
         if is_empty(value):
             continue
         if field_id not in values:
-            differences.append(Difference(field_id, field.name, dropped=True))
-        elif not _same(field, value, values[field_id]):
-            differences.append(Difference(field_id, field.name, dropped=False))
+            differences.append(Difference(field_id, field.name, is_dropped=True))
+        elif not _is_same(field, value, values[field_id]):
+            differences.append(Difference(field_id, field.name, is_dropped=False))
     return differences
 
 
-def _same(field: FormField, sent: Any, stored: Any) -> bool:
-    return _COMPARISONS.get(field.field_type, _structure)(sent, stored)
-
-
-def _structure(sent: Any, stored: Any) -> bool:
-    return _alike(parsed(sent), parsed(stored))
+def _is_same(field: FormField, sent: Any, stored: Any) -> bool:
+    if field.field_type == "date":
+        return _date(sent, stored)
+    if field.field_type in TEXT_TYPES:
+        return _alike(sent, stored)
+    compare_values = _COMPARISONS.get(field.field_type)
+    if compare_values is None:
+        return _alike(parse_json(sent), parse_json(stored))
+    return compare_values(sent, parse_json(stored))
 
 
 def _alike(sent: Any, stored: Any) -> bool:
-    """Compare values of any kind; Tallyfy may add to an object."""
+    """Compare values of any kind; Tallyfy may add keys to an object."""
     if isinstance(sent, Mapping) and isinstance(stored, Mapping):
         return all(_alike(value, stored.get(key)) for key, value in sent.items())
     if isinstance(sent, list) and isinstance(stored, list):
@@ -90,27 +87,27 @@ def _alike(sent: Any, stored: Any) -> bool:
 
 
 def _readings(text: str) -> set[str]:
-    """Give what a text says as it is, and as HTML; white space, which HTML changes, is left out."""
+    """Return a text as it is and as HTML, both without white space, which HTML changes."""
     readings = (text, html.unescape(text), html.unescape(_TAG.sub("", text)))
     return {"".join(reading.replace("\ufeff", "").split()) for reading in readings} - {""} or {""}
 
 
 def _date(sent: Any, stored: Any) -> bool:
-    one, other = _moment(sent), _moment(stored)
+    one, other = _parse_date(sent), _parse_date(stored)
     if one is None or other is None:
-        return not is_empty(stored)  # Written in a form of the organization's, which cannot be read for sure.
-    earlier = one.replace(tzinfo=one.tzinfo or UTC) - other.replace(tzinfo=other.tzinfo or UTC)
+        return True  # Written in a form of the organization's, which cannot be parsed for sure.
+    difference = one.replace(tzinfo=one.tzinfo or UTC) - other.replace(tzinfo=other.tzinfo or UTC)
     if one.tzinfo is not None and other.tzinfo is not None:
-        return abs(earlier) < _SAME_MOMENT
+        return abs(difference) < _SAME_MOMENT
     day = timedelta(days=1) if _is_day(stored) and not _is_day(sent) else timedelta()
-    return -_FURTHEST_FROM_UTC <= earlier <= _FURTHEST_FROM_UTC + day
+    return -_FURTHEST_FROM_UTC <= difference <= _FURTHEST_FROM_UTC + day
 
 
 def _is_day(value: Any) -> bool:
     return ":" not in str(value)
 
 
-def _moment(value: Any) -> datetime | None:
+def _parse_date(value: Any) -> datetime | None:
     try:
         return datetime.fromisoformat(str(value).strip())
     except ValueError:
@@ -118,7 +115,6 @@ def _moment(value: Any) -> datetime | None:
 
 
 def _choice(sent: Any, stored: Any) -> bool:
-    stored = parsed(stored)
     if isinstance(stored, list):
         chosen = selected(stored)
         return len(chosen) == 1 and _choice(sent, chosen[0])
@@ -135,7 +131,6 @@ def _option(value: Any) -> Mapping[str, Any]:
 
 
 def _choices(sent: Any, stored: Any) -> bool:
-    stored = parsed(stored)
     if not isinstance(sent, list) or not isinstance(stored, list):
         return _alike(sent, stored)
     chosen = selected(stored)
@@ -143,8 +138,7 @@ def _choices(sent: Any, stored: Any) -> bool:
 
 
 def _assignees(sent: Any, stored: Any) -> bool:
-    """Compare people; Tallyfy may know a guest's address as a member's and store the user instead."""
-    stored = parsed(stored)
+    """Compare people; Tallyfy stores a user instead of a guest whose address is that of a member."""
     if not isinstance(sent, Mapping) or not isinstance(stored, Mapping):
         return _alike(sent, stored)
     users, guests, groups = (_people(sent.get(bucket)) for bucket in ("users", "guests", "groups"))
@@ -162,7 +156,6 @@ def _people(listed: Any) -> set[str]:
 
 def _files(sent: Any, stored: Any) -> bool:
     """Compare files by id, address or name; Tallyfy adds to them and may rewrite addresses."""
-    stored = parsed(stored)
     if not isinstance(sent, list) or not isinstance(stored, list):
         return _alike(sent, stored)
     return len(sent) == len(stored) and all(any(_same_file(file, other) for other in stored) for file in sent)
@@ -176,10 +169,6 @@ def _same_file(file: Any, other: Any) -> bool:
 
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "text": _alike,
-    "textarea": _alike,
-    "email": _alike,
-    "date": _date,
     "radio": _choice,
     "dropdown": _choice,
     "multiselect": _choices,

@@ -1,24 +1,26 @@
 """
-The fields of a form, as Tallyfy describes them, and which of them a name means. Pure.
+Read the fields of a form as Tallyfy describes them, and find the field that a name means. Pure.
 
 A kick-off form is ``prerun`` of a checklist, a task's form its ``form_fields`` (docs/tallyfy-api.md, "Form values").
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tallyfy_provider.client.names import find_by_name, suggest
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
 
 #: Largest texts that Tallyfy stores, in bytes of UTF-8 (docs/tallyfy-api.md, "Form values").
 LARGEST = {"text": 200, "textarea": 30_000}
+#: Types whose values are plain text, even where the text looks like JSON.
+TEXT_TYPES = frozenset({"text", "textarea", "date", "email"})
 CHOICES = frozenset({"radio", "dropdown", "multiselect"})
 
-#: What each type takes, for people; choices and tables say more than their type.
+#: What each type takes, for messages; choices and tables say more than their type.
 _TAKES = {
     "text": f"text of at most {LARGEST['text']:,} bytes",
     "textarea": f"text of at most {LARGEST['textarea']:,} bytes",
@@ -35,12 +37,7 @@ _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 
 @dataclass(frozen=True)
 class Option:
-    """
-    One thing that a field lets people choose.
-
-    :param id: Its id, a number where Tallyfy wrote one.
-    :param text: What people read.
-    """
+    """An option of a field: its id (a number where Tallyfy writes one) and the text that people read."""
 
     id: int | str
     text: str
@@ -48,12 +45,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Column:
-    """
-    A column of a table.
-
-    :param id: Its id.
-    :param label: What people read above it.
-    """
+    """A column of a table: its id and the label above it."""
 
     id: str
     label: str
@@ -61,22 +53,13 @@ class Column:
 
 @dataclass(frozen=True)
 class FormField:
-    """
-    A field of a form.
-
-    :param id: What values are sent by; a template's and a run's field have the same.
-    :param alias: Tallyfy's short name for it, unique in a template as a rule.
-    :param label: What people read; more than one field may have the same.
-    :param field_type: Such as ``text`` or ``dropdown``; one that this version does not know is kept.
-    :param required: Whether Tallyfy refuses a form without it.
-    :param options: What can be chosen, for ``radio``, ``dropdown`` and ``multiselect``.
-    :param columns: The columns of a ``table``.
-    :param guidance: What the form tells people about it.
-    """
+    """A field of a form. Values are sent by ``id``, which is the same in a template and in its runs."""
 
     id: str
+    #: Unique within a template as a rule; a label need not be.
     alias: str = ""
     label: str = ""
+    #: Such as ``text`` or ``dropdown``; types that this version does not know are kept.
     field_type: str = "text"
     required: bool = False
     options: tuple[Option, ...] = ()
@@ -85,12 +68,7 @@ class FormField:
 
     @classmethod
     def read(cls, described: Mapping[str, Any]) -> FormField:
-        """
-        Read Tallyfy's description of a field.
-
-        :param described: The field as the API gave it.
-        :return: The field.
-        """
+        """Read Tallyfy's description of a field."""
         return cls(
             id=_text(described.get("id") or described.get("timeline_id")),
             alias=_text(described.get("alias")),
@@ -104,37 +82,30 @@ class FormField:
 
     @property
     def name(self) -> str:
-        """The field, for people: ``'Budget' (alias 'budget-12', text)``."""
+        """The field in a message: ``'Budget' (alias 'budget-12', text)``."""
         alias = f"alias {self.alias!r}" if self.alias else f"id {self.id!r}"
         return f"{(self.label or self.alias or self.id)!r} ({alias}, {self.field_type or 'of no type'})"
 
     @property
     def takes(self) -> str:
-        """What the field takes, for people."""
+        """What the field takes, for messages."""
         if self.field_type in CHOICES:
             number = "any of" if self.field_type == "multiselect" else "one of"
-            return f"{number} {self.shown_options}" if self.options else "an option, of which Tallyfy lists none"
+            return f"{number} {self._shown_options}" if self.options else "an option, of which Tallyfy lists none"
         if self.field_type == "table":
             columns = ", ".join(repr(column.label or column.id) for column in self.columns)
             return f"a list with exactly one entry for each column, or a dict by column: {columns or 'none listed'}"
         return _TAKES.get(self.field_type, "a value in Tallyfy's own form")
 
     @property
-    def shown_options(self) -> str:
-        """The options, for people; the first of them where there are many."""
+    def _shown_options(self) -> str:
         shown = ", ".join(repr(option.text) for option in self.options[:_SHOWN_OPTIONS])
         more = len(self.options) - _SHOWN_OPTIONS
         return f"{shown} and {more} more" if more > 0 else shown
 
 
 def rows_of(described: Any) -> list[Mapping[str, Any]]:
-    """
-    Give the elements of a list of Tallyfy's, whichever way it is wrapped.
-
-    :param described: A list, ``{"data": […]}``, an object with a list's numbers as its keys, or nothing.
-    :return: The elements.
-    :raises TallyfyResponseError: It is none of these, or an element is no object.
-    """
+    """Return the elements of a list: a plain one, one under ``data``, or an object with numbers as keys."""
     if isinstance(described, Mapping) and "data" in described:
         described = described["data"]
     if isinstance(described, Mapping):
@@ -150,77 +121,37 @@ def rows_of(described: Any) -> list[Mapping[str, Any]]:
 
 
 def read_fields(described: Any) -> tuple[FormField, ...]:
-    """
-    Read the fields of a form.
-
-    :param described: ``prerun`` of a checklist or ``form_fields`` of a task, as the API gave it.
-    :return: The fields, in the order of the form.
-    :raises TallyfyResponseError: It is no list of fields.
-    """
+    """Read ``prerun`` of a checklist or ``form_fields`` of a task, in the order of the form."""
     return tuple(FormField.read(row) for row in rows_of(described))
 
 
 def find_field(fields: Sequence[FormField], key: object) -> FormField:
-    """
-    Tell which field a Dag author means.
-
-    By id, then alias, then label; where none fits, by alias and then by label without regard to case.
-
-    :param fields: The form's fields.
-    :param key: Id, alias or label.
-    :return: The one field.
-    :raises TallyfyInputError: No field is called so, or several are.
-    """
+    """Return the field with this id, alias or label; raise TallyfyInputError where there is none, or several."""
     name = str(key).strip()
-    for attribute, compared in _WAYS:
-        found = [field for field in fields if field.id and _is_called(field, attribute, compared, name)]
-        if len(found) > 1:
-            candidates = "; ".join(f"{field.name}, id {field.id!r}" for field in found)
-            raise TallyfyInputError(
-                f"{name!r} is the name of {len(found)} fields: {candidates}. Say which by alias or id."
-            )
-        if found:
-            return found[0]
-    raise TallyfyInputError(f"the form has no field {name!r}{_nearest(fields, name)}")
+    found = find_by_name((field for field in fields if field.id), name, ("id", "alias", "label"))
+    if not found:
+        suggestion = suggest(fields, name, ("label", "alias"))
+        raise TallyfyInputError(f"the form has no field {name!r}{suggestion or '.'}")
+    if len(found) > 1:
+        candidates = "; ".join(f"{field.name}, id {field.id!r}" for field in found)
+        raise TallyfyInputError(f"{name!r} is the name of {len(found)} fields: {candidates}. Say which by alias or id.")
+    return found[0]
 
 
-def _is_called(field: FormField, attribute: str, compared: Callable[[str], str], name: str) -> bool:
-    own = compared(getattr(field, attribute))
-    return bool(own) and own == compared(name)
+def is_empty(value: Any) -> bool:
+    """Tell whether a form holds nothing here: None, blank text, or an empty list or object."""
+    if isinstance(value, str):
+        return not value.strip()
+    return value is None or (isinstance(value, (list, tuple, set, frozenset, Mapping)) and not value)
 
 
-def _without_case(text: str) -> str:
-    return " ".join(text.split()).casefold()
-
-
-#: How a name can be that of a field, the surest first.
-_WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("id", str.strip),
-    ("alias", str.strip),
-    ("label", str.strip),
-    ("alias", _without_case),
-    ("label", _without_case),
-)
-
-
-def _nearest(fields: Sequence[FormField], name: str) -> str:
-    known = {each.casefold(): each for field in fields for each in (field.label.strip(), field.alias.strip()) if each}
-    nearest = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.6)
-    return f"; did you mean {known[nearest[0]]!r}?" if nearest else "."
+def whole_number(value: Any) -> Any:
+    """Return the number for text of digits; anything else as it is."""
+    return int(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value.strip()) else value
 
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def whole_number(value: Any) -> Any:
-    """
-    Give a number for what is written as one.
-
-    :param value: An id, as number or text.
-    :return: The number; anything else as it is.
-    """
-    return int(value) if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value.strip()) else value
 
 
 def _options(described: Any) -> Iterator[Option]:
@@ -237,7 +168,7 @@ def _columns(described: Any) -> Iterator[Column]:
 
 
 def _objects_in(described: Any) -> list[Mapping[str, Any]]:
-    """Give what can be read of a list; an option without id, as bare text, could not be sent."""
+    """Return the objects of a list; anything else in it, such as an option as bare text, could not be sent."""
     if isinstance(described, Mapping):
         described = described.get("data", list(described.values()))
     return [row for row in described if isinstance(row, Mapping)] if isinstance(described, (list, tuple)) else []

@@ -1,53 +1,71 @@
 """
-The values of a form that an update is to leave alone: sent along as they are, in Tallyfy's form. Pure.
+Merge an update of a form with the values that it does not name, so that Tallyfy keeps them. Pure.
 
 Whether Tallyfy keeps the values that an update does not send is not documented (docs/tallyfy-api.md, "Endpoints"). So
-those that can be sent back unchanged are. What cannot be told to come out the same is not sent: a file that is known by
+those that can be sent back unchanged are. Values that may not come out the same are not sent: a file that is known by
 its address alone, which could be attached a second time, a value that no longer fits its field, such as an option that
 was taken out of the template, and a field of a type that this version does not know.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import logging
+from collections.abc import Mapping
 from typing import Any
 
-from tallyfy_provider.client.forms.decode import is_empty
-from tallyfy_provider.client.forms.fields import FormField
-from tallyfy_provider.client.forms.problems import WrongValueError, parsed
-from tallyfy_provider.client.forms.values import encode_value, is_known
+from tallyfy_provider.client.forms.decode import stored_values
+from tallyfy_provider.client.forms.encode import encode_value, is_known
+from tallyfy_provider.client.forms.fields import FormField, is_empty, read_fields
+from tallyfy_provider.client.forms.values import WrongValueError
+from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.utils.arguments import parse_json
+
+log = logging.getLogger(__name__)
 
 
-def kept_values(
-    fields: Sequence[FormField], stored: Mapping[str, Any], told: Collection[str]
-) -> tuple[dict[str, Any], list[FormField]]:
+def merge_form(update: Any, described: Any, stored: Any, owner: str) -> dict[str, Any]:
     """
-    Give what is to be sent along.
+    Return the values of an update by field id, together with the stored ones that it does not name.
 
-    :param fields: The form's fields.
-    :param stored: Its values by field id, as the API gave them.
-    :param told: Ids of the fields that the update does name.
-    :return: Values by field id in Tallyfy's form, and the fields with a value that is not sent.
+    :param update: Values by field id, in Tallyfy's form.
+    :param described: The form's fields as the API gave them, perhaps with values; None where it gave none.
+    :param stored: ``prerun`` or ``taskdata`` as the API gave it.
+    :param owner: Whose form it is, for messages.
+    :raises TallyfyInputError: The update is no dict, or names a field that the form does not have: Tallyfy would drop
+        the value without a word.
     """
-    kept: dict[str, Any] = {}
-    left: list[FormField] = []
-    for field in fields:
-        value = stored.get(field.id)
-        if field.id in told or is_empty(value):
+    if not isinstance(update, Mapping):
+        raise TallyfyInputError(
+            f"The form of {owner} takes a dict of values by field id, not a {type(update).__name__}."
+        )
+    values = {str(field_id): value for field_id, value in update.items()}
+    if described is None:
+        # Without the fields nothing is known to be safe to send.
+        return values
+    fields = {field.id: field for field in read_fields(described)}
+    if unknown := set(values) - set(fields):
+        known = "; ".join(f"{field.name}, id {field.id!r}" for field in fields.values())
+        raise TallyfyInputError(
+            f"The form of {owner} has no field with the id {', '.join(sorted(map(repr, unknown)))}: Tallyfy would drop "
+            f"the value without a word. Its fields are {known}."
+        )
+    kept = {}
+    for field_id, value in {**stored_values(stored), **stored_values(described)}.items():
+        if field_id in values or field_id not in fields:
             continue
-        encoded = _as_sent(field, value)
-        if encoded is None:
-            left.append(field)
-        else:
-            kept[field.id] = encoded
-    return kept, left
+        kept[field_id] = _encode_again(fields[field_id], value)
+        if kept[field_id] is None:
+            log.info(
+                "%s: the value of %s is not sent along with the update, since it may not come out the same.",
+                owner,
+                fields[field_id].name,
+            )
+    return {**{field_id: value for field_id, value in kept.items() if value is not None}, **values}
 
 
-def _as_sent(field: FormField, value: Any) -> Any:
-    value = parsed(value) if field.field_type not in {"text", "textarea", "email", "date"} else value
-    if not is_known(field):
-        return None
-    if field.field_type == "file" and not _are_uploads(value):
+def _encode_again(field: FormField, value: Any) -> Any:
+    """Encode a stored value; None where it might not come out the same."""
+    if not is_known(field) or (field.field_type == "file" and not _are_uploads(parse_json(value))):
         return None
     try:
         encoded = encode_value(field, value)

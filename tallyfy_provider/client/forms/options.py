@@ -1,5 +1,5 @@
 """
-Choosing among the options of a field: which option a value means, and how Tallyfy wants it. Pure.
+Find the options that a value means, and encode them as Tallyfy takes them. Pure.
 
 A radio is sent as its option's text, a dropdown as ``{"id", "text"}``, a multiselect as a list of these with
 ``selected`` (docs/tallyfy-api.md, "Form values"). No message repeats the value, which may be personal.
@@ -11,21 +11,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tallyfy_provider.client.forms.fields import FormField, Option, whole_number
-from tallyfy_provider.client.forms.problems import WrongValueError, is_nothing, kind_of, parsed
+from tallyfy_provider.client.forms.values import WrongValueError, is_blank, kind_of
 
 _SAY_WHICH = "say which with {'id': …} or {'text': …}"
 
 
 def encode_radio(field: FormField, value: Any) -> str:
-    """
-    Encode the choice of one option as its text.
-
-    :param field: The field.
-    :param value: The option's text or id, or ``{"id", "text"}``.
-    :return: The option's text, as the template has it.
-    :raises WrongValueError: No option, or more than one, is meant.
-    """
-    value = _only(_read(field, value))
+    """Encode one option, given as text, id or ``{"id", "text"}``, as the text that the template has."""
+    value = _only(value)
     if field.options:
         return _find(field, value).text
     text = value.get("text") if isinstance(value, Mapping) else value
@@ -35,29 +28,19 @@ def encode_radio(field: FormField, value: Any) -> str:
 
 
 def encode_dropdown(field: FormField, value: Any) -> dict[str, Any]:
-    """
-    Encode the choice of one option as its id and text.
-
-    :param field: The field.
-    :param value: The option's text or id, or ``{"id", "text"}``.
-    :return: The pair, exactly as the template has it.
-    :raises WrongValueError: No option, or more than one, is meant.
-    """
-    return _pair(field, _only(_read(field, value)))
+    """Encode one option, given as text, id or ``{"id", "text"}``, as the pair that the template has."""
+    return _pair(field, _only(value))
 
 
 def encode_multiselect(field: FormField, value: Any) -> list[dict[str, Any]]:
     """
-    Encode the choice of any number of options.
+    Encode any number of options, each once, in the order of the form.
 
-    :param field: The field.
-    :param value: A list of texts, ids or ``{"id", "text"}``, of which those with ``selected`` false are left out; or
-        text with commas between options, unless an option has a comma itself.
-    :return: The chosen options, each once, in the order of the form.
-    :raises WrongValueError: An element means no option, or more than one.
+    They are given as a list, of which elements with ``selected`` false are left out, or as text with commas, unless an
+    option has a comma itself.
     """
     pairs: dict[str, dict[str, Any]] = {}
-    for element in _elements(field, _read(field, value)):
+    for element in _elements(field, value):
         if isinstance(element, Mapping) and element.get("selected") is False:
             continue
         pair = _pair(field, element)
@@ -66,35 +49,21 @@ def encode_multiselect(field: FormField, value: Any) -> list[dict[str, Any]]:
     return [pairs[key] for key in order or pairs]
 
 
+def has_option(field: FormField, value: Any) -> bool:
+    """Tell whether a value is the exact text of an option, which may be ``None`` or look like JSON."""
+    return isinstance(value, str) and bool(value.strip()) and value.strip() in {o.text.strip() for o in field.options}
+
+
 def _elements(field: FormField, value: Any) -> list[Any]:
-    if isinstance(value, str) and not _means(field, value):
+    if isinstance(value, str) and not _meant_by_text_or_id(field, value):
         if any("," in option.text for option in field.options):
             raise WrongValueError(
                 f"is {kind_of(value)} and no option; as one of its options has a comma, it takes a list"
             )
-        return [part for part in value.split(",") if not _is_empty(field, part)]
+        value = value.split(",")
     if isinstance(value, Iterable) and not isinstance(value, (str, bytes, Mapping)):
-        return [element for element in value if not _is_empty(field, element)]
+        return [element for element in value if not is_blank(element) or has_option(field, element)]
     return [value]
-
-
-def _is_empty(field: FormField, value: Any) -> bool:
-    return is_nothing(value) and not has_option(field, value)
-
-
-def has_option(field: FormField, value: Any) -> bool:
-    """
-    Tell whether a value is the exact text of an option.
-
-    :param field: The field.
-    :param value: Any value.
-    :return: True also for an option called ``None``.
-    """
-    return isinstance(value, str) and bool(value.strip()) and value.strip() in {o.text.strip() for o in field.options}
-
-
-def _read(field: FormField, value: Any) -> Any:
-    return value if has_option(field, value) else parsed(value)
 
 
 def _only(value: Any) -> Any:
@@ -109,7 +78,7 @@ def _pair(field: FormField, value: Any) -> dict[str, Any]:
     if field.options:
         option = _find(field, value)
         return {"id": option.id, "text": option.text}
-    if isinstance(value, Mapping) and not is_nothing(value.get("id")) and not is_nothing(value.get("text")):
+    if isinstance(value, Mapping) and not is_blank(value.get("id")) and not is_blank(value.get("text")):
         return {"id": whole_number(value["id"]), "text": str(value["text"])}
     raise WrongValueError(
         f"is {kind_of(value)}; as Tallyfy lists no options for it, it takes {{'id': …, 'text': …}} as the option has it"
@@ -132,9 +101,9 @@ def _sent(field: FormField, option: Option) -> object:
 
 def _meant(field: FormField, value: Any) -> list[Option]:
     if not isinstance(value, Mapping):
-        return _means(field, value)
-    by_id = None if is_nothing(value.get("id")) else _by_id(field, value["id"])
-    by_text = None if is_nothing(value.get("text")) else _by_text(field, value["text"])
+        return _meant_by_text_or_id(field, value)
+    by_id = None if is_blank(value.get("id")) else _by_id(field, value["id"])
+    by_text = None if is_blank(value.get("text")) else _by_text(field, value["text"])
     if by_id is None or by_text is None:
         return by_id or by_text or []
     both = [option for option in by_id if option in by_text or _same_text(option, value["text"])]
@@ -143,8 +112,8 @@ def _meant(field: FormField, value: Any) -> list[Option]:
     return both
 
 
-def _means(field: FormField, value: Any) -> list[Option]:
-    """Give the options that a bare value can mean. Only a text is ever sent for a radio, so there the text wins."""
+def _meant_by_text_or_id(field: FormField, value: Any) -> list[Option]:
+    """Return the options that a bare value can mean. Only text is ever sent for a radio, so there the text wins."""
     by_text = _by_text(field, value)
     if by_text and field.field_type == "radio":
         return by_text

@@ -1,8 +1,9 @@
 """
-One value of a form, put into the shape that Tallyfy wants for its field's type. Pure.
+Encode one value of a form in the shape that Tallyfy takes for its field's type. Pure.
 
-The shapes are Tallyfy's (docs/tallyfy-api.md, "Form values"). Text works everywhere, since templates render to text;
-no message repeats a value, which may be personal.
+The shapes are Tallyfy's (docs/tallyfy-api.md, "Form values"); :mod:`tallyfy_provider.client.forms.options` has those of
+fields with options. Text works everywhere, since templates render to text; no message repeats a value, which may be
+personal.
 """
 
 from __future__ import annotations
@@ -15,39 +16,40 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from tallyfy_provider.client.forms.fields import LARGEST, FormField, whole_number
-from tallyfy_provider.client.forms.options import encode_dropdown, encode_multiselect, encode_radio
-from tallyfy_provider.client.forms.problems import WrongValueError, is_nothing, kind_of, parsed
+from tallyfy_provider.client.forms.fields import LARGEST, FormField, is_empty, whole_number
+from tallyfy_provider.utils.arguments import is_nothing, parse_json
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
 _BUCKETS = ("users", "guests", "groups")
 _TO_JSON = "a list or dict in a template is written with '| tojson'"
 
 
-def encode_value(field: FormField, value: Any) -> Any:
-    """
-    Put one value into Tallyfy's form.
-
-    :param field: The field.
-    :param value: The value, rendered; not one that stands for nothing.
-    :return: What is sent; empty where nothing is left to send, as for a list of nobody. A field of an unknown type gets
-        the value as it is.
-    :raises WrongValueError: The field does not take this.
-    """
-    return _ENCODERS.get(field.field_type, _as_it_is)(field, value)
+class WrongValueError(Exception):
+    """A value that a field does not take; encode_form collects the messages, so it never leaves this package."""
 
 
-def is_known(field: FormField) -> bool:
-    """
-    Tell whether this version knows the type of a field.
-
-    :param field: The field.
-    :return: False where a value would be sent as it is.
-    """
-    return field.field_type in _ENCODERS
+def is_blank(value: Any) -> bool:
+    """Tell whether a value from a Dag stands for "not given"; None in a template renders as text."""
+    return is_nothing(value) or is_empty(value)
 
 
-def _text(field: FormField, value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """Describe a value by its kind and size alone, such as ``text of 12 characters``."""
+    if isinstance(value, str):
+        return f"text of {len(value)} character{'' if len(value) == 1 else 's'}"
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, Mapping):
+        return f"a dict of {len(value)}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return f"a list of {len(value)}"
+    return f"a {type(value).__name__}"
+
+
+def encode_text(field: FormField, value: Any) -> str:
+    """Encode text, with dates in ISO 8601 and at most the bytes that Tallyfy stores."""
     if isinstance(value, date):
         text = value.isoformat()
     elif isinstance(value, (str, int, float, Decimal)):
@@ -60,7 +62,8 @@ def _text(field: FormField, value: Any) -> str:
     return text
 
 
-def _date(field: FormField, value: Any) -> str:
+def encode_date(field: FormField, value: Any) -> str:
+    """Encode a date or a datetime, which goes out in UTC if it has a time zone."""
     if isinstance(value, datetime):
         return _moment(value)
     if isinstance(value, date):
@@ -97,14 +100,15 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _email(field: FormField, value: Any) -> str:
+def encode_email(field: FormField, value: Any) -> str:
+    """Encode one email address."""
     if not isinstance(value, str) or not _EMAIL.fullmatch(value.strip()):
         raise WrongValueError(f"is {kind_of(value)}, which is no email address")
     return value.strip()
 
 
-def _table(field: FormField, value: Any) -> list[Any]:
-    value = parsed(value)
+def encode_table(field: FormField, value: Any) -> list[Any]:
+    """Encode a table row as a list with an entry for each column."""
     if isinstance(value, Mapping):
         entries = _by_column(field, value)
     elif isinstance(value, (list, tuple)):
@@ -115,7 +119,7 @@ def _table(field: FormField, value: Any) -> list[Any]:
         raise WrongValueError(f"is a list of {len(entries)} for {len(field.columns)} columns")
     if any(_names_columns(field, entry) > 1 for entry in entries):
         raise WrongValueError("is a list of rows; Tallyfy takes an entry for each column")
-    return list(_as_json(entries))
+    return list(as_json(entries))
 
 
 def _by_column(field: FormField, value: Mapping[Any, Any]) -> list[Any]:
@@ -142,11 +146,11 @@ def _names_columns(field: FormField, entry: Any) -> int:
     return sum(str(key).strip().casefold() in labels for key in entry)
 
 
-def _assignees(field: FormField, value: Any) -> dict[str, list[Any]]:
-    value = parsed(value)
+def encode_assignees(field: FormField, value: Any) -> dict[str, list[Any]]:
+    """Encode people as lists of users, guests and groups; empty where nobody is left."""
     if isinstance(value, Mapping):
         return _buckets(value)
-    people = [person for person in _listed(value) if not is_nothing(person)]
+    people = [person for person in _listed(value) if not is_blank(person)]
     users = [person for person in map(_user, people) if person is not None]
     guests = [person for person in map(_guest, people) if person is not None]
     if len(users) + len(guests) != len(people):
@@ -165,7 +169,7 @@ def _buckets(value: Mapping[Any, Any]) -> dict[str, list[Any]]:
     readers: dict[str, Callable[[Any], Any]] = {"users": _user, "guests": _guest, "groups": _group}
     encoded = {}
     for bucket, read in readers.items():
-        given = [each for each in _listed(parsed(value.get(bucket))) if not is_nothing(each)]
+        given = [each for each in _listed(parse_json(value.get(bucket))) if not is_blank(each)]
         found = [each for each in map(read, given) if each is not None]
         if len(found) != len(given):
             wanted = {"users": "user ids", "guests": "email addresses", "groups": "group ids"}[bucket]
@@ -208,8 +212,8 @@ def _each_once(values: list[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
-def _files(field: FormField, value: Any) -> list[Any]:
-    value = parsed(value)
+def encode_files(field: FormField, value: Any) -> list[Any]:
+    """Encode files that were uploaded before, or that are known by their address."""
     if isinstance(value, str):
         raise WrongValueError(
             f"is {kind_of(value)}; upload the file to Tallyfy first and give what it answered, or {{'url': …}}"
@@ -217,25 +221,21 @@ def _files(field: FormField, value: Any) -> list[Any]:
     files = [value] if isinstance(value, Mapping) else list(value) if isinstance(value, (list, tuple)) else None
     if files is None or not all(isinstance(file, Mapping) for file in files):
         raise WrongValueError(f"is {kind_of(value)}, not of files")
-    if not all(any(not is_nothing(file.get(key)) for key in ("id", "url", "full_url")) for file in files):
+    if not all(any(not is_blank(file.get(key)) for key in ("id", "url", "full_url")) for file in files):
         raise WrongValueError("has a file without id and without url")
-    return [_file(file) for file in _as_json(files)]
+    return [_file(file) for file in as_json(files)]
 
 
 def _file(file: dict[str, Any]) -> dict[str, Any]:
-    """Complete a file that is only named by its address, as Tallyfy's own clients do."""
-    if "id" in file or is_nothing(file.get("url")):
+    """Complete a file that is given by its address alone, as Tallyfy's own clients do."""
+    if "id" in file or is_blank(file.get("url")):
         return file
     url = str(file["url"])
     return {"filename": urlsplit(url).path.rstrip("/").rpartition("/")[2] or url, "source": "url", **file}
 
 
-def _as_it_is(field: FormField, value: Any) -> Any:
-    return _as_json(value)
-
-
-def _as_json(value: Any) -> Any:
-    """Give the value as JSON has it, so that nothing fails later, while it is sent."""
+def as_json(value: Any) -> Any:
+    """Convert a value to what JSON has, so that nothing fails later, when it is sent."""
     try:
         text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
@@ -243,17 +243,3 @@ def _as_json(value: Any) -> Any:
     if text is None:
         raise WrongValueError(f"is {kind_of(value)} with something in it that JSON has no form for")
     return json.loads(text)
-
-
-_ENCODERS: Mapping[str, Callable[[FormField, Any], Any]] = {
-    "text": _text,
-    "textarea": _text,
-    "date": _date,
-    "email": _email,
-    "radio": encode_radio,
-    "dropdown": encode_dropdown,
-    "multiselect": encode_multiselect,
-    "table": _table,
-    "assignees_form": _assignees,
-    "file": _files,
-}

@@ -11,7 +11,7 @@ from itertools import islice
 from threading import Event
 from typing import Any
 
-from tallyfy_provider.client.forms.filled import filled
+from tallyfy_provider.client.forms.merge import merge_form
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.paging.base import Extent, PageAfterPage, Walk
 from tallyfy_provider.client.paging.newest_first import NewestFirst
@@ -282,7 +282,9 @@ class RunsResource(Resource):
         kept = {name: _assigned(run, name, run_id) for name in _EMPTIED_UNLESS_SENT if name not in changes}
         body = {**changes, **kept}
         if "prerun" in changes:
-            body["prerun"] = filled(changes["prerun"], run.get("ko_form_fields"), run.get("prerun"), f"run {run_id}")
+            body["prerun"] = merge_form(
+                changes["prerun"], run.get("ko_form_fields"), run.get("prerun"), f"run {run_id}"
+            )
         path = self._path("runs", run_id)
         return self._item_or(self._send("PUT", path, json=body), lambda: self.get(run_id))
 

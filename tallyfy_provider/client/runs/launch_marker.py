@@ -1,5 +1,5 @@
 """
-What tells a launched run apart: a line in its summary, with a token that only this launch has. Pure.
+Mark a launched run by a line in its summary, with a token that only this launch has. Pure.
 
 Tallyfy knows no idempotency key (docs/tallyfy-api.md, "Launching once"), so the run carries one of its own, where
 people can read which Dag launched it and a retry can find it again.
@@ -22,56 +22,29 @@ _HTML = re.compile(r"<[a-zA-Z/][^>]*>")
 
 @dataclass(frozen=True)
 class LaunchMarker:
-    """
-    The reference of one launch.
-
-    :param token: What only this launch has.
-    :param line: What people read, with the token in it.
-    """
+    """The token of one launch, and the line that people read, with the token in it."""
 
     token: str
     line: str
 
     @classmethod
     def build(cls, line: str, *parts: object) -> LaunchMarker:
-        """
-        Make a reference.
-
-        :param line: What people shall read, such as ``Launched by Airflow: dag 'x', task 'y', run 'z'``.
-        :param parts: What the token is derived from; the same parts give the same token.
-        :return: The reference.
-        """
+        """Build the marker of a launch; the token is derived from ``parts``, so the same parts give the same token."""
         digest = hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()
         token = f"[airflow:{digest[:_LENGTH]}]"
         return cls(token, f"{line} {token}")
 
     def written_into(self, summary: str | None) -> str:
-        """
-        Put the reference into a summary.
-
-        :param summary: What a Dag author wants it to say, text or HTML.
-        :return: The summary with the reference at its beginning, which is left if Tallyfy cuts a long summary.
-        """
+        """Return a summary, text or HTML, that begins with the marker, which stays if Tallyfy cuts a long summary."""
         return with_line(summary, self.line)
 
     def is_in(self, run: Mapping[str, Any]) -> bool:
-        """
-        Tell whether a run carries this reference.
-
-        :param run: The run as the API gave it.
-        :return: Whether it does.
-        """
+        """Tell whether a run carries this marker."""
         return self.token in html.unescape(str(run.get("summary") or ""))
 
 
 def with_line(summary: str | None, line: str) -> str:
-    """
-    Put a line above a summary.
-
-    :param summary: The summary, text or HTML.
-    :param line: The line, plain text.
-    :return: Both.
-    """
+    """Put a line of plain text above a summary, text or HTML."""
     text = (summary or "").strip()
     if not text:
         return line
@@ -79,12 +52,7 @@ def with_line(summary: str | None, line: str) -> str:
 
 
 def line_in(summary: str | None) -> str | None:
-    """
-    Find the line with a reference in a summary, to keep it when the summary is changed.
-
-    :param summary: The summary as the API gave it.
-    :return: The line without HTML; None where there is none.
-    """
+    """Return the line with a marker in a summary, without HTML, to keep it when the summary is changed."""
     for line in re.split(r"\n|<br\s*/?>|</?p>|</?div>", summary or ""):
         if _TOKEN.search(line):
             return html.unescape(_HTML.sub("", line)).strip()

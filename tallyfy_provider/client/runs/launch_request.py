@@ -1,77 +1,112 @@
-"""What is sent to launch a run, out of what a Dag author wrote. Pure."""
+"""Put together what is sent to launch a run, out of what a Dag author wrote."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
-from typing import Any
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.forms.fields import rows_of
-from tallyfy_provider.client.forms.problems import is_nothing, parsed
+from tallyfy_provider.client.forms.compare import compare
+from tallyfy_provider.client.forms.encode import encode_form
+from tallyfy_provider.client.forms.fields import FormField, read_fields, rows_of
+from tallyfy_provider.client.forms.values import is_blank
+from tallyfy_provider.client.names import find_by_name, suggest
 from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.utils import arguments
+from tallyfy_provider.utils.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    from tallyfy_provider.client.checklists import ChecklistsResource
+
+log = logging.getLogger(__name__)
 
 #: The longest name of a run, in characters (docs/tallyfy-api.md, "Endpoints").
 LONGEST_NAME = 550
-#: What the API takes for a launch beside what LaunchRunOperator names itself.
-OTHER_NAMES = ("user_id", "starred", "is_public", "assign_someone_else", "publicly_hidden_fields")
+#: Arguments of LaunchRunOperator and of the notifier that are sent under their own names, except for ``steps``.
+ARGUMENTS = ("summary", "owner_id", "parent_id", "tags", "folders", "users", "groups", "roles", "steps")
+#: What the API takes for a launch in addition, as ``options``.
+OPTIONS = ("user_id", "starred", "is_public", "assign_someone_else", "publicly_hidden_fields")
 _LISTS = ("tags", "users", "groups", "folders")
 
 
-def build_launch_request(
-    checklist: Mapping[str, Any],
+@dataclass(frozen=True)
+class LaunchRequest:
+    """The checked body of a launch, and the fields of its kick-off form."""
+
+    body: Mapping[str, Any]
+    fields: Sequence[FormField]
+
+    def warn_of_differences(self, run: Mapping[str, Any]) -> None:
+        """Log a warning where the launched run did not store the kick-off form as it was sent."""
+        differences = compare(self.body.get("prerun") or {}, run.get("prerun"), self.fields)
+        if differences:
+            # No error: people may be at work already, and Tallyfy may write a value in a way that is not known.
+            log.warning("Check the kick-off form of run %s: %s.", run["id"], "; ".join(map(str, differences)))
+
+
+def prepare_launch(
+    checklists: ChecklistsResource,
+    checklist_id: str,
     *,
-    name: str | None,
-    prerun: Mapping[str, Any],
+    name: Any,
+    kickoff: Any,
     given: Mapping[str, Any],
-    other: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+    options: Any = None,
+) -> LaunchRequest:
     """
-    Put together what is sent.
+    Read the checklist, check everything that was written against it, and build the request.
 
-    :param checklist: The checklist as the API gave it, with its ``steps`` where ``given`` has some.
+    :param checklists: The checklists of the organization.
+    :param checklist_id: The checklist to launch.
     :param name: The run's name; blank means the checklist's title.
-    :param prerun: The kick-off form in Tallyfy's form.
-    :param given: ``summary``, ``owner_id``, ``parent_id``, ``tags``, ``folders``, ``users``, ``groups``, ``roles`` and
-        ``steps``; what is nothing is not sent.
-    :param other: More of the API's own names, of :data:`OTHER_NAMES`.
-    :return: The body.
-    :raises TallyfyInputError: Something cannot be sent; it says what, and what is taken.
+    :param kickoff: Values of the kick-off form by field alias, label or id.
+    :param given: Values of :data:`ARGUMENTS`; blank ones are not sent.
+    :param options: Values of :data:`OPTIONS`.
+    :raises TallyfyInputError: Something cannot be sent; the message says what, and what is taken.
     """
-    title = str(checklist.get("title") or "").strip()
-    name = str(name).strip() if not is_nothing(name) else title
-    if len(name) > LONGEST_NAME:
-        raise TallyfyInputError(f"name has {len(name)} characters; Tallyfy takes at most {LONGEST_NAME}.")
-    body: dict[str, Any] = {"checklist_id": str(checklist.get("id")), "name": name, **_other(other)}
-    if prerun:
-        body["prerun"] = dict(prerun)
-    for key, value in given.items():
-        if is_nothing(value):
+    checklist = checklists.get(checklist_id, include=() if is_blank(given.get("steps")) else ("steps",))
+    fields = read_fields(checklist.get("prerun"))
+    form = encode_form(fields, kickoff)
+    for note in form.notes:
+        log.info(note)
+    body = {"checklist_id": str(checklist.get("id")), "name": _name(name, checklist), **_options(options)}
+    if form.values:
+        body["prerun"] = dict(form.values)
+    for argument, value in given.items():
+        if is_blank(value):
             continue
-        if key in _LISTS:
-            body[key] = _list(key, value)
-        elif key == "steps":
-            body["tasks"] = _tasks(rows_of(checklist.get("steps")), _mapping(key, value))
-        elif key == "roles":
-            body[key] = dict(_mapping(key, value))
+        if argument in _LISTS:
+            body[argument] = arguments.ids(argument, value)
+        elif argument == "steps":
+            body["tasks"] = _tasks(rows_of(checklist.get("steps")), _mapping(argument, value))
+        elif argument == "roles":
+            body[argument] = dict(_mapping(argument, value))
         else:
-            body[key] = value
-    return body
+            body[argument] = value
+    return LaunchRequest(body, fields)
 
 
-def _other(other: Mapping[str, Any] | None) -> dict[str, Any]:
-    values = {} if is_nothing(other) else dict(_mapping("options", other))
+def _name(name: Any, checklist: Mapping[str, Any]) -> str:
+    text = str(checklist.get("title") or "" if is_blank(name) else name).strip()
+    if len(text) > LONGEST_NAME:
+        raise TallyfyInputError(f"name has {len(text)} characters; Tallyfy takes at most {LONGEST_NAME}.")
+    return text
+
+
+def _options(options: Any) -> dict[str, Any]:
+    values = {} if is_blank(options) else dict(_mapping("options", options))
     for name in values:
-        if name not in OTHER_NAMES:
+        if name not in OPTIONS:
             raise TallyfyInputError(
-                f"options[{name!r}] is nothing that a launch takes beside LaunchRunOperator's own arguments; "
-                f"{_suggestion(name, OTHER_NAMES)}"
+                f"options[{name!r}] is not an option of a launch{did_you_mean(name, OPTIONS) or '.'} There are: "
+                f"{', '.join(OPTIONS)}. The arguments of LaunchRunOperator do not go into options."
             )
     return values
 
 
-def _tasks(steps: Iterable[Mapping[str, Any]], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Name steps by their timeline ids, which is all that Tallyfy takes."""
-    steps = list(steps)
+def _tasks(steps: Sequence[Mapping[str, Any]], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return changes to steps by timeline id, which is the only name of a step that Tallyfy takes."""
     tasks: dict[str, Any] = {}
     for name, override in overrides.items():
         step_id = _step_id(steps, str(name).strip())
@@ -81,39 +116,25 @@ def _tasks(steps: Iterable[Mapping[str, Any]], overrides: Mapping[str, Any]) -> 
     return tasks
 
 
-def _step_id(steps: list[Mapping[str, Any]], name: str) -> str:
-    for key in ("id", "alias", "title"):
-        found = [step for step in steps if str(step.get(key) or "").strip() == name]
-        if len(found) == 1:
-            return str(found[0]["id"])
-        if found:
-            ids = ", ".join(str(step["id"]) for step in found)
-            raise TallyfyInputError(f"steps: {len(found)} steps have the {key} {name!r}; say which by its id: {ids}.")
-    known = [str(step.get("alias") or step.get("title") or step.get("id")) for step in steps]
-    titles = [str(step.get("title") or "") for step in steps]
-    raise TallyfyInputError(f"steps: the checklist has no step {name!r}; {_suggestion(name, known, titles)}")
+def _step_id(steps: Sequence[Mapping[str, Any]], name: str) -> str:
+    found = find_by_name(steps, name, ("id", "alias", "title"))
+    if len(found) == 1:
+        return str(found[0]["id"])
+    if found:
+        raise TallyfyInputError(f"steps: {name!r} is the name of {len(found)} steps; say which by id: {_ids(found)}.")
+    known = ", ".join(str(step.get("alias") or step.get("title") or step.get("id")) for step in steps)
+    suggestion = suggest(steps, name, ("title", "alias")) or "."
+    raise TallyfyInputError(
+        f"steps: the checklist has no step {name!r}{suggestion} {f'There are: {known}.' if known else 'It has none.'}"
+    )
 
 
-def _suggestion(name: str, known: Iterable[str], more: Iterable[str] = ()) -> str:
-    known = list(known)
-    nearest = difflib.get_close_matches(name, [*known, *more], n=1, cutoff=0.6)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-    return f"{hint}There are: {', '.join(known)}." if known else f"{hint}there are none."
+def _ids(steps: Iterable[Mapping[str, Any]]) -> str:
+    return ", ".join(str(step["id"]) for step in steps)
 
 
-def _list(name: str, value: Any) -> list[Any]:
-    value = parsed(value)
-    if isinstance(value, str):
-        return [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(value, int) and not isinstance(value, bool):
-        return [value]
-    if isinstance(value, Iterable) and not isinstance(value, (Mapping, bytes)):
-        return list(value)
-    raise TallyfyInputError(f"{name} takes a list of ids, or one of them, not {type(value).__name__}.")
-
-
-def _mapping(name: str, value: Any) -> Mapping[str, Any]:
-    value = parsed(value)
+def _mapping(argument: str, value: Any) -> Mapping[str, Any]:
+    value = arguments.parse_json(value)
     if not isinstance(value, Mapping):
-        raise TallyfyInputError(f"{name} takes a dict, not {type(value).__name__}.")
+        raise TallyfyInputError(f"{argument} takes a dict, not {type(value).__name__}.")
     return value

@@ -1,4 +1,4 @@
-"""Changing a run as a Dag author wrote it, without touching anything else."""
+"""Change a run as a Dag author wrote it, and leave everything else alone."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.checklists import ChecklistsResource
 from tallyfy_provider.client.forms.compare import compare
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields
-from tallyfy_provider.client.forms.problems import is_nothing, parsed
+from tallyfy_provider.client.forms.values import is_blank
 from tallyfy_provider.client.resource import assigned_ids
+from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.runs.launch_marker import line_in, with_line
 from tallyfy_provider.client.runs.launch_request import LONGEST_NAME
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.utils import arguments
 
 _FLAGS = ("starred", "is_public")
 
@@ -22,7 +24,7 @@ _FLAGS = ("starred", "is_public")
 @dataclass(frozen=True)
 class RunUpdate:
     """
-    What is to be changed about a run.
+    A change to a run, checked as far as it can be without the run.
 
     :param values: The API's own names to values.
     :param summary: The new summary; None leaves it.
@@ -40,18 +42,13 @@ class RunUpdate:
         cls, *, values: Mapping[str, Any], summary: str | None, kickoff: Any, add: Mapping[str, Any]
     ) -> RunUpdate:
         """
-        Check what a Dag author wrote.
+        Check what a Dag author wrote; values that render to nothing change nothing.
 
-        :param values: The API's own names to values; what is nothing is left as it is.
-        :param summary: The new summary.
-        :param kickoff: Values of the kick-off form.
-        :param add: Ids to be assigned in addition, by bucket.
-        :return: The update.
         :raises TallyfyInputError: There is nothing to change, or a value cannot be used.
         """
-        kept = {name: _value(name, value) for name, value in values.items() if not is_nothing(value)}
-        added = {bucket: _ids(bucket, ids) for bucket, ids in add.items() if not is_nothing(ids)}
-        update = cls(kept, None if is_nothing(summary) else summary, None if is_nothing(kickoff) else kickoff, added)
+        kept = {name: _value(name, value) for name, value in values.items() if not is_blank(value)}
+        added = {bucket: _ids(bucket, ids) for bucket, ids in add.items() if not is_blank(ids)}
+        update = cls(kept, None if is_blank(summary) else summary, None if is_blank(kickoff) else kickoff, added)
         if not update.named:
             raise TallyfyInputError("There is nothing to change: name, summary, owner_id and all others are empty.")
         return update
@@ -59,46 +56,35 @@ class RunUpdate:
     @property
     def named(self) -> str:
         """What is changed, for people."""
-        more = [
-            *(("summary",) if self.summary is not None else ()),
-            *(("kickoff",) if self.kickoff is not None else ()),
-        ]
-        return ", ".join([*self.values, *more, *self.add])
+        optional = {"summary": self.summary, "kickoff": self.kickoff}
+        return ", ".join([*self.values, *(name for name, value in optional.items() if value is not None), *self.add])
 
-    def apply(self, client: TallyfyClient, run_id: str) -> tuple[dict[str, Any], list[str]]:
+    def apply(
+        self, runs: RunsResource, checklists: ChecklistsResource, run_id: str
+    ) -> tuple[dict[str, Any], list[str]]:
         """
-        Change the run.
+        Change the run; return it as it is then, and what a user should know.
 
-        :param client: The client.
-        :param run_id: The run's id.
-        :return: The run as it is then, and what a user should know.
         :raises TallyfyInputError: A value of the form cannot be used; nothing was changed.
-        :raises TallyfyError: Of the kind that fits.
         """
-        run = client.runs.get(run_id, include=("ko_form_fields",) if self.kickoff is not None else ())
+        run = runs.get(run_id, include=("ko_form_fields",) if self.kickoff is not None else ())
         changes = dict(self.values)
         if self.summary is not None:
             line = line_in(run.get("summary"))
             changes["summary"] = with_line(self.summary, line) if line else self.summary
         for bucket, ids in self.add.items():
-            changes[bucket] = _assigned(run, bucket, run_id) + [
-                each for each in ids if str(each) not in {str(one) for one in _assigned(run, bucket, run_id)}
-            ]
-        fields = self._fields(client, run)
-        notes: list[str] = []
-        if self.kickoff is not None:
-            encoded = encode_form(fields, self.kickoff, require=False)
-            changes["prerun"] = dict(encoded.values)
-            notes += encoded.notes
-        updated = client.runs.update(run_id, changes)
-        notes += [str(each) for each in compare(changes.get("prerun") or {}, updated.get("prerun"), fields)]
-        return updated, notes
-
-    def _fields(self, client: TallyfyClient, run: Mapping[str, Any]) -> tuple[FormField, ...]:
+            changes[bucket] = _with_added(_assigned(run, bucket, run_id), ids)
         if self.kickoff is None:
-            return ()
-        described = run.get("ko_form_fields")
-        return read_fields(described or client.checklists.get_kickoff_fields(str(run.get("checklist_id"))))
+            return runs.update(run_id, changes), []
+        fields = _fields(checklists, run)
+        encoded = encode_form(fields, self.kickoff, require=False)
+        updated = runs.update(run_id, {**changes, "prerun": dict(encoded.values)})
+        differences = compare(encoded.values, updated.get("prerun"), fields)
+        return updated, [*encoded.notes, *map(str, differences)]
+
+
+def _fields(checklists: ChecklistsResource, run: Mapping[str, Any]) -> tuple[FormField, ...]:
+    return read_fields(run.get("ko_form_fields") or checklists.get_kickoff_fields(str(run.get("checklist_id"))))
 
 
 def _value(name: str, value: Any) -> Any:
@@ -112,14 +98,13 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _ids(bucket: str, value: Any) -> list[Any]:
-    value = parsed(value)
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = [value]
-    if not isinstance(value, (list, tuple, set)):
-        raise TallyfyInputError(f"add_{bucket} takes a list of ids, not {type(value).__name__}.")
-    return [int(each) if bucket == "users" and str(each).isdigit() else each for each in value]
+    ids = arguments.ids(f"add_{bucket}", value)
+    return [int(each) if bucket == "users" and str(each).isdigit() else each for each in ids]
+
+
+def _with_added(assigned: list[Any], added: list[Any]) -> list[Any]:
+    known = {str(each) for each in assigned}
+    return [*assigned, *(each for each in added if str(each) not in known)]
 
 
 def _assigned(run: Mapping[str, Any], bucket: str, run_id: str) -> list[Any]:

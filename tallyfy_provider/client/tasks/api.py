@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tallyfy_provider.client.forms.filled import filled
+from tallyfy_provider.client.forms.merge import merge_form
 from tallyfy_provider.client.resource import ASSIGNEE_KINDS, Resource, assigned_ids, included, item_of
-from tallyfy_provider.client.tasks.filters import RUN_TASK_FILTERS, TASK_FILTERS
+from tallyfy_provider.client.tasks import filters as task_filters
 from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
 
@@ -19,8 +19,8 @@ class TasksResource(Resource):
     """
     Tasks: list them, get them, fill and complete them.
 
-    Where ``run_id`` is None, the task is looked for by its own id alone; for changes that is right for a one-off task
-    that belongs to no run.
+    Where ``run_id`` is None, the task is found by its own id alone; for changes, that fits a one-off task that belongs
+    to no run.
     """
 
     def list_of_run(
@@ -38,26 +38,24 @@ class TasksResource(Resource):
         :return: Tasks exactly as the API gave them.
         :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
         :raises TallyfyNotFoundError: There is no such run.
-        :raises TallyfyError: Of the kind that fits.
         """
-        params = _with(RUN_TASK_FILTERS.encode(filters), include)
+        params = _with(task_filters.RUN_TASK_FILTERS.encode(filters), include)
         return self._walk(self._path("runs", run_id, "tasks"), params, f"tasks of run {run_id}")
 
     def list(self, filters: Mapping[str, Any] | None = None, include: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
         """
         List tasks of the whole organization, each once (``GET /organizations/{org}/tasks``).
 
-        All pages are read, unless ``filters`` names a ``page``. A task that leaves the list while it is read can let
-        another slip past between two pages; that is warned of.
+        All pages are read, unless ``filters`` names a ``page``. If a task leaves the list meanwhile, another may be
+        missed between two pages; a warning is logged.
 
         :param filters: The API's own names to values:
-            :data:`~tallyfy_provider.client.tasks.filters.TASK_FILTERS`.
+            :data:`~tallyfy_provider.client.tasks.filters.OF_THE_ORGANIZATION`.
         :param include: What to get along with each (Tallyfy's ``with``), such as ``run`` or ``form_fields``.
         :return: Tasks exactly as the API gave them.
         :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
-        :raises TallyfyError: Of the kind that fits.
         """
-        return self._walk(self._path("tasks"), _with(TASK_FILTERS.encode(filters), include), "tasks")
+        return self._walk(self._path("tasks"), _with(task_filters.TASK_FILTERS.encode(filters), include), "tasks")
 
     def get(self, task_id: str | int, run_id: str | int | None = None, include: Iterable[str] = ()) -> dict[str, Any]:
         """
@@ -68,7 +66,6 @@ class TasksResource(Resource):
         :param include: What to get along with it (Tallyfy's ``with``), such as ``form_fields`` or ``threads``.
         :return: The task exactly as the API gave it.
         :raises TallyfyNotFoundError: There is no such task.
-        :raises TallyfyError: Of the kind that fits.
         """
         params = included(include) or None
         return item_of(self._send("GET", self._task_path(run_id, task_id), params=params), f"task {task_id}")
@@ -77,9 +74,9 @@ class TasksResource(Resource):
         """
         Change a task (``PUT …/tasks/{id}``) and leave alone what ``changes`` does not name.
 
-        The task is read first, and sent along is what Tallyfy would else take for a change (docs/tallyfy-api.md,
-        "Endpoints"): the ``users``, ``guests`` and ``groups`` that ``owners`` does not name, the values of the form
-        that ``taskdata`` does not name, and all that a one-off task needs. What somebody else changes about these
+        Tallyfy takes some missing values for empty ones (docs/tallyfy-api.md, "Endpoints"). So the task is read first,
+        and sent along are the ``users``, ``guests`` and ``groups`` that ``owners`` does not name, the values of the
+        form that ``taskdata`` does not name, and all that a one-off task needs. What somebody else changes about these
         between the two requests is lost: the API has no way to lock a task.
 
         :param run_id: The run that the task belongs to; None for a one-off task that belongs to none.
@@ -92,12 +89,11 @@ class TasksResource(Resource):
         :raises TallyfyResponseError: Tallyfy does not say who the task is assigned to; nothing was sent.
         :raises TallyfyValidationError: Tallyfy refused it, for example since the task is completed; ``fields`` says
             what is wrong with each field.
-        :raises TallyfyError: Of the kind that fits.
         """
         _check_changes(changes, task_id)
         needs_reading = run_id is None or "owners" in changes or "taskdata" in changes
         task = self.get(task_id, run_id, include=("form_fields",)) if needs_reading else {}
-        body = _completed(changes, task, f"task {task_id}", is_one_off=run_id is None)
+        body = _update_body(changes, task, f"task {task_id}", is_one_off=run_id is None)
         payload = self._send("PUT", self._task_path(run_id, task_id), json=body)
         return self._item_or(payload, lambda: self.get(task_id, run_id))
 
@@ -116,13 +112,12 @@ class TasksResource(Resource):
 
         :param run_id: The run that the task belongs to; None for a one-off task that belongs to none.
         :param task_id: The task's id.
-        :param is_approved: The verdict, which an approval needs. On an expiring task False means that it expired; other
-            tasks ignore it.
+        :param is_approved: The decision, which an approval needs. On an expiring task False means that it expired;
+            other tasks ignore it.
         :param override_user: The member who is to be named as the one who completed it.
         :return: The task as it is then, with ``tasks_changed_by_rules`` where it belongs to a run.
         :raises TallyfyIndeterminateError: The answer was lost: the task may be completed. Look before sending it again.
-        :raises TallyfyValidationError: A required field is empty, an issue is open, or the verdict is missing.
-        :raises TallyfyError: Of the kind that fits.
+        :raises TallyfyValidationError: A required field is empty, an issue is open, or the decision is missing.
         """
         optional = {"is_approved": is_approved, "override_user": override_user}
         body = {"task_id": task_id, **{name: value for name, value in optional.items() if value is not None}}
@@ -137,14 +132,13 @@ class TasksResource(Resource):
         :param task_id: The task's id.
         :return: The task as it is then, also where it was open before.
         :raises TallyfyNotFoundError: There is no such task.
-        :raises TallyfyError: Of the kind that fits.
         """
         path = self._path(*_of(run_id), "completed-tasks", task_id)
 
-        def look() -> dict[str, Any]:
+        def get() -> dict[str, Any]:
             return self.get(task_id, run_id)
 
-        return self._ensure("DELETE", path, look, lambda task: not is_completed(task))
+        return self._ensure("DELETE", path, get, lambda task: not is_completed(task))
 
     def _task_path(self, run_id: str | int | None, task_id: str | int) -> tuple[object, ...]:
         return self._path(*_of(run_id), "tasks", task_id)
@@ -165,25 +159,25 @@ def _check_changes(changes: Mapping[str, Any], task_id: str | int) -> None:
         raise TallyfyInputError(f"changes is empty: it says what to change about task {task_id}.")
     if "status" in changes:
         raise TallyfyInputError(
-            "changes['status'] would be ignored by Tallyfy: complete_task and reopen_task change a task's status."
+            "changes['status'] would be ignored by Tallyfy: use complete() or reopen() to change a task's status."
         )
 
 
-def _completed(changes: Mapping[str, Any], task: Mapping[str, Any], what: str, *, is_one_off: bool) -> dict[str, Any]:
+def _update_body(changes: Mapping[str, Any], task: Mapping[str, Any], what: str, *, is_one_off: bool) -> dict[str, Any]:
     body = dict(changes)
     if is_one_off:
         body = {**{name: task.get(name) for name in _ALWAYS_SENT_OF_A_ONE_OFF}, **body}
     if is_one_off or "owners" in changes:
         body["owners"] = _all_owners(changes.get("owners", {}), task.get("owners"), what)
     if "taskdata" in changes:
-        body["taskdata"] = filled(changes["taskdata"], task.get("form_fields"), task.get("taskdata"), what)
+        body["taskdata"] = merge_form(changes["taskdata"], task.get("form_fields"), task.get("taskdata"), what)
     return body
 
 
-def _all_owners(told: Any, current: Any, what: str) -> dict[str, Any]:
-    if not isinstance(told, Mapping) or set(told) - set(ASSIGNEE_KINDS):
+def _all_owners(given: Any, current: Any, what: str) -> dict[str, Any]:
+    if not isinstance(given, Mapping) or set(given) - set(ASSIGNEE_KINDS):
         raise TallyfyInputError(f"changes['owners'] takes a dict of lists with the keys {', '.join(ASSIGNEE_KINDS)}.")
-    owners = dict(told)
+    owners = dict(given)
     for bucket in ASSIGNEE_KINDS:
         if bucket in owners:
             continue

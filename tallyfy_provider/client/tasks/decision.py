@@ -1,4 +1,4 @@
-"""The verdict with which a task is completed, as a Dag author or a template writes it. Pure."""
+"""Read the decision with which a task is completed, and check that the task takes it. Pure."""
 
 from __future__ import annotations
 
@@ -21,70 +21,56 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def read_verdict(value: Any) -> str | None:
-    """
-    Read a verdict.
-
-    :param value: True or False, or such words as ``approve``, ``reject`` or ``true``, as templates render them.
-    :return: The verdict; None where none is given.
-    :raises TallyfyInputError: It is none of these.
-    """
+def read_decision(value: Any) -> str | None:
+    """Read a decision: True or False, or a word such as ``approve``, as templates render them; None for nothing."""
     if is_nothing(value):
         return None
     word = str(value).strip().lower()
     if word not in _WORDS:
         raise TallyfyInputError(
-            f"is_approved takes true or false, 'approve' or 'reject', for a task that can expire 'acknowledge' or "
+            f"decision takes true or false, 'approve' or 'reject', for a task that can expire 'acknowledge' or "
             f"'expire', not {value!r:.100}."
         )
     return _WORDS[word]
 
 
-def check_verdict(verdict: str | None, task: Mapping[str, Any]) -> bool | None:
-    """
-    Hold a verdict against the task that it is for.
-
-    :param verdict: As :func:`read_verdict` gave it.
-    :param task: The task as the API gave it.
-    :return: What is sent as ``is_approved``; None sends nothing.
-    :raises TallyfyInputError: The task needs a verdict and there is none, or does not take this one.
-    """
+def check_decision(decision: str | None, task: Mapping[str, Any]) -> bool | None:
+    """Return what is sent as ``is_approved``, or None; raise TallyfyInputError where the decision does not fit."""
     kind = str(task.get("task_type") or "task")
     name = f"Task {task.get('title')!r} ({task.get('id')})"
     if kind in APPROVALS:
-        return _approval(verdict, name)
+        return _approval(decision, name)
     if kind in EXPIRING:
-        return _expiring(verdict, name)
-    if verdict is None:
+        return _expiring(decision, name)
+    if decision is None:
         return None
     if kind in PLAIN:
         raise TallyfyInputError(
-            f"{name} is no approval (its type is {kind!r}), so Tallyfy would ignore is_approved={verdict!r}. Nothing "
-            "was changed; leave is_approved out."
+            f"{name} is no approval (its type is {kind!r}), so Tallyfy would ignore decision={decision!r}. Leave "
+            "decision out. Nothing was changed."
         )
-    return verdict in (YES, APPROVED, ACKNOWLEDGED)
+    return decision in (YES, APPROVED, ACKNOWLEDGED)
 
 
-def _approval(verdict: str | None, name: str) -> bool:
-    if verdict in (YES, APPROVED):
+def _approval(decision: str | None, name: str) -> bool:
+    if decision in (YES, APPROVED):
         return True
-    if verdict in (NO, REJECTED):
+    if decision in (NO, REJECTED):
         return False
-    given = "is_approved is not given" if verdict is None else f"is_approved={verdict!r} is not one of its verdicts"
+    given = "decision is not given" if decision is None else f"decision={decision!r} does not decide it"
     raise TallyfyInputError(
-        f"{name} is an approval, and {given}. Nothing was changed; is_approved takes 'approve' (true) or 'reject' "
-        "(false)."
+        f"{name} is an approval, and {given}. decision takes 'approve' (true) or 'reject' (false). Nothing was changed."
     )
 
 
-def _expiring(verdict: str | None, name: str) -> bool | None:
-    if verdict is None:
+def _expiring(decision: str | None, name: str) -> bool | None:
+    if decision is None:
         return None
-    if verdict in (YES, ACKNOWLEDGED):
+    if decision in (YES, ACKNOWLEDGED):
         return True
-    if verdict == EXPIRED:
+    if decision == EXPIRED:
         return False
     raise TallyfyInputError(
-        f"{name} is a task that can expire, and is_approved={verdict!r} would mark it as expired rather than rejected. "
-        "Nothing was changed; say is_approved='expire' if that is meant."
+        f"{name} is a task that can expire, and decision={decision!r} would mark it as expired rather than rejected. "
+        "Give decision='expire' if that is meant. Nothing was changed."
     )

@@ -1,63 +1,35 @@
-"""The form of a task: what it holds, what is to be filled in, and what is missing. Pure."""
+"""Read, encode and check the form of a task. Pure. Tasks are as the API gave them, with ``form_fields``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from tallyfy_provider.client.forms.compare import compare
-from tallyfy_provider.client.forms.decode import is_empty, stored_values, values_by_alias
-from tallyfy_provider.client.forms.encode import Encoded, encode_form
-from tallyfy_provider.client.forms.fields import FormField, read_fields
+from tallyfy_provider.client.forms.decode import stored_values, values_by_alias
+from tallyfy_provider.client.forms.encode import EncodedForm, encode_form
+from tallyfy_provider.client.forms.fields import is_empty, read_fields
 from tallyfy_provider.exceptions import TallyfyInputError
 
 Task = Mapping[str, Any]
 
 
-def fields_of(task: Task) -> tuple[FormField, ...]:
-    """
-    Give the fields of a task's form.
-
-    :param task: The task as the API gave it, with ``form_fields``.
-    :return: The fields.
-    """
-    return read_fields(task.get("form_fields"))
-
-
 def form_values_of(task: Task) -> dict[str, Any]:
-    """
-    Give what people wrote into a task's form.
-
-    :param task: The task as the API gave it, with ``form_fields``.
-    :return: Values by alias, in plain Python: docs/form-values.md, "Reading values".
-    """
+    """Return what people wrote into a task's form, by alias: docs/form-values.md, "Reading values"."""
     return values_by_alias(task.get("form_fields"), stored=_stored(task))
 
 
-def encoded_values(task: Task, values: Any) -> Encoded:
-    """
-    Check what is to be filled into a task's form.
-
-    :param task: The task as the API gave it, with ``form_fields``.
-    :param values: Values by field alias, label or id; None means none.
-    :return: What to send.
-    :raises TallyfyInputError: Names every field that has a wrong value, is unknown or named twice.
-    """
-    return encode_form(fields_of(task), values, what="values", require=False)
+def encode_task_form(task: Task, values: Any) -> EncodedForm:
+    """Check and encode values by field alias, label or id; None means none."""
+    return encode_form(read_fields(task.get("form_fields")), values, argument="values", require=False)
 
 
-def refuse_missing(task: Task, encoded: Encoded) -> None:
-    """
-    Refuse to complete a task whose form would lack a required field.
-
-    :param task: The task as the API gave it, with ``form_fields``.
-    :param encoded: What is to be filled in.
-    :raises TallyfyInputError: Names the fields.
-    """
+def require_filled(task: Task, encoded: EncodedForm) -> None:
+    """Raise TallyfyInputError where a required field is neither filled nor in the encoded values."""
     stored = _stored(task)
     missing = [
         field
-        for field in fields_of(task)
+        for field in read_fields(task.get("form_fields"))
         if field.required and field.id not in stored and field.id not in encoded.values
     ]
     if missing:
@@ -68,25 +40,13 @@ def refuse_missing(task: Task, encoded: Encoded) -> None:
         )
 
 
-def losses(sent: Mapping[str, Any], updated: Task, fields: Sequence[FormField]) -> list[str]:
-    """
-    Tell which values Tallyfy did not store as they were sent.
-
-    :param sent: Values by field id.
-    :param updated: The task after the update, with ``taskdata`` or ``form_fields``.
-    :param fields: The form's fields.
-    :return: A sentence for each, without the value.
-    """
-    return [str(each) for each in compare(sent, _stored(updated), fields)]
+def describe_losses(sent: Mapping[str, Any], updated: Task, task: Task) -> list[str]:
+    """Name each field of the task whose value was not stored as it was sent."""
+    return [str(each) for each in compare(sent, _stored(updated), read_fields(task.get("form_fields")))]
 
 
 def shows_values(task: Task) -> bool:
-    """
-    Tell whether a task was given with the values of its form.
-
-    :param task: The task as the API gave it.
-    :return: True where there is something to compare with.
-    """
+    """Tell whether a task came with the values of its form."""
     return not is_empty(task.get("taskdata")) or "form_fields" in task
 
 

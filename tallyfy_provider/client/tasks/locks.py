@@ -1,101 +1,131 @@
 """
-Who may complete a task, where several on different machines want to at once.
+Let one process at a time complete a task: by a lock file on one machine, by comments across machines.
 
-Tallyfy's API has no lock and no conditional write. The one thing in it that is put into an order by the server are
-comments: each has an id of its own, later ones have larger ids, and whoever lists them sees all that were there before
-(docs/tallyfy-api.md, "Endpoints"). So each writes a comment that claims the task, and the lowest claim has it; the
-others wait until the task is completed. A claim that is older than :data:`LEASE` is that of a process that died.
+Tallyfy's API has no lock and no conditional write. The processes of one machine share a lock file
+(:func:`host_lock`). Across machines, comments are the one thing that Tallyfy's server puts into an order: each has an
+id of its own, later ones have larger ids, and whoever lists them sees all that were there before (docs/tallyfy-api.md,
+"Endpoints"). So each process writes a comment that claims the task, and the lowest claim holds it; the others wait
+until the task is completed. A claim that is older than :data:`LEASE` belongs to a process that died.
 
-Exact as long as Tallyfy's lists are not behind by more than :data:`SETTLING`, and whoever has the task completes it
-within :data:`LEASE`.
+Claims are exact as long as Tallyfy's lists are not behind by more than :data:`SETTLING`, and the process that holds the
+task completes it within :data:`LEASE`.
 """
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
+import logging
+import os
 import re
+import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
-from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.comments import CommentsResource
+from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
+log = logging.getLogger(__name__)
+
+#: Most lock files on a machine; tasks that share one by chance wait for each other for a moment.
+_FILES = 256
 #: Seconds for which a claim holds.
 LEASE = 180.0
 #: Seconds between writing a claim and reading all of them, by which Tallyfy's lists may be behind.
 SETTLING = 1.0
-#: Seconds between two looks at a task that another is completing.
+#: Seconds between two requests for a task that another process is completing.
 PAUSE = 2.0
-_TURNS = 3
+_MOST_CLAIMS = 3
 _CLAIM = re.compile(r"\[airflow-claim:([0-9a-f]{32})\]")
 
 
+@contextmanager
+def host_lock(*names: str) -> Iterator[None]:
+    """
+    Hold a lock against all other processes and threads of this user on this machine.
+
+    The system releases the lock when the process ends, however that happens. Where no lock file can be created, the
+    body runs without one, and a warning is logged.
+
+    :param names: What is locked.
+    """
+    try:
+        descriptor = _open(names)
+    except OSError as error:
+        log.warning("No lock file can be created in %s, so other processes are not kept out: %s", _folder(), error)
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def claim_task(
-    client: TallyfyClient,
-    task_id: str,
-    run_id: str | None,
-    who: str,
+    tasks: TasksResource,
+    comments: CommentsResource,
+    task: Mapping[str, Any],
+    claimant: str,
     *,
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
     """
-    Wait for the turn to complete a task.
+    Claim a task by a comment and wait until it is this process's turn, or another has completed it.
 
-    :param client: The client.
-    :param task_id: The task.
-    :param run_id: The run that it belongs to, if any.
-    :param who: Who claims it, for people.
+    :param tasks: The tasks of the organization.
+    :param comments: Its comments.
+    :param task: The task as the API gave it.
+    :param claimant: Who claims it, for people.
     :param sleep: Waits so many seconds.
     :param clock: A clock that only goes forward, in seconds.
-    :return: True where it is the caller's turn, False where another has completed the task meanwhile.
-    :raises TallyfyError: Others held the task for too long, or of the kind that fits.
+    :return: True where it is the caller's turn, False where another process has completed the task meanwhile.
+    :raises TallyfyError: Others held the task for too long.
     """
-    for _ in range(_TURNS):
+    task_id, run_id = str(task["id"]), task.get("run_id") or None
+    for _ in range(_MOST_CLAIMS):
         token = uuid.uuid4().hex
         claimed_at = clock()
-        _write(client, task_id, f"{who} is completing this step. [airflow-claim:{token}]")
+        # If the answer is lost, the list of comments shows in a moment whether the claim is there.
+        with suppress(TallyfyIndeterminateError):
+            text = f"{claimant} is completing this step. [airflow-claim:{token}]"
+            comments.add_to_task(task_id, text, state="hide-for-guests")
         sleep(SETTLING)
-        first = first_claim(client.comments.list_of_task(task_id, run_id), token)
+        first = first_claim(comments.list_of_task(task_id, run_id), token)
         if first == token:
             return True
         if first is None:
             continue
         while clock() - claimed_at < LEASE:
-            if is_completed(client.tasks.get(task_id, run_id)):
+            if is_completed(tasks.get(task_id, run_id)):
                 return False
             sleep(PAUSE)
     raise TallyfyError(
-        f"Task {task_id} is claimed by others, who have not completed it for {_TURNS * LEASE:.0f} s. Its comments say "
-        "who they are."
+        f"Task {task_id} is claimed by others, who have not completed it for {_MOST_CLAIMS * LEASE:.0f} s. Its "
+        "comments say who they are."
     )
-
-
-def _write(client: TallyfyClient, task_id: str, content: str) -> None:
-    try:
-        client.comments.add_to_task(task_id, content, state="hide-for-guests")
-    except TallyfyIndeterminateError:
-        # Whether it is there is seen among the others in a moment: what is not there cannot be the first.
-        return
 
 
 def first_claim(threads: Sequence[Mapping[str, Any]], own: str) -> str | None:
     """
-    Tell whose turn it is.
+    Return the token of the first claim that holds; None where one's own is not among the comments.
 
-    :param threads: The threads of the task as the API gave them.
-    :param own: The token of one's own claim; its moment is the present, by Tallyfy's clock.
-    :return: The token of the first claim that holds; None where one's own is not there.
+    The time of one's own claim is the present, by Tallyfy's clock.
     """
     claims = [
         (_order(thread, number), found[1], parse_timestamp(thread.get("created_at")))
         for number, thread in enumerate(threads)
         if (found := _CLAIM.search(str(thread.get("content") or "")))
     ]
-    now = next((moment for _, token, moment in claims if token == own), None)
+    now = next((at for _, token, at in claims if token == own), None)
     if own not in {token for _, token, _ in claims}:
         return None
     holding = [(order, token) for order, token, at in claims if at is None or now is None or now - at < LEASE]
@@ -105,3 +135,17 @@ def first_claim(threads: Sequence[Mapping[str, Any]], own: str) -> str | None:
 def _order(thread: Mapping[str, Any], number: int) -> tuple[int, int]:
     written = str(thread.get("id"))
     return (int(written), number) if written.isdigit() else (0, number)
+
+
+def _open(names: tuple[str, ...]) -> int:
+    folder = _folder()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else")
+    digest = hashlib.sha256("\0".join(names).encode()).digest()
+    path = folder / f"{int.from_bytes(digest[:4], 'big') % _FILES:03d}.lock"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"airflow-provider-tallyfy-{os.getuid()}"

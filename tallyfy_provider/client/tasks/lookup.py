@@ -1,21 +1,30 @@
-"""Finding a task by the name that a Dag author gave."""
+"""Find a task by id, or by the alias or title that it has within a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
+from tallyfy_provider.client.names import attribute_of, find_by_name, suggest
 from tallyfy_provider.client.tasks.api import TasksResource
-from tallyfy_provider.client.tasks.names import find_task, looks_like_an_id
-from tallyfy_provider.exceptions import TallyfyNotFoundError
+from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError
+
+Task = Mapping[str, Any]
+
+_ID = re.compile(r"[0-9a-fA-F]{32}")
+#: People may change a task's title; ``original_title`` is the one in the template.
+_NAMES = ("id", "alias", "title", "original_title")
+#: Tasks named in a message.
+_SHOWN = 20
 
 
 def look_up_task(tasks: TasksResource, run_id: str | None, name: str, include: Iterable[str] = ()) -> dict[str, Any]:
     """
     Get a task by id, or by alias or title within a run.
 
-    The list of a run's tasks may be behind, so it only tells the id; the task itself is asked for then.
+    The list of a run's tasks may be behind, so only the id is taken from it, and the task itself is requested then.
 
     :param tasks: The tasks of the organization.
     :param run_id: The run; None where ``name`` is an id.
@@ -24,7 +33,6 @@ def look_up_task(tasks: TasksResource, run_id: str | None, name: str, include: I
     :return: The task exactly as the API gave it.
     :raises TallyfyInputError: The run has no such task, or several.
     :raises TallyfyNotFoundError: There is no such run, or no task with this id.
-    :raises TallyfyError: Of the kind that fits.
     """
     if run_id is None:
         return tasks.get(name, None, include)
@@ -38,12 +46,36 @@ def look_up_task(tasks: TasksResource, run_id: str | None, name: str, include: I
     return tasks.get(found["id"], run_id, include)
 
 
-def run_of(task: dict[str, Any]) -> str | None:
-    """
-    Tell the run that a task belongs to.
+def find_task(tasks: Sequence[Task], name: str, run_id: str) -> dict[str, Any]:
+    """Return the task with this id, alias or title; raise TallyfyInputError where there is none, or several."""
+    found = find_by_name(tasks, name, _NAMES)
+    if len(found) == 1:
+        return dict(found[0])
+    if found:
+        raise TallyfyInputError(
+            f"{name!r} is the name of {len(found)} tasks of run {run_id}: {_listed(found)}. Say which by alias or id."
+        )
+    if not tasks:
+        raise TallyfyInputError(f"Run {run_id} has no task {name!r}: Tallyfy lists no tasks for it.")
+    suggestion = suggest(tasks, name, ("title", "alias"))
+    raise TallyfyInputError(f"Run {run_id} has no task {name!r}{suggestion or '.'} Its tasks are {_listed(tasks)}.")
 
-    :param task: The task as the API gave it.
-    :return: The run's id; None for a one-off task that belongs to none.
-    """
+
+def looks_like_an_id(name: str) -> bool:
+    """Tell whether a name is an id of Tallyfy's: 32 hexadecimal digits."""
+    return bool(_ID.fullmatch(name))
+
+
+def run_of(task: Task) -> str | None:
+    """Return the id of the run that a task belongs to; None for a one-off task that belongs to none."""
     run_id = task.get("run_id")
     return None if run_id in (None, "") else str(run_id)
+
+
+def _listed(tasks: Sequence[Task]) -> str:
+    shown = "; ".join(
+        f"{attribute_of(task, 'title')!r} (alias {attribute_of(task, 'alias')!r}, id {attribute_of(task, 'id')})"
+        for task in tasks[:_SHOWN]
+    )
+    more = len(tasks) - _SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,13 +1,11 @@
 """Operators on runs, the processes of Tallyfy."""
 
+from tallyfy_provider.operators.runs.activate import ActivateRunOperator
+from tallyfy_provider.operators.runs.archive import ArchiveRunOperator
+from tallyfy_provider.operators.runs.get import GetRunOperator
 from tallyfy_provider.operators.runs.launch import LaunchRunOperator
 from tallyfy_provider.operators.runs.list import ListRunsOperator
-from tallyfy_provider.operators.runs.single import (
-    ActivateRunOperator,
-    ArchiveRunOperator,
-    GetRunOperator,
-    UpdateRunOperator,
-)
+from tallyfy_provider.operators.runs.update import UpdateRunOperator
 
 __all__ = [
     "ActivateRunOperator",

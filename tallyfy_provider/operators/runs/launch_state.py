@@ -1,29 +1,76 @@
-"""What a task remembers from one try to the next, where Airflow has a store for that (3.3 and later)."""
+"""
+Identify the launch of a try, and remember it for the next try.
+
+Airflow 3.3 and later have a store for that. The store only saves requests: without it, or if it fails, the run is
+looked for in Tallyfy.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from tallyfy_provider.client.runs.launch_marker import LaunchMarker
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 log = logging.getLogger(__name__)
 
-#: Where the store holds up to which try all launches are recorded, whatever they are known by.
+Reuse = Literal["retry", "always", "never"]
+
+#: Key under which the store holds up to which try all launches are recorded, whatever their markers.
 _TRIES_KEY = "tallyfy_launch_tries"
 
 
+@dataclass(frozen=True)
+class LaunchAttempt:
+    """One try of a task that launches a run."""
+
+    #: What the launch is found by again.
+    marker: LaunchMarker
+    #: When an earlier try may have launched it at the earliest, in seconds since the epoch, if known.
+    since: float | None
+    #: Whether an earlier try may have launched it.
+    may_follow_another: bool
+
+    @classmethod
+    def of(cls, context: Context, reuse: Reuse, checklist_id: str) -> LaunchAttempt:
+        """
+        Tell which launch a try stands for.
+
+        With ``retry`` all tries of a task stand for one launch until the task is cleared: only then does Airflow raise
+        ``max_tries``. With ``always`` cleared tasks do as well. With ``never`` each try stands for its own launch.
+        """
+        task_instance = context["ti"]
+        number, map_index = task_instance.try_number, getattr(task_instance, "map_index", -1)
+        scope = {"retry": f"cleared {task_instance.max_tries}", "always": "", "never": f"try {number}"}[reuse]
+        identity = (task_instance.dag_id, task_instance.run_id, task_instance.task_id, map_index, checklist_id, scope)
+        marker = LaunchMarker.build(f"Launched by Airflow: {describe_task_instance(task_instance)}", *identity)
+        return cls(marker, _earliest_launch(context, reuse), number > 1 and reuse != "never")
+
+
+def describe_task_instance(task_instance: Any) -> str:
+    """Name a task instance by its Dag, task, run and map index, for people."""
+    place = f"dag '{task_instance.dag_id}', task '{task_instance.task_id}', run '{task_instance.run_id}'"
+    map_index = getattr(task_instance, "map_index", -1)
+    return f"{place}, map index {map_index}" if map_index >= 0 else place
+
+
+def _earliest_launch(context: Mapping[str, Any], reuse: Reuse) -> float | None:
+    dag_run = context.get("dag_run")
+    # A cleared Dag run starts again, and its start_date is new: right for tries since then, too late for all of them.
+    names = ("start_date",) if reuse == "retry" else ("run_after", "logical_date", "start_date")
+    moments = [moment for name in names if isinstance(moment := getattr(dag_run, name, None), datetime)]
+    return min(moment.timestamp() for moment in moments) if moments else None
+
+
 class LaunchState:
-    """
-    Remembers that a launch is about to happen, and which run came of it.
-
-    A help, never a condition: without the store, or if it fails, the run is looked for in Tallyfy.
-
-    :param context: Airflow's task context.
-    :param token: What the launch is known by.
-    """
+    """Remembers that a launch is about to happen, and which run came of it."""
 
     def __init__(self, context: Context, token: str) -> None:
         self._store: Any = context.get("task_state_store")
@@ -43,34 +90,30 @@ class LaunchState:
 
     @property
     def run_id(self) -> str | None:
-        """The run that was launched, if that is known."""
+        """The id of the run that was launched, if it is known."""
         run_id = self._known.get("run_id")
         return str(run_id) if run_id else None
 
     @property
     def intended_at(self) -> float | None:
-        """When a launch was about to happen, in seconds since the epoch, if ever."""
+        """When a launch was about to happen, in seconds since the epoch; None if it never was."""
         moment = self._known.get("intended_at")
         return float(moment) if isinstance(moment, (int, float)) else None
 
-    def intend(self) -> None:
+    def record_intent(self) -> None:
         """Remember that a launch is about to happen."""
         self._known = {**self._known, "intended_at": self.intended_at or time.time()}
         self._write(self._key, self._known)
         self.record_try()
 
-    def launched(self, run_id: str) -> None:
-        """
-        Remember which run came of it.
-
-        :param run_id: The run.
-        """
+    def record_run(self, run_id: str) -> None:
+        """Remember which run was launched."""
         self._known = {**self._known, "run_id": run_id}
         self._write(self._key, self._known)
         self.record_try()
 
     def record_try(self) -> None:
-        """Remember that this try has recorded its launch, or will not launch anything."""
+        """Remember that this try has recorded its launch, or launches nothing."""
         if self.is_complete:
             self._write(_TRIES_KEY, {"recorded_through": self._try_number})
 
@@ -80,7 +123,7 @@ class LaunchState:
         try:
             known = self._store.get(key)
         except Exception as error:
-            self._do_without(error)
+            self._stop_using_store(error)
             return {}
         return known if isinstance(known, dict) else {}
 
@@ -90,8 +133,10 @@ class LaunchState:
         try:
             self._store.set(key, known)
         except Exception as error:
-            self._do_without(error)
+            self._stop_using_store(error)
 
-    def _do_without(self, error: Exception) -> None:
-        log.warning("Airflow's task state store cannot be used; the run is looked for in Tallyfy instead: %r", error)
+    def _stop_using_store(self, error: Exception) -> None:
+        log.warning(
+            "Looking for the run in Tallyfy instead of Airflow's task state store, which cannot be used: %r", error
+        )
         self._store = None

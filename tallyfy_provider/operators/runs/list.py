@@ -1,38 +1,36 @@
-"""ListRunsOperator: hands on the runs that match filters."""
+"""ListRunsOperator: return the runs that match filters."""
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, conf
+from airflow.providers.common.compat.sdk import conf
 
 from tallyfy_provider.client.redaction import rows_without_guest_links
 from tallyfy_provider.client.runs.filter_check import FilterCheck, select
-from tallyfy_provider.client.runs.filters import RUN_FILTERS, encode
-from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyResponseError
-from tallyfy_provider.operators.base import TallyfyBaseOperator
+from tallyfy_provider.client.runs.filters import encode
+from tallyfy_provider.operators.base import end_empty
 from tallyfy_provider.operators.mapping import mappable_output
-from tallyfy_provider.utils.arguments import whole_number
+from tallyfy_provider.operators.runs.base import FilteredRunsOperator
+from tallyfy_provider.utils import arguments
+from tallyfy_provider.utils.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
-    from tallyfy_provider.client.runs.filters import Query, RunFilters
+    from tallyfy_provider.client.runs.filters import Query
 
-OnEmpty = Literal["pass", "skip", "fail"]
-_ON_EMPTY = ("pass", "skip", "fail")
-#: Results above this many bytes weigh on every database that holds XComs.
+#: Bytes above which a result burdens a database that holds XComs.
 _LARGE_XCOM = 1024 * 1024
+#: Rows by which the size of a result is estimated.
 _SAMPLE = 20
 
 
-class ListRunsOperator(TallyfyBaseOperator):
+class ListRunsOperator(FilteredRunsOperator):
     """
-    List runs (processes) of Tallyfy and hand them on by XCom.
+    List runs (processes) of Tallyfy and return them as an XCom.
 
     Returns the runs as Tallyfy gave them (without guest links, which are secrets), or only their ``fields``; pushes
     ``run_ids`` (a list of str) and ``count`` beside them, so that
@@ -43,40 +41,14 @@ class ListRunsOperator(TallyfyBaseOperator):
         are read, unless a ``page`` is asked for.
     :param fields: Names of the fields to keep of each run, templated; None keeps all.
     :param max_runs: Stop after so many runs, templated; None means all.
-    :param on_empty: When no run matches: ``pass`` an empty list on, ``skip`` the task, or ``fail`` it.
+    :param on_empty: When no run matches: ``pass`` returns an empty list, ``skip`` skips the task, ``fail`` fails it.
     :param strict_filters: Fail when a run comes back with another status, checklist or type than was asked for, which
         means that Tallyfy ignored a filter; otherwise a warning counts them.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
-    :raises TallyfyInputError: A filter's name is wrong (when the Dag is parsed), or its value is (before anything is
-        asked of Tallyfy).
-    :raises TallyfyError: Of the kind that fits what Tallyfy answered.
+    :raises TallyfyInputError: A filter's name is wrong (when the Dag is parsed), or its value is (before the first
+        request).
+    :raises TallyfyResponseError: A page cannot be read, or ``strict_filters`` is set and Tallyfy ignored a filter.
     """
-
-    template_fields: Sequence[str] = ("filters", "fields", "max_runs", "tallyfy_conn_id")
-    template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
-
-    def __init__(
-        self,
-        *,
-        filters: RunFilters | Mapping[str, Any] | None = None,
-        fields: Sequence[str] | None = None,
-        max_runs: int | str | None = None,
-        on_empty: OnEmpty = "pass",
-        strict_filters: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        # Names of filters are never templates, and values often are not: what is wrong already is refused already.
-        if isinstance(filters, Mapping):
-            RUN_FILTERS.check_names(filters)
-            RUN_FILTERS.check_literals(filters)
-        if on_empty not in _ON_EMPTY:
-            raise TallyfyInputError(f"on_empty is {on_empty!r}; it takes 'pass', 'skip' or 'fail'.")
-        self.filters = filters
-        self.fields = fields
-        self.max_runs = max_runs
-        self.on_empty = on_empty
-        self.strict_filters = strict_filters
 
     @property
     def output(self) -> XComArg:
@@ -91,16 +63,16 @@ class ListRunsOperator(TallyfyBaseOperator):
         :return: The runs, or their ``fields``.
         """
         query = encode(self.filters)
-        fields = _names(self.fields)
-        max_runs = whole_number("max_runs", self.max_runs)
+        fields = arguments.names("fields", self.fields)
+        max_runs = arguments.whole_number("max_runs", self.max_runs)
         for note in query.notes:
             self.log.info(note)
         runs = self._list(query, max_runs)
         self.log.info("Listed %d runs for filters %s.", len(runs), json.dumps(query.shown))
-        result = runs if fields is None else self._selected(runs, fields)
-        self._push(context, [str(run["id"]) for run in runs])
+        self._push(context, run_ids=[str(run["id"]) for run in runs], count=len(runs))
         if not runs:
-            self._meet_emptiness(query)
+            end_empty(self.on_empty, f"No run matches the filters {json.dumps(query.shown)}")
+        result = runs if fields is None else self._select(runs, fields)
         self._warn_of_size(result)
         return result
 
@@ -112,34 +84,16 @@ class ListRunsOperator(TallyfyBaseOperator):
             for run in without_secrets:
                 check.check(run)
                 runs.append(run)
-        for mismatch in check.mismatches:
-            message = f"{mismatch} Tallyfy ignores filters that it does not understand."
-            if self.strict_filters:
-                raise TallyfyResponseError(f"{message} The task has strict_filters=True.")
-            self.log.warning("%s They are handed on; strict_filters=True makes this an error.", message)
+        self._report_mismatches(check.mismatches, "They are returned")
         return runs
 
-    def _selected(self, runs: list[dict[str, Any]], fields: list[str]) -> list[dict[str, Any]]:
+    def _select(self, runs: list[dict[str, Any]], fields: list[str]) -> list[dict[str, Any]]:
         known = list(dict.fromkeys(name for run in runs for name in run))
         for name in fields if runs else ():
             if name not in known:
-                nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-                hint = f"did you mean {nearest[0]!r}?" if nearest else f"runs have {', '.join(known)}."
-                self.log.warning("fields: no run has %r, so it is None for all; %s", name, hint)
+                hint = did_you_mean(name, known) or f"; runs have {', '.join(known)}."
+                self.log.warning("fields: no run has %r, so it is None for all%s", name, hint)
         return select(runs, fields)
-
-    def _push(self, context: Context, run_ids: list[str]) -> None:
-        if self.do_xcom_push:
-            context["ti"].xcom_push(key="run_ids", value=run_ids)
-            context["ti"].xcom_push(key="count", value=len(run_ids))
-
-    def _meet_emptiness(self, query: Query) -> None:
-        if self.on_empty == "pass":
-            return
-        message = f"No run matches the filters {json.dumps(query.shown)}"
-        if self.on_empty == "skip":
-            raise AirflowSkipException(f"{message} (on_empty='skip').")
-        raise TallyfyError(f"{message} (on_empty='fail').")
 
     def _warn_of_size(self, result: list[dict[str, Any]]) -> None:
         size = _estimated_size(result)
@@ -152,16 +106,6 @@ class ListRunsOperator(TallyfyBaseOperator):
             "apache-airflow-providers-common-io).",
             size / 1024**2,
         )
-
-
-def _names(fields: Iterable[str] | str | None) -> list[str] | None:
-    if fields is None:
-        return None
-    names = fields.split(",") if isinstance(fields, str) else list(fields)
-    stripped = [str(name).strip() for name in names if str(name).strip()]
-    if not stripped:
-        raise TallyfyInputError(f"fields is {fields!r}, which names no field; leave it out to keep all.")
-    return stripped
 
 
 def _estimated_size(result: list[dict[str, Any]]) -> int:

@@ -3,8 +3,7 @@
 from tallyfy_provider.operators.tasks.comment import CommentOperator
 from tallyfy_provider.operators.tasks.complete import CompleteTaskOperator
 from tallyfy_provider.operators.tasks.list import ListTasksOperator
-from tallyfy_provider.operators.tasks.reopen import ReopenTaskOperator
-from tallyfy_provider.operators.tasks.update import UpdateTaskOperator
+from tallyfy_provider.operators.tasks.update import ReopenTaskOperator, UpdateTaskOperator
 
 __all__ = [
     "CommentOperator",

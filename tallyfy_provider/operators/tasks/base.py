@@ -1,4 +1,4 @@
-"""What operators on one task have in common."""
+"""The base of the operators on one task."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.client.redaction import without_guest_links
-from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
-from tallyfy_provider.utils.arguments import is_nothing
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -18,14 +17,13 @@ if TYPE_CHECKING:
 
 class TaskOperator(TallyfyBaseOperator):
     """
-    What operators on one task have in common. Returns the task as Tallyfy gave it, without guest links.
+    Base of the operators on one task. Returns the task as Tallyfy gave it, without guest links.
 
     :param step: The task: its alias or title within ``run_id``, or its id; templated.
-    :param run_id: The run that it belongs to, templated. May be left out where ``step`` is an id.
+    :param run_id: The run that it belongs to, templated; needed unless ``step`` is an id.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :raises TallyfyInputError: The run has no such task, or several.
     :raises TallyfyNotFoundError: There is no such run, or no task with this id.
-    :raises TallyfyError: Of the kind that fits.
     """
 
     template_fields: Sequence[str] = ("step", "run_id", "tallyfy_conn_id")
@@ -33,43 +31,36 @@ class TaskOperator(TallyfyBaseOperator):
     #: What comes along with the task (Tallyfy's ``with``).
     include: Sequence[str] = ()
 
-    def __init__(
-        self,
-        *,
-        step: str,
-        run_id: str | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, step: str, run_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.step = step
         self.run_id = run_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
-        Do it.
+        Act on the task.
 
         :param context: Airflow's task context.
-        :return: The task as it is then.
+        :return: The task as it is afterwards.
         """
         self._check()
-        done: dict[str, Any] = without_guest_links(self._act(context, self._find(context)))
-        return done
+        task: dict[str, Any] = without_guest_links(self._act(context, self._find(context)))
+        return task
 
     def _find(self, context: Context) -> dict[str, Any]:
         from tallyfy_provider.client.tasks.lookup import look_up_task, run_of
 
-        name = task_name(self.step)
-        run_id = None if is_nothing(self.run_id) else run_name(self.run_id)
+        step, run_id = arguments.step(self.step), arguments.optional_run_id(self.run_id)
         if run_id is not None:
             TallyfyRunLink.persist(context, run_id)
-        task = look_up_task(self.hook.client.tasks, run_id, name, self.include)
+        task = look_up_task(self.hook.client.tasks, run_id, step, self.include)
         if run_id is None and (found := run_of(task)) is not None:
             TallyfyRunLink.persist(context, found)
         return task
 
     def _check(self) -> None:
-        """Refuse what is wrong whatever the task is, before anything is asked."""
+        """Validate the arguments before the first request."""
 
     @abstractmethod
     def _act(self, context: Context, task: dict[str, Any]) -> dict[str, Any]:
-        """Do what the operator is for; give the task as it is then."""
+        """Do what the operator is for, and return the task as it is afterwards."""

@@ -1,47 +1,46 @@
-"""CommentOperator: says something about a run or a task, once."""
+"""CommentOperator: comment on a run or a task, once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.client.redaction import without_guest_links
-from tallyfy_provider.client.tasks.names import run_name, task_name
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
-from tallyfy_provider.utils.arguments import is_literal, is_nothing
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
 Kind = Literal["comment", "problem"]
-_KINDS = ("comment", "problem")
 _STATES = ("open", "hide-for-guests", "collapsed")
 #: Seconds by which Tallyfy's clock may be behind Airflow's.
-_CLOCKS_DIFFER = 120.0
+_CLOCK_DIFFERENCE = 120.0
 
 
 class CommentOperator(TallyfyBaseOperator):
     """
     Comment on a run or on a task, or report a problem there. Returns the comment as Tallyfy gave it.
 
-    On a task, an answer that was lost is looked for among its comments before the task fails, and a retry does not say
-    again what this Dag run has said there. Tallyfy lists no comments of a run, so there an answer that was lost is an
-    error, and a retry says it again.
+    On a task, a comment whose response was lost is looked for before the Airflow task fails, and a retry does not
+    repeat what this Dag run has written there. Tallyfy lists no comments of a run: there a lost response is an error,
+    and a retry comments again.
 
-    :param content: What to say, text or HTML; templated. ``@[12]`` tells the user with the id 12.
+    :param content: The comment, text or HTML; templated. ``@[12]`` notifies the user with the id 12.
     :param run_id: The run; templated.
     :param step: The task: its alias or title within ``run_id``, or its id; templated. None comments on the run.
-    :param kind: ``comment``, or ``problem``: a task with a problem cannot be completed before people resolve it, and a
+    :param kind: ``comment``, or ``problem``: a task with a problem cannot be completed until people resolve it, and a
         run with one stands still.
     :param state: Who sees a comment: ``open`` (everybody), ``hide-for-guests`` or ``collapsed``; templated.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
-    :raises TallyfyInputError: An argument cannot be used; nothing was said.
-    :raises TallyfyIndeterminateError: The answer was lost, and the comment may be there.
-    :raises TallyfyError: Of the kind that fits.
+    :raises TallyfyInputError: An argument cannot be used; nothing was written.
+    :raises TallyfyNotFoundError: There is no such run or task.
+    :raises TallyfyIndeterminateError: The response was lost, and the comment may have been written.
     """
 
     template_fields: Sequence[str] = ("content", "run_id", "step", "state", "tallyfy_conn_id")
@@ -58,12 +57,11 @@ class CommentOperator(TallyfyBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if kind not in _KINDS:
-            raise TallyfyInputError(f"kind is {kind!r}; it takes 'comment' or 'problem'.")
-        if is_literal(state):
-            _check_state(state)
+        arguments.choice("kind", kind, get_args(Kind))
+        if arguments.is_literal(state):
+            arguments.choice("state", state, _STATES)
         if run_id is None and step is None:
-            raise TallyfyInputError("Neither run_id nor step is given: one says what to comment on.")
+            raise TallyfyInputError("Neither run_id nor step is given: one of them says what to comment on.")
         self._is_on_a_task = step is not None
         self.content = content
         self.run_id = run_id
@@ -73,87 +71,76 @@ class CommentOperator(TallyfyBaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """
-        Say it.
+        Write the comment.
 
         :param context: Airflow's task context.
         :return: The comment.
         """
-        _check_state(self.state)
-        if is_nothing(self.content):
+        state = arguments.choice("state", self.state, _STATES)
+        if arguments.is_nothing(self.content):
             raise TallyfyInputError("content is empty: a comment or a problem needs words.")
-        run_id = None if is_nothing(self.run_id) else run_name(self.run_id)
-        if run_id is not None:
-            TallyfyRunLink.persist(context, run_id)
-        said = self._on_task(context, run_id) if self._is_on_a_task else self._on_run(run_name(run_id))
-        comment: dict[str, Any] = without_guest_links(said)
+        write = self._comment_on_task if self._is_on_a_task else self._comment_on_run
+        comment: dict[str, Any] = without_guest_links(write(context, state))
         return comment
 
-    def _on_run(self, run_id: str) -> dict[str, Any]:
+    def _comment_on_run(self, context: Context, state: str) -> dict[str, Any]:
+        run_id = arguments.run_id(self.run_id)
+        TallyfyRunLink.persist(context, run_id)
+        comments = self.hook.client.comments
         if self.kind == "problem":
-            said = self.hook.client.comments.report_problem_on_run(run_id, self.content)
+            comment = comments.report_problem_on_run(run_id, self.content)
         else:
-            said = self.hook.client.comments.add_to_run(run_id, self.content, self.state)
-        self.log.info("Said it on run %s (%s %s).", run_id, self.kind, said.get("id"))
-        return said
+            comment = comments.add_to_run(run_id, self.content, state)
+        self.log.info("Commented on run %s (%s %s).", run_id, self.kind, comment.get("id"))
+        return comment
 
-    def _on_task(self, context: Context, run_id: str | None) -> dict[str, Any]:
+    def _comment_on_task(self, context: Context, state: str) -> dict[str, Any]:
         from tallyfy_provider.client.tasks.lookup import look_up_task, run_of
 
-        client = self.hook.get_conn()
         # A template that renders to nothing must not turn a comment on a task into one on the run.
-        task = look_up_task(client.tasks, run_id, task_name(self.step), include=("threads",))
-        run_id = run_id or run_of(task)
+        step, run_id = arguments.step(self.step), arguments.optional_run_id(self.run_id)
         if run_id is not None:
             TallyfyRunLink.persist(context, run_id)
-        threads = _threads(task)
-        if (said := self._said_before(context, threads)) is not None:
-            self.log.info("An earlier try has said it on task %s already (%s %s).", task["id"], self.kind, said["id"])
-            return said
-        said = self._say(str(task["id"]), run_id, known=[str(thread.get("id")) for thread in threads])
-        self.log.info("Said it on task %r (%s %s).", task.get("title"), self.kind, said.get("id"))
-        return said
+        task = look_up_task(self.hook.client.tasks, run_id, step, include=("threads",))
+        if run_id is None and (run_id := run_of(task)) is not None:
+            TallyfyRunLink.persist(context, run_id)
+        threads = [dict(thread) for thread in rows_of(task.get("threads"))]
+        if (comment := self._find_of_earlier_try(context, threads)) is not None:
+            self.log.info(
+                "Not repeated: an earlier try has commented on task %s (%s %s).", task["id"], self.kind, comment["id"]
+            )
+            return comment
+        comment = self._write(str(task["id"]), run_id, state, known=[str(thread.get("id")) for thread in threads])
+        self.log.info("Commented on task %r (%s %s).", task.get("title"), self.kind, comment.get("id"))
+        return comment
 
-    def _said_before(self, context: Context, threads: list[dict[str, Any]]) -> dict[str, Any] | None:
-        """Find what an earlier try of this Dag run said; without knowing when that began, nothing is found."""
-        since = _beginning(context) if context["ti"].try_number > 1 else None
-        return None if since is None else self._found(threads, since=since)
+    def _find_of_earlier_try(self, context: Context, threads: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """Find what an earlier try of this Dag run wrote; nothing is found where its start is unknown."""
+        start = getattr(context.get("dag_run"), "start_date", None)
+        if context["ti"].try_number <= 1 or not isinstance(start, datetime):
+            return None
+        return self._find(threads, since=start.timestamp() - _CLOCK_DIFFERENCE)
 
-    def _say(self, task_id: str, run_id: str | None, known: list[str]) -> dict[str, Any]:
+    def _write(self, task_id: str, run_id: str | None, state: str, known: list[str]) -> dict[str, Any]:
+        comments = self.hook.client.comments
         try:
             if self.kind == "problem":
-                return self.hook.client.comments.report_problem_on_task(task_id, self.content)
-            return self.hook.client.comments.add_to_task(task_id, self.content, self.state)
+                return comments.report_problem_on_task(task_id, self.content)
+            return comments.add_to_task(task_id, self.content, state)
         except TallyfyIndeterminateError as error:
             lost = error
         try:
-            said = self._found(self.hook.client.comments.list_of_task(task_id, run_id), known=known)
+            comment = self._find(comments.list_of_task(task_id, run_id), known=known)
         except TallyfyError as error:
-            self.log.warning("The answer was lost, and the comments cannot be read: %s", error)
-            said = None
-        if said is None:
+            self.log.warning("The response was lost, and the comments cannot be read: %s", error)
+            comment = None
+        if comment is None:
             raise lost
-        self.log.info("The answer was lost, and what was said is there.")
-        return said
+        self.log.info("The response was lost, but the comment was written.")
+        return comment
 
-    def _found(self, threads: list[dict[str, Any]], **narrowed: Any) -> dict[str, Any] | None:
+    def _find(self, threads: list[dict[str, Any]], **narrowed: Any) -> dict[str, Any] | None:
         from tallyfy_provider.client.comments import find_comment
 
         label = "problem" if self.kind == "problem" else None
         return find_comment(threads, self.content, label=label, **narrowed)
-
-
-def _check_state(state: str) -> None:
-    if state not in _STATES:
-        raise TallyfyInputError(f"state cannot be {state!r}; allowed: {', '.join(_STATES)}.")
-
-
-def _threads(task: dict[str, Any]) -> list[dict[str, Any]]:
-    from tallyfy_provider.client.forms.fields import rows_of
-
-    return [dict(thread) for thread in rows_of(task.get("threads"))]
-
-
-def _beginning(context: Context) -> float | None:
-    """Give the moment before which no try of this Dag run can have said anything."""
-    start = getattr(context.get("dag_run"), "start_date", None)
-    return start.timestamp() - _CLOCKS_DIFFER if isinstance(start, datetime) else None

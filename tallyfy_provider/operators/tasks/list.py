@@ -1,33 +1,25 @@
-"""ListTasksOperator: hands on the tasks of a run."""
+"""ListTasksOperator: return the tasks of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-
-from airflow.providers.common.compat.sdk import AirflowSkipException
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.client.runs.filter_check import select
 from tallyfy_provider.client.tasks.filters import RUN_TASK_FILTERS
-from tallyfy_provider.client.tasks.names import run_name
-from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
-from tallyfy_provider.operators.base import TallyfyBaseOperator
+from tallyfy_provider.operators.base import OnEmpty, TallyfyBaseOperator, check_on_empty, end_empty
 from tallyfy_provider.operators.mapping import mappable_output
-from tallyfy_provider.utils.arguments import is_nothing, names
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
 
 
-OnEmpty = Literal["pass", "skip", "fail"]
-_ON_EMPTY = ("pass", "skip", "fail")
-
-
 class ListTasksOperator(TallyfyBaseOperator):
     """
-    List the tasks (steps) of a run and hand them on by XCom, in the order of the process.
+    List the tasks (steps) of a run, in the order of the process, and return them as an XCom.
 
     Returns the tasks as Tallyfy gave them, without guest links, or only their ``fields``; pushes ``task_ids`` (a list
     of str) and ``count`` beside them. Tasks that a rule hides are among them, with the status ``auto-skipped``.
@@ -35,13 +27,12 @@ class ListTasksOperator(TallyfyBaseOperator):
     :param run_id: The run; templated.
     :param filters: Tallyfy's own filter names to values, templated: ``status``, ``owners`` and more, see
         ``docs/tasks.md``.
-    :param include: What to get along with each, such as ``form_fields`` or ``threads``; templated.
+    :param include: What to get along with each (Tallyfy's ``with``), such as ``form_fields`` or ``threads``; templated.
     :param fields: Names of the fields to keep of each, templated; None keeps all.
-    :param on_empty: When no task matches: ``pass`` an empty list on, ``skip`` the task, or ``fail`` it.
+    :param on_empty: When no task matches: ``pass`` returns an empty list, ``skip`` skips the task, ``fail`` fails it.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
-    :raises TallyfyInputError: A filter is wrong: its name when the Dag is parsed, its value before anything is asked.
+    :raises TallyfyInputError: A filter is wrong: its name when the Dag is parsed, its value before the first request.
     :raises TallyfyNotFoundError: There is no such run.
-    :raises TallyfyError: Of the kind that fits.
     """
 
     template_fields: Sequence[str] = ("run_id", "filters", "include", "fields", "tallyfy_conn_id")
@@ -61,8 +52,7 @@ class ListTasksOperator(TallyfyBaseOperator):
         super().__init__(**kwargs)
         if isinstance(filters, Mapping):
             RUN_TASK_FILTERS.check_names(filters)  # names of filters are never templates
-        if on_empty not in _ON_EMPTY:
-            raise TallyfyInputError(f"on_empty is {on_empty!r}; it takes 'pass', 'skip' or 'fail'.")
+        check_on_empty(on_empty)
         self.run_id = run_id
         self.filters = filters
         self.include = include
@@ -81,23 +71,12 @@ class ListTasksOperator(TallyfyBaseOperator):
         :param context: Airflow's task context.
         :return: The tasks, or their ``fields``.
         """
-        run_id, kept = run_name(self.run_id), names("fields", self.fields)
-        include = () if is_nothing(self.include) or not self.include else names("include", self.include) or ()
+        run_id, fields = arguments.run_id(self.run_id), arguments.names("fields", self.fields)
         TallyfyRunLink.persist(context, run_id)
-        tasks = [
-            without_guest_links(task) for task in self.hook.client.tasks.list_of_run(run_id, self.filters, include)
-        ]
+        found = self.hook.client.tasks.list_of_run(run_id, self.filters, arguments.includes(self.include))
+        tasks = [without_guest_links(task) for task in found]
         self.log.info("Listed %d tasks of run %s.", len(tasks), run_id)
-        if self.do_xcom_push:
-            context["ti"].xcom_push(key="task_ids", value=[str(task["id"]) for task in tasks])
-            context["ti"].xcom_push(key="count", value=len(tasks))
+        self._push(context, task_ids=[str(task["id"]) for task in tasks], count=len(tasks))
         if not tasks:
-            self._meet_emptiness(run_id)
-        return tasks if kept is None else select(tasks, kept)
-
-    def _meet_emptiness(self, run_id: str) -> None:
-        message = f"No task of run {run_id} matches the filters"
-        if self.on_empty == "skip":
-            raise AirflowSkipException(f"{message} (on_empty='skip').")
-        if self.on_empty == "fail":
-            raise TallyfyError(f"{message} (on_empty='fail').")
+            end_empty(self.on_empty, f"No task of run {run_id} matches the filters")
+        return tasks if fields is None else select(tasks, fields)

@@ -1,4 +1,4 @@
-"""UpdateTaskOperator: changes a task and fills its form."""
+"""UpdateTaskOperator and ReopenTaskOperator: change a task, fill its form, open it again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.operators.tasks.base import TaskOperator
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -14,18 +16,18 @@ if TYPE_CHECKING:
 
 class UpdateTaskOperator(TaskOperator):
     """
-    Change a task that is not completed, and fill its form; what is not named stays as it is.
+    Change a task that is not completed, and fill its form. What is not named stays as it is.
 
-    Nobody is unassigned but by ``owners``, which replaces those of the kinds that it names.
+    Only ``owners`` unassigns anybody: it replaces those of the kinds that it names.
 
     :param title: A new title, at most 600 characters; templated.
     :param summary: A new summary, text or HTML; templated.
     :param deadline: A new deadline, a moment such as ``2026-10-31T17:00:00Z``, templated; without a time zone it is
         UTC, a date is its first second.
     :param values: Values of the task's form by field alias, label or id, templated; the others stay.
-    :param add_users: Ids of users to assign beside those who are; templated.
-    :param add_guests: Email addresses of guests to assign beside those who are; templated.
-    :param add_groups: Ids of groups to assign beside those that are; templated.
+    :param add_users: Ids of users to assign in addition to those who are; templated.
+    :param add_guests: Email addresses of guests to assign in addition to those who are; templated.
+    :param add_groups: Ids of groups to assign in addition to those that are; templated.
     :param owners: A dict of lists with some of the keys ``users``, ``guests`` and ``groups``, templated: whom the task
         is assigned to instead; an empty list unassigns all of that kind, a kind that is not named stays.
     :raises TallyfyInputError: There is nothing to change, or a value cannot be used; nothing was changed.
@@ -76,12 +78,16 @@ class UpdateTaskOperator(TaskOperator):
         from tallyfy_provider.client.tasks.update import TaskUpdate
 
         return TaskUpdate.build(
-            title=self.title,
-            summary=self.summary,
-            deadline=self.deadline,
-            owners=self.owners,
-            added={"users": self.add_users, "guests": self.add_guests, "groups": self.add_groups},
-            values=self.values,
+            title=arguments.optional(self.title),
+            summary=arguments.optional(self.summary),
+            deadline=arguments.moment("deadline", self.deadline),
+            owners=arguments.parse_json(arguments.optional(self.owners)),
+            added={
+                "users": arguments.optional(self.add_users),
+                "guests": arguments.optional(self.add_guests),
+                "groups": arguments.optional(self.add_groups),
+            },
+            values=arguments.parse_json(arguments.optional(self.values)),
         )
 
     def _act(self, context: Context, task: dict[str, Any]) -> dict[str, Any]:
@@ -92,3 +98,17 @@ class UpdateTaskOperator(TaskOperator):
             self.log.warning(note)
         self.log.info("Changed %s of task %r (%s).", update.named, updated.get("title"), task["id"])
         return updated
+
+
+class ReopenTaskOperator(TaskOperator):
+    """Open a completed task again, and with it a run that was complete; succeed if the task is open."""
+
+    def _act(self, context: Context, task: dict[str, Any]) -> dict[str, Any]:
+        from tallyfy_provider.client.tasks.lookup import run_of
+
+        if not is_completed(task):
+            self.log.info("Not reopened: task %r (%s) is not completed.", task.get("title"), task["id"])
+            return task
+        reopened = self.hook.client.tasks.reopen(run_of(task), str(task["id"]))
+        self.log.info("Reopened task %r (%s).", task.get("title"), task["id"])
+        return reopened

@@ -30,7 +30,7 @@ def approvals():
 
     @task
     def payroll(decision):
-        return f"{decision['verdict']} by {decision['completed_by']}"
+        return f"{decision['decision']} by {decision['completed_by']}"
 
     @task
     def bank_transfer(decision):

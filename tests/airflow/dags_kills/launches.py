@@ -61,7 +61,7 @@ for dag_id, deferrable in (("launch_in_place", False), ("launch_deferred", True)
             task_id="launch",
             checklist_id=CHECKLIST,
             tallyfy_conn_id=CONNECTION,
-            lookup_patience=float(os.environ.get("TALLYFY_TEST_PATIENCE", "30")),
+            lookup_timeout=float(os.environ.get("TALLYFY_TEST_PATIENCE", "30")),
             wait_for_completion=True,
             deferrable=deferrable,
             poke_interval=0.5,

@@ -115,14 +115,14 @@ def test_another_value_is_a_difference_that_names_the_field_and_not_the_value(la
 @pytest.mark.parametrize("label", ["Customer", "Services", "Team"])
 def test_a_value_that_is_not_there_was_dropped(label, nothing):
     (difference,) = compare({IDS[label]: "x"}, {IDS[label]: nothing}, FORM)
-    assert difference.dropped
+    assert difference.is_dropped
     assert str(difference).endswith("was not stored")
 
 
 @pytest.mark.parametrize("empty", [[], {}, None, {"data": []}])
 def test_an_empty_form_lacks_everything_that_was_sent(empty):
     found = compare({"f-text": "Acme", "f-radio": "High"}, empty, FORM)
-    assert [(each.field_id, each.dropped) for each in found] == [("f-text", True), ("f-radio", True)]
+    assert [(each.field_id, each.is_dropped) for each in found] == [("f-text", True), ("f-radio", True)]
 
 
 def test_the_answer_none_was_stored():
@@ -149,4 +149,4 @@ def test_what_is_stored_beyond_what_was_sent_is_no_difference():
 def test_a_field_of_an_unknown_type_or_form_is_compared_as_it_is():
     assert compare({"other": {"a": [1]}}, {"other": '{"a": ["1"], "b": 2}'}, FORM) == []
     (difference,) = compare({"other": {"a": [1]}}, {"other": {"a": [2]}}, FORM)
-    assert difference.name == "'other' (id 'other', of no type)"
+    assert difference.field_name == "'other' (id 'other', of no type)"

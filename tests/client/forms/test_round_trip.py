@@ -90,8 +90,8 @@ def test_each_value_that_is_dropped_is_found(values, data):
     sent = encoded(values)
     kept = data.draw(st.sets(st.sampled_from(sorted(sent)))) if sent else set()
     found = compare(sent, {key: value for key, value in sent.items() if key in kept}, FORM)
-    assert [each.field_id for each in found if each.dropped] == [key for key in sent if key not in kept]
-    assert all(each.dropped for each in found)
+    assert [each.field_id for each in found if each.is_dropped] == [key for key in sent if key not in kept]
+    assert all(each.is_dropped for each in found)
 
 
 @given(FORMS)

@@ -1,4 +1,4 @@
-"""A launched run carries its reference, and is known by it however little a list tells of it."""
+"""A launched run carries its marker, and is known by it however little a list tells of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.runs.launch import Launcher
 from tallyfy_provider.client.runs.launch_marker import LaunchMarker, line_in, with_line
 
-REFERENCE = LaunchMarker.build("Launched by Airflow: dag 'x', task 'y', run 'z'", "x", "y", "z")
-LINE = REFERENCE.line
+MARKER = LaunchMarker.build("Launched by Airflow: dag 'x', task 'y', run 'z'", "x", "y", "z")
+LINE = MARKER.line
 
 
 @pytest.fixture
@@ -20,12 +20,12 @@ def checklist(emulator):
 
 @pytest.fixture
 def launcher(client, checklist):
-    return Launcher(client, checklist["id"], REFERENCE, since=None, patience=0.0)
+    return Launcher(client.runs, checklist["id"], MARKER, since=None, lookup_timeout=0.0)
 
 
 @pytest.fixture
 def launch(launcher, checklist):
-    return lambda **more: launcher.launch({"checklist_id": checklist["id"], "name": "Acme", **more}).run
+    return lambda **more: launcher.launch({"checklist_id": checklist["id"], "name": "Acme", **more})
 
 
 @pytest.fixture(params=["missing", "empty"])
@@ -71,17 +71,17 @@ def test_another_run_is_asked_for_by_itself_only_once(emulator, launcher, checkl
 
 @pytest.mark.parametrize("cut", [len(LINE), len(LINE) + 9])
 @pytest.mark.parametrize("summary", [None, "Soon " * 60])
-def test_a_summary_that_tallyfy_cuts_keeps_the_reference(monkeypatch, caplog, launcher, launch, summary, cut):
+def test_a_summary_that_tallyfy_cuts_keeps_the_marker(monkeypatch, caplog, launcher, launch, summary, cut):
     cut_off(monkeypatch, cut)
     run = launch(summary=summary)
     assert launcher.find()["id"] == run["id"]
     assert "did not keep" not in caplog.text
 
 
-def test_a_reference_that_tallyfy_does_not_keep_is_warned_of(monkeypatch, caplog, launch):
+def test_a_marker_that_tallyfy_does_not_keep_is_warned_of(monkeypatch, caplog, launch):
     cut_off(monkeypatch, len(LINE) - 9)
     run = launch()
-    assert f"in the summary of run {run['id']}: a retry cannot find this run" in caplog.text
+    assert f"A retry cannot find run {run['id']}" in caplog.text
 
 
 def cut_off(monkeypatch, length):
@@ -103,4 +103,4 @@ def cut_off(monkeypatch, length):
 def test_the_line_stands_above_the_summary_and_is_found_in_it(summary, written):
     assert with_line(summary, LINE) == written
     assert line_in(written) == LINE
-    assert REFERENCE.is_in({"summary": written})
+    assert MARKER.is_in({"summary": written})

@@ -1,14 +1,17 @@
-"""Whose turn it is to complete a task that several claim."""
+"""One process at a time completes a task: by a lock file on one machine, by comments across machines."""
 
 from __future__ import annotations
 
+import tempfile
+import threading
 from typing import Any
 
 import pytest
 
 from tallyfy_emulator import Emulator, Fault, ManualClock
 from tallyfy_provider.client.settings import ClientSettings, build_client
-from tallyfy_provider.client.tasks import locks as claims
+from tallyfy_provider.client.tasks import locks
+from tallyfy_provider.client.tasks.locks import host_lock
 from tallyfy_provider.exceptions import TallyfyError
 
 OWN = "c" * 32
@@ -20,10 +23,10 @@ def claimed(number: int, token: str, at: str) -> dict[str, Any]:
 
 def test_the_first_claim_that_holds_has_the_turn():
     long_ago, just_now, now = "2026-10-31T09:00:00Z", "2026-10-31T09:09:00Z", "2026-10-31 09:10:00"
-    assert claims.first_claim([claimed(9, "c", now), claimed(10, "d", now)], OWN) == OWN
-    assert claims.first_claim([claimed(10, "c", now), claimed(9, "b", just_now)], OWN) == "b" * 32
-    assert claims.first_claim([claimed(2, "a", long_ago), claimed(10, "c", now)], OWN) == OWN
-    assert claims.first_claim([claimed(2, "a", now), {"id": 3, "content": None}], OWN) is None
+    assert locks.first_claim([claimed(9, "c", now), claimed(10, "d", now)], OWN) == OWN
+    assert locks.first_claim([claimed(10, "c", now), claimed(9, "b", just_now)], OWN) == "b" * 32
+    assert locks.first_claim([claimed(2, "a", long_ago), claimed(10, "c", now)], OWN) == OWN
+    assert locks.first_claim([claimed(2, "a", now), {"id": 3, "content": None}], OWN) is None
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def claim(client, clock, task):
             clock.advance(seconds)
             meanwhile()
 
-        return claims.claim_task(client, task["id"], task["run_id"], "Somebody", sleep=sleep, clock=clock.now)
+        return locks.claim_task(client.tasks, client.comments, task, "Somebody", sleep=sleep, clock=clock.now)
 
     return claim
 
@@ -78,14 +81,14 @@ def test_who_comes_second_waits_until_the_first_has_completed_it(emulator, clien
     client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
     begun = clock.now()
     assert claim(lambda: clock.now() - begun > 20 and client.tasks.complete(task["run_id"], task["id"])) is False
-    assert clock.now() - begun < claims.LEASE
+    assert clock.now() - begun < locks.LEASE
 
 
 def test_the_claim_of_a_process_that_died_is_waited_out(client, claim, clock, task):
     client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
     begun = clock.now()
     assert claim() is True
-    assert clock.now() - begun >= claims.LEASE
+    assert clock.now() - begun >= locks.LEASE
 
 
 def test_a_claim_whose_answer_was_lost_counts(emulator, client, claim, task):
@@ -107,3 +110,70 @@ def test_who_never_has_the_turn_is_told_so(client, claim, task):
     others()
     with pytest.raises(TallyfyError, match="claimed by others"):
         claim(others)
+
+
+# -- the lock of one machine
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_one_at_a_time_has_it(folder):
+    inside, most = [], []
+
+    def enter():
+        for _ in range(50):
+            with host_lock("organization", "task"):
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+
+    threads = [threading.Thread(target=enter) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 400
+    assert max(most) == 1
+
+
+def test_it_is_free_again_after_an_error(folder):
+    with pytest.raises(ValueError, match="broken"), host_lock("a"):
+        raise ValueError("broken")
+    with host_lock("a"):
+        pass
+
+
+def test_nobody_else_can_read_the_folder_and_it_does_not_fill_up(folder):
+    for number in range(1000):
+        with host_lock(str(number)):
+            pass
+    (lock_files,) = folder.iterdir()
+    assert lock_files.stat().st_mode & 0o777 == 0o700
+    assert len(list(lock_files.iterdir())) <= 256
+
+
+def test_without_a_place_for_it_things_are_done_without_and_that_is_said(tmp_path, monkeypatch, caplog):
+    no_folder = tmp_path / "file"
+    no_folder.write_text("")
+    monkeypatch.setattr(tempfile, "tempdir", str(no_folder))
+    done = []
+    with host_lock("a"):
+        done.append(True)
+    assert done
+    assert "other processes are not kept out" in caplog.text
+
+
+def test_a_link_in_place_of_a_lock_file_is_not_followed(folder, caplog):
+    with host_lock("a"):
+        (lock_files,) = folder.iterdir()
+        (file,) = lock_files.iterdir()
+    file.unlink()
+    file.symlink_to(folder / "elsewhere")
+    with host_lock("a"):
+        pass
+    assert not (folder / "elsewhere").exists()
+    assert "other processes are not kept out" in caplog.text

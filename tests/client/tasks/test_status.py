@@ -1,19 +1,17 @@
-"""What the state of a task means to a wait, whichever words Tallyfy chooses."""
+"""The state of a task, whichever words Tallyfy chooses."""
 
 from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.client.runs.status import Outcome
-from tallyfy_provider.client.tasks.status import TaskRule, compact_task, completer_of, completion_in_words, verdict_of
+from tallyfy_provider.client.tasks.status import compact_task, completer_of, decision_of, describe_completion
 
 DONE = {"id": "t", "title": "Approve", "status": "completed", "completed_at": "2026-10-31 09:00:00"}
 OPEN = {"id": "t", "title": "Approve", "status": "active"}
-RUN = {"id": "r", "status": "active"}
 
 
 @pytest.mark.parametrize(
-    ("task", "verdict"),
+    ("task", "decision"),
     [
         ({"task_type": "approval", "is_approved": True}, "approved"),
         ({"task_type": "approval", "is_approved": False}, "rejected"),
@@ -25,9 +23,9 @@ RUN = {"id": "r", "status": "active"}
         ({}, None),
     ],
 )
-def test_the_verdict_on_a_completed_task(task, verdict):
-    assert verdict_of({**DONE, **task}) == verdict
-    assert verdict_of({**OPEN, **task}) is None
+def test_the_decision_on_a_completed_task(task, decision):
+    assert decision_of({**DONE, **task}) == decision
+    assert decision_of({**OPEN, **task}) is None
 
 
 @pytest.mark.parametrize(
@@ -47,31 +45,7 @@ def test_who_completed_a_task(task, who, name):
     assert compact_task({**DONE, **task})["completed_by"] == who
 
 
-def test_a_completion_in_words():
-    assert completion_in_words({**DONE, "completer_id": 12}) == "completed by 12 at 2026-10-31 09:00:00"
-    said = completion_in_words({"status": "complete", "completer": {"id": 1, "full_name": "Jo"}})
+def test_a_describe_completion():
+    assert describe_completion({**DONE, "completer_id": 12}) == "completed by 12 at 2026-10-31 09:00:00"
+    said = describe_completion({"status": "complete", "completer": {"id": 1, "full_name": "Jo"}})
     assert said == "completed by Jo (1) at a time that Tallyfy does not tell"
-
-
-@pytest.mark.parametrize(
-    ("task", "run", "outcome"),
-    [
-        (OPEN, RUN, Outcome.WAITING),
-        (DONE, RUN, Outcome.SUCCEEDED),
-        ({**OPEN, "status": "complete"}, RUN, Outcome.SUCCEEDED),
-        ({**OPEN, "status": "something new"}, RUN, Outcome.WAITING),
-        ({**OPEN, "problem": True}, RUN, Outcome.WAITING),
-        ({**OPEN, "status": "auto-skipped"}, RUN, Outcome.WAITING),
-        ({**OPEN, "status": "auto-skipped"}, {**RUN, "status": "complete"}, Outcome.SKIPPED),
-        ({**OPEN, "status": "auto-skipped"}, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
-        (OPEN, {**RUN, "status": "complete"}, Outcome.FAILED),
-        (OPEN, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
-        (DONE, {**RUN, "archived_at": "2026-10-31"}, Outcome.SUCCEEDED),
-        (None, RUN, Outcome.WAITING),
-        (None, {**RUN, "archived_at": "2026-10-31"}, Outcome.FAILED),
-    ],
-)
-def test_what_a_task_means_to_a_wait_by_default(task, run, outcome):
-    assert TaskRule().judge(task, run).outcome is outcome
-    if task is not None:
-        assert TaskRule().judge(compact_task(task), run).outcome is outcome

@@ -1,0 +1,89 @@
+"""Bases of the operators on runs: those that read the runs that match filters, and those that act on one run."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tallyfy_provider.client.redaction import without_guest_links
+from tallyfy_provider.client.runs.filters import RUN_FILTERS
+from tallyfy_provider.exceptions import TallyfyResponseError
+from tallyfy_provider.links.tallyfy import TallyfyRunLink
+from tallyfy_provider.operators.base import OnEmpty, TallyfyBaseOperator, check_on_empty
+from tallyfy_provider.utils import arguments
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from tallyfy_provider.client.runs.filters import RunFilters
+
+
+class FilteredRunsOperator(TallyfyBaseOperator):
+    """Base of the operators that read all runs which match filters."""
+
+    template_fields: Sequence[str] = ("filters", "fields", "max_runs", "tallyfy_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
+
+    def __init__(
+        self,
+        *,
+        filters: RunFilters | Mapping[str, Any] | None = None,
+        fields: Sequence[str] | None = None,
+        max_runs: int | str | None = None,
+        on_empty: OnEmpty = "pass",
+        strict_filters: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        # Validate literal filters when the Dag is parsed: their names are never templates, and values often are not.
+        if isinstance(filters, Mapping):
+            RUN_FILTERS.check_names(filters)
+            RUN_FILTERS.check_literals(filters)
+        check_on_empty(on_empty)
+        self.filters = filters
+        self.fields = fields
+        self.max_runs = max_runs
+        self.on_empty = on_empty
+        self.strict_filters = strict_filters
+
+    def _report_mismatches(self, mismatches: Iterable[Any], outcome: str) -> None:
+        """Warn of runs that were not asked for, or fail with ``strict_filters``."""
+        for mismatch in mismatches:
+            message = f"{mismatch} Tallyfy ignores filters that it does not understand."
+            if self.strict_filters:
+                raise TallyfyResponseError(f"{message} The task has strict_filters=True.")
+            self.log.warning("%s %s; strict_filters=True makes this an error.", message, outcome)
+
+
+class RunOperator(TallyfyBaseOperator):
+    """
+    Base of the operators on one run. Returns the run as Tallyfy gave it, without guest links.
+
+    :param run_id: The run's id; templated.
+    :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
+    :raises TallyfyNotFoundError: There is no such run.
+    """
+
+    template_fields: Sequence[str] = ("run_id", "tallyfy_conn_id")
+    operator_extra_links = (TallyfyRunLink(),)
+
+    def __init__(self, *, run_id: str | int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.run_id = run_id
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Act on the run.
+
+        :param context: Airflow's task context.
+        :return: The run as it is afterwards.
+        """
+        run_id = arguments.run_id(self.run_id)
+        TallyfyRunLink.persist(context, run_id)
+        run: dict[str, Any] = without_guest_links(self._act(run_id))
+        return run
+
+    @abstractmethod
+    def _act(self, run_id: str) -> dict[str, Any]:
+        """Do what the operator is for, and return the run as it is afterwards."""

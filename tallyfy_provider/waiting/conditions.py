@@ -1,0 +1,303 @@
+"""
+Decide what the state of runs, of a task or of a number of runs means to a wait.
+
+Poking, rescheduling, deferring and launch-and-wait all ask these rules, so that no mode can disagree with another.
+They do no I/O. Tallyfy has no failed and no cancelled run: a process is cancelled by archiving it, and every end can
+be undone (docs/tallyfy-api.md, "Run status").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from tallyfy_provider.client.runs.filters import RUN_STATUSES
+from tallyfy_provider.client.runs.status import ARCHIVED, COMPLETE, describe, statuses_of
+from tallyfy_provider.client.tasks.status import REJECTED, decision_of, describe_task, is_completed, is_hidden
+from tallyfy_provider.exceptions import TallyfyInputError, TallyfyRunFailedError
+from tallyfy_provider.utils.suggestions import did_you_mean
+
+Run = Mapping[str, Any]
+Task = Mapping[str, Any]
+
+WAIT_FOR = ("all", "any")
+#: Runs named in a message.
+_SHOWN = 5
+
+
+class Outcome(Enum):
+    """How a wait stands."""
+
+    WAITING = "waiting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class WaitResult:
+    """
+    How a wait stands, in words and as an exception.
+
+    :param outcome: How it stands.
+    :param goal: What is waited for, for people.
+    :param seen: What was last seen, for people.
+    """
+
+    outcome: Outcome
+    goal: str
+    seen: str
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the wait succeeded."""
+        return self.outcome is Outcome.SUCCEEDED
+
+    def __str__(self) -> str:
+        """Return the state of the wait as a sentence."""
+        return f"{'Waited' if self.is_success else 'Waiting'} for {self.goal}: {self.seen}."
+
+    @property
+    def error(self) -> TallyfyRunFailedError | AirflowSkipException | None:
+        """What to raise when the wait failed or is to be skipped."""
+        if self.outcome is Outcome.FAILED:
+            return TallyfyRunFailedError(f"The wait for {self.goal} failed: {self.seen}.")
+        if self.outcome is Outcome.SKIPPED:
+            return AirflowSkipException(f"Skipped while waiting for {self.goal}: {self.seen}.")
+        return None
+
+
+@dataclass(frozen=True)
+class StatusRule:
+    """
+    Which statuses of runs end a wait, and how.
+
+    :param allowed: Statuses that are a success.
+    :param failed: Statuses that are a failure.
+    :param skipped: Statuses that skip the task. The wait goes on in all others, unknown ones included.
+    :param wait_for: ``all`` runs, or ``any`` of them.
+    """
+
+    allowed: tuple[str, ...] = (COMPLETE,)
+    failed: tuple[str, ...] = (ARCHIVED,)
+    skipped: tuple[str, ...] = ()
+    wait_for: str = "all"
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        allowed: Iterable[str] | None = None,
+        failed: Iterable[str] | None = None,
+        skipped: Iterable[str] | None = None,
+        wait_for: str = "all",
+    ) -> StatusRule:
+        """Check a user's arguments and build a rule; archived fails unless another list is given or has it."""
+        allowed_statuses = _statuses("allowed_statuses", allowed, (COMPLETE,))
+        skipped_statuses = _statuses("skipped_statuses", skipped, ())
+        taken = {*allowed_statuses, *skipped_statuses}
+        failed_statuses = _statuses("failed_statuses", failed, () if ARCHIVED in taken else (ARCHIVED,))
+        if not allowed_statuses:
+            raise TallyfyInputError("allowed_statuses is empty: the wait could never succeed.")
+        if wait_for not in WAIT_FOR:
+            raise TallyfyInputError(f"wait_for is {wait_for!r}; it takes 'all' or 'any'.")
+        every_status = [*allowed_statuses, *failed_statuses, *skipped_statuses]
+        for status in every_status:
+            if every_status.count(status) > 1:
+                raise TallyfyInputError(
+                    f"The status {status!r} is in two of allowed_statuses, failed_statuses and skipped_statuses."
+                )
+        return cls(allowed_statuses, failed_statuses, skipped_statuses, wait_for)
+
+    def evaluate(self, run: Run) -> Outcome:
+        """Return what the first of a run's statuses means that the rule names."""
+        for status in statuses_of(run):
+            if status in self.failed:
+                return Outcome.FAILED
+            if status in self.skipped:
+                return Outcome.SKIPPED
+            if status in self.allowed:
+                return Outcome.SUCCEEDED
+        return Outcome.WAITING
+
+    def evaluate_all(self, runs: Sequence[Run]) -> Outcome:
+        """
+        Return what several runs together mean.
+
+        Waiting for all ends with the first failure, else the first skip; it succeeds when all have. Waiting for any
+        succeeds with the first success, and fails or skips only when none is left that could succeed.
+        """
+        outcomes = {self.evaluate(run) for run in runs}
+        if self.wait_for == "all":
+            order = (Outcome.FAILED, Outcome.SKIPPED, Outcome.WAITING, Outcome.SUCCEEDED)
+        else:
+            order = (Outcome.SUCCEEDED, Outcome.WAITING, Outcome.FAILED, Outcome.SKIPPED)
+        return next(outcome for outcome in order if outcome in outcomes)
+
+    def result(self, runs: Sequence[Run]) -> WaitResult:
+        """Return what runs, whole or compact, mean to the wait; at least one."""
+        goal = f"{self.wait_for} to be {' or '.join(self.allowed)}"
+        return WaitResult(self.evaluate_all(runs), goal, describe_runs(runs))
+
+    def as_arguments(self) -> dict[str, Any]:
+        """Return the rule as the arguments of a trigger, JSON primitives all."""
+        return {
+            "allowed_statuses": list(self.allowed),
+            "failed_statuses": list(self.failed),
+            "skipped_statuses": list(self.skipped),
+            "wait_for": self.wait_for,
+        }
+
+    @property
+    def unknown_statuses(self) -> list[str]:
+        """Statuses that Tallyfy does not document, which may never be reached."""
+        return [status for status in (*self.allowed, *self.failed, *self.skipped) if status not in RUN_STATUSES]
+
+
+def _statuses(argument: str, given: Iterable[str] | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    if given is None:
+        return default
+    if not isinstance(given, Iterable):
+        raise TallyfyInputError(f"{argument} takes a list of statuses, not {given!r}.")
+    statuses = [given] if isinstance(given, str) else list(given)
+    return tuple(dict.fromkeys(_status(argument, status) for status in statuses))
+
+
+def _status(argument: str, given: object) -> str:
+    status = str(getattr(given, "value", given)).strip().lower()
+    if status in RUN_STATUSES:
+        return status
+    # A misspelt status would be waited for until the timeout; one unlike all others may be newer than this provider.
+    suggestion = did_you_mean(status, RUN_STATUSES)
+    if suggestion or not status:
+        hint = suggestion or f"; the statuses are {', '.join(RUN_STATUSES)}."
+        raise TallyfyInputError(f"{argument}: {given!r} is not a status of a run{hint}")
+    return status
+
+
+def describe_runs(runs: Sequence[Run]) -> str:
+    """Return the names and states of runs; of many, only some are named."""
+    shown = "; ".join(describe(run) for run in runs[:_SHOWN])
+    return shown if len(runs) <= _SHOWN else f"{shown}; and {len(runs) - _SHOWN} more"
+
+
+_OUTCOMES = {"pass": Outcome.SUCCEEDED, "fail": Outcome.FAILED, "skip": Outcome.SKIPPED, "wait": Outcome.WAITING}
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "on_rejection": ("pass", "fail", "skip"),
+    "on_auto_skipped": ("wait", "pass", "fail", "skip"),
+    "on_problem": ("wait", "fail", "skip"),
+}
+
+
+@dataclass(frozen=True)
+class TaskRule:
+    """
+    What ends a wait for a task, and how.
+
+    :param on_rejection: What a rejection means: ``pass``, ``fail`` or ``skip``.
+    :param on_auto_skipped: What it means that a rule hides the task: ``wait``, ``pass``, ``fail`` or ``skip``.
+    :param on_problem: What an open problem on the task means: ``wait``, ``fail`` or ``skip``.
+    """
+
+    on_rejection: str = "pass"
+    on_auto_skipped: str = "wait"
+    on_problem: str = "wait"
+
+    @classmethod
+    def build(cls, **choices: str) -> TaskRule:
+        """Check a user's arguments and build a rule."""
+        for name, value in choices.items():
+            if value not in _CHOICES[name]:
+                words = ", ".join(map(repr, _CHOICES[name]))
+                raise TallyfyInputError(f"{name} is {value!r}; it takes one of {words}.")
+        return cls(**choices)
+
+    def result(self, task: Task | None, run: Run) -> WaitResult:
+        """
+        Return what a task means to the wait.
+
+        :param task: The task, whole or compact; None where Tallyfy does not show it: its run is new, or archived.
+        :param run: Its run, whole or compact, as it was before the task was read: if the run was over then and the
+            task not done, it will not be done.
+        """
+        outcome, seen = self._evaluate(task, run)
+        return WaitResult(outcome, "a step to be done", seen)
+
+    def _evaluate(self, task: Task | None, run: Run) -> tuple[Outcome, str]:
+        end = next((status for status in statuses_of(run) if status in (COMPLETE, ARCHIVED)), None)
+        if task is None:
+            return Outcome.FAILED if end else Outcome.WAITING, f"no task of run {describe(run)}"
+        seen = describe_task(task)
+        if is_completed(task):
+            is_rejected = (task.get("decision") or decision_of(task)) == REJECTED
+            return _OUTCOMES[self.on_rejection] if is_rejected else Outcome.SUCCEEDED, seen
+        if is_hidden(task) and self.on_auto_skipped != "wait":
+            return _OUTCOMES[self.on_auto_skipped], f"{seen}: a rule hides it"
+        if end is not None:
+            if is_hidden(task) and end == COMPLETE:
+                return Outcome.SKIPPED, f"{seen}: a rule hid it until the run was complete"
+            return Outcome.FAILED, f"{seen}, and its run is {end}"
+        if task.get("problem") is True:
+            return _OUTCOMES[self.on_problem], f"{seen}, with an open problem"
+        return Outcome.WAITING, f"{seen}, of run {describe(run)}"
+
+
+@dataclass(frozen=True)
+class CountRule:
+    """
+    A range for a number of runs, both ends included.
+
+    :param at_least: The smallest number, or None.
+    :param at_most: The largest number, or None.
+    """
+
+    at_least: int | None = None
+    at_most: int | None = None
+
+    @classmethod
+    def build(
+        cls,
+        *,
+        at_least: int | str | None = None,
+        at_most: int | str | None = None,
+        exactly: int | str | None = None,
+    ) -> CountRule:
+        """Check what a user wrote or a template rendered, and build a rule."""
+        low, high, both = _count("at_least", at_least), _count("at_most", at_most), _count("exactly", exactly)
+        if both is not None:
+            if low is not None or high is not None:
+                raise TallyfyInputError("exactly cannot be combined: leave out at_least and at_most.")
+            return cls(both, both)
+        if low is None and high is None:
+            raise TallyfyInputError("Set how many runs to wait for: at_least, at_most or exactly.")
+        if low is not None and high is not None and low > high:
+            raise TallyfyInputError(f"at_least is {low} and at_most is {high}: no number is both.")
+        return cls(low, high)
+
+    def result(self, count: int) -> WaitResult:
+        """Return what a number means to the wait."""
+        is_enough = self.at_least is None or count >= self.at_least
+        is_few_enough = self.at_most is None or count <= self.at_most
+        outcome = Outcome.SUCCEEDED if is_enough and is_few_enough else Outcome.WAITING
+        return WaitResult(outcome, str(self), f"{count} runs match")
+
+    def __str__(self) -> str:
+        """Return the range in words."""
+        if self.at_least == self.at_most:
+            return f"exactly {self.at_least} runs"
+        low = [] if self.at_least is None else [f"at least {self.at_least}"]
+        high = [] if self.at_most is None else [f"at most {self.at_most}"]
+        return f"{' and '.join([*low, *high])} runs"
+
+
+def _count(name: str, value: int | str | None) -> int | None:
+    text = str(value).strip()
+    if value is None or text in {"", "None"}:
+        return None
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
+        raise TallyfyInputError(f"{name} takes a whole number from 0, not {value!r}.")
+    return int(text)
