@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.paging.sequential import ForwardWalk
+from tallyfy_provider.client.paging.sequential import SequentialPaginator
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 if TYPE_CHECKING:

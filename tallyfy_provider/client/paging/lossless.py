@@ -6,36 +6,38 @@ moves up by one place, and one of them slips from the next page onto a page that
 numbers never sees it. When a run comes back, later ones move the other way, and the last one is pushed onto a page that
 was not there before. And where answers come from replicas, two pages may show the list at different moments.
 
-**What it rests on.** Each page is a contiguous part of the list as it was at one moment, sorted by ``created_at``, which
-never changes. So a page whose first row is A and whose last row is B shows every run between A and B that is in the list
-all the time, whichever moment the page shows.
+**What it rests on.** Each page is a contiguous part of the list as it was at one moment, sorted by ``created_at``,
+which never changes. So a page whose first row is A and whose last row is B shows every run between A and B that is in
+the list all the time, whichever moment the page shows.
 
-**The proof.** If the first row of a page is one that was given already, or lies before it, then all runs between that row
-and the page's last row are on the page: nothing can have slipped between what was given and this page. Such a page
-*connects*. Its new rows are given, in order, and what was given is remembered as a place in the order: the second of the
-last row, and the ids of that second. This holds whatever leaves, arrives or comes back, at any place and in any number,
-and however old an answer is, for every run that is in the list in each of the answers.
+**The proof.** If the first row of a page is one that was given already, or lies before it, then all runs between that
+row and the page's last row are on the page: nothing can have slipped between what was given and this page. Such a page
+*connects*. Its new rows are given, in order, and what was given is remembered as a place in the order: the second of
+the last row, and the ids of that second. This holds whatever leaves, arrives or comes back, at any place and in any
+number, and however old an answer is, for every run that is in the list in each of the answers.
 
 **Pages that overlap.** Pages of one size never share a row, so each page is requested in a slightly smaller size than
 would fit exactly, and begins with the last row of the page before it (:mod:`tallyfy_provider.client.paging.tiles`).
 Where it does not connect, since more rows have left than it overlaps, an earlier page is read, twice as far back each
-time. That needs one request more for lists of up to ten pages and 14 % more for long ones.
+time. That needs one request more for lists of up to ten pages, and 14 % more for long ones.
 
-**Long lists that are calm.** Without ``prove``, a list of more than ten pages is read in pages of one size as long as it
-shows no sign of movement: each answer has the same total, each page is as long as it has to be and begins behind the page
-before it. Pages are requested out of order (3, 5, 2, 7, 4 …), so that a shift shows at some boundary as a row that comes
-twice, and at the end a page across the middle boundary is read. At the first sign all boundaries so far are read again
-with pages that cross them, what is found late is given then, out of order, and the rest is read in overlapping pages. What
-leaves no sign is missed then: as many runs leaving as coming back between two requests, on both sides of the place that is
-read, while nothing else moves and the middle stays as it was. With ``prove`` there is no such case; exports use it.
+**Long lists that are calm.** Without ``prove``, a list of more than ten pages is read in pages of one size as long as
+it shows no sign of movement: each answer has the same total, each page is as long as it has to be and begins behind the
+page before it. Pages are requested out of order (3, 5, 2, 7, 4 …), so that a shift shows at some boundary as a row that
+comes twice, and at the end a page across the middle boundary is read. At the first sign all boundaries so far are read
+again with pages that cross them, what is found late is given then, out of order, and the rest is read in overlapping
+pages. What leaves no sign is missed: as many runs leaving as coming back between two requests, on both sides of the
+place that is read, while nothing else moves and the middle stays as it was. No way of reading each page once could see
+that, since the answers are those of a list that does not move. With ``prove`` there is no such case; exports use it.
 
 **The end** is the end of the list as the last page shows it. What ``meta`` announces only tells whether another page is
 worth a request; rows decide (:meth:`~tallyfy_provider.client.paging.page.Page.announcements`).
 
 **Its limits.** A server that orders runs of one second differently from one request to the next gives no order to rest
-on. A server that gives pages of a fixed size, or of fewer than about five rows, leaves boundaries that no page crosses: there
-the page before is read again, and accepted if it ends as it did. And a list that changes faster than it is read may need
-more requests than are allowed (three for each page, and 60): then it says at how many places a run may be missing.
+on. A server that gives pages of a fixed size, or of very few rows, leaves boundaries that no page crosses: there the
+page before is read again, and accepted if it ends as it did. And a list that changes faster than it is read may need
+more requests than are allowed (60, and two for each page with a new row): then it says at how many places a run may be
+missing.
 """
 
 from __future__ import annotations
@@ -224,6 +226,7 @@ class LosslessPaginator(Paginator):
                 yield from self._go_back(request, page)
             request, page = yield from self._next_page()
         self._compare_with_total(page)
+        self._warn_of_doubts()
 
     def _accepts(self, request: PageRequest, page: Page, keys: Sequence[int]) -> bool:
         takes_it_anyway, self._takes_next_page = self._takes_next_page, False
@@ -512,6 +515,14 @@ class LosslessPaginator(Paginator):
             "leaves the list while it is read, another may slip past between two pages."
         )
 
+    def _warn_of_doubts(self) -> None:
+        if self.doubts:
+            places = "1 place" if self.doubts == 1 else f"{self.doubts} places"
+            self._warn(
+                f"The list of {self._what} changed while it was read in a way that could not be followed: at {places} "
+                "it cannot be proven that no row was missed."
+            )
+
     def _compare_with_total(self, last: Page) -> None:
         if self._left <= 0 or self._wanted.is_bounded or last.total is None or last.total != self.total:
             return
@@ -520,7 +531,7 @@ class LosslessPaginator(Paginator):
 
 
 def _number_at(place: int) -> int:
-    """Return the page that is requested as number ``place`` behind the first one: 3, 5, 2, 7, 4, 9, 6 …"""
+    """Return the page that is requested as number ``place`` behind the first one: 3, 5, 2, 7, 4, 9, 6 and so on."""
     if place == 0:
         return 3
     return place + 4 if place % 2 else place

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tallyfy_provider.client.paging.page import Row
 from tallyfy_provider.utils.timestamps import parse_timestamp
@@ -61,7 +62,7 @@ class Order:
             if moment is None:
                 return None
             keys.append(self.key(moment))
-        return keys if all(one <= other for one, other in zip(keys, keys[1:], strict=False)) else None
+        return keys if all(one <= other for one, other in pairwise(keys)) else None
 
 
 class Bookmark:

@@ -8,11 +8,16 @@ may point to another host or lose the filters. Pages are requested by number.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tallyfy_provider.exceptions import TallyfyError, TallyfyResponseError
+from tallyfy_provider.exceptions import (
+    TallyfyError,
+    TallyfyNotFoundError,
+    TallyfyResponseError,
+    TallyfyValidationError,
+)
 
 Row = dict[str, Any]
 
@@ -61,6 +66,11 @@ class Page:
     has_next: bool | None = None
     refusal: TallyfyError | None = None
 
+    def page_count(self, per_page: int) -> int | None:
+        """Return the number of pages of this size; the larger one where Tallyfy says two. None where it says none."""
+        counted = None if self.total is None else -(-self.total // per_page)
+        return max((count for count in (self.last, counted) if count is not None), default=None)
+
     def announcements(self, request: PageRequest) -> dict[str, bool]:
         """
         Compare what each part of ``meta`` announces: whether rows follow this page.
@@ -77,6 +87,23 @@ class Page:
         if self.has_next is not None:
             found["links.next"] = self.has_next
         return found
+
+
+def page_behind_the_end(request: PageRequest, read: Callable[[], Page]) -> Page:
+    """
+    Read a page; what Tallyfy answers for one behind the end of a list is not documented, and may be a refusal.
+
+    :param request: The page to read.
+    :param read: Reads it.
+    :return: The page; one without rows, that holds the refusal, where Tallyfy refused any page but the first.
+    :raises TallyfyError: As ``read``.
+    """
+    try:
+        return read()
+    except (TallyfyNotFoundError, TallyfyValidationError) as refusal:
+        if request.number == 1 or refusal.code == "ENDPOINT_NOT_FOUND":
+            raise
+        return Page([], refusal=refusal)
 
 
 def read_page(payload: Any, *, number: int, what: str) -> Page:

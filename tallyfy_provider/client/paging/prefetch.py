@@ -2,48 +2,86 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from typing import Any
+from typing import Literal
 
-from tallyfy_provider.client.paging.base import Fetch, Step
+from tallyfy_provider.client.paging.base import Fetch, Paginator
 from tallyfy_provider.client.paging.page import Page, PageRequest, Row
 from tallyfy_provider.client.paging.progress import Progress
+from tallyfy_provider.exceptions import TallyfyIncompleteListError
 
+log = logging.getLogger(__name__)
+
+#: What to do where rows may be missing.
+OnIncomplete = Literal["warn", "fail"]
 #: Reads a page; the event cancels it.
 ReadPage = Callable[[PageRequest, threading.Event], Page]
 
 
 def read_rows(
-    steps: Generator[Step, Any, None], read: ReadPage, *, concurrency: int, progress: Progress
+    paginator: Paginator,
+    read: ReadPage,
+    *,
+    progress: Progress,
+    concurrency: int = 1,
+    on_incomplete: OnIncomplete = "warn",
 ) -> Generator[Row]:
     """
-    Do what a paginator wants, and yield its rows.
+    Do what a paginator wants, and yield its rows; log at the end what it warns of.
 
     With a concurrency of 1 there are no threads, and each page is read when the paginator needs it.
 
-    :param steps: The paginator's steps.
+    :param paginator: The paginator.
     :param read: Reads a page; called from several threads.
-    :param concurrency: Pages read at the same time at most.
     :param progress: Told of pages and rows.
+    :param concurrency: Pages read at the same time at most.
+    :param on_incomplete: ``fail`` raises where rows may be missing; ``warn`` logs it.
     :return: The rows. Closing it ends the reading and cancels the pages that are under way.
+    :raises TallyfyIncompleteListError: Rows may be missing, and ``on_incomplete`` is ``fail``.
     """
-    with closing(steps), closing(_Reader(read, concurrency, progress)) as reader:
-        answer: Page | None = None
-        while True:
-            try:
-                step = steps.send(answer)
-            except StopIteration:
-                return
-            answer = None
-            if isinstance(step, Fetch):
-                answer = reader.fetch(step)
-                continue
-            for row in step:
+    with closing(_Reader(read, concurrency, progress)) as reader:
+        for rows in _read_pages(paginator, reader):
+            for row in rows:
                 progress.count_row()
                 yield row
+    for warning in paginator.warnings:
+        log.warning(warning)
+    if paginator.doubts and on_incomplete == "fail":
+        raise TallyfyIncompleteListError(_incompleteness(paginator))
+
+
+def read_pages(paginator: Paginator, read: ReadPage, *, progress: Progress) -> Generator[list[Row]]:
+    """Do what a paginator wants, one page at a time, and yield its rows page by page; without warnings at the end."""
+    with closing(_Reader(read, 1, progress)) as reader:
+        yield from _read_pages(paginator, reader)
+
+
+def _read_pages(paginator: Paginator, reader: _Reader) -> Generator[list[Row]]:
+    with closing(paginator.steps()) as steps:
+        page: Page | None = None
+        while True:
+            try:
+                step = steps.send(page)
+            except StopIteration:
+                return
+            page = None
+            if isinstance(step, Fetch):
+                page = reader.fetch(step)
+            else:
+                yield step
+
+
+def _incompleteness(paginator: Paginator) -> str:
+    places = "1 place" if paginator.doubts == 1 else f"{paginator.doubts} places"
+    reasons = " ".join(paginator.warnings)
+    return (
+        f"The list may be incomplete: at {places} it cannot be proven that no row was missed. Try again when fewer "
+        f"rows change, or set on_incomplete='warn' to take what was found. {reasons}"
+    ).strip()
 
 
 class _Reader:

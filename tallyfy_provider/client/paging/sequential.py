@@ -29,9 +29,7 @@ class SequentialPaginator(Paginator):
     :param given: Hashes of ids of rows that were given before.
     """
 
-    def __init__(
-        self, what: str, *, per_page: int, wanted: Range | None = None, given: set[int] | None = None
-    ) -> None:
+    def __init__(self, what: str, *, per_page: int, wanted: Range | None = None, given: set[int] | None = None) -> None:
         super().__init__(what, per_page=per_page, wanted=wanted)
         self._seen: set[int] = given if given is not None else set()
         self._rows = len(self._seen)
