@@ -143,6 +143,12 @@ class TallyfyResponseError(TallyfyError):
     transient = True
 
 
+class TallyfyIncompleteListError(TallyfyError):
+    """A list moved so much while it was read that rows may be missing, and ``on_incomplete="fail"`` was asked for."""
+
+    transient = True
+
+
 class TallyfyIndeterminateError(TallyfyError):
     """A change was sent and its response lost: it may or may not have happened. Look before sending it again."""
 

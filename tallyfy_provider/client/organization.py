@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from datetime import date
+from threading import Event
 from typing import Any
 
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
-from tallyfy_provider.client.paging.page import Page
+from tallyfy_provider.client.paging.page import Page, PageRequest, Row, page_behind_the_end
+from tallyfy_provider.client.paging.prefetch import read_pages
+from tallyfy_provider.client.paging.progress import Progress
+from tallyfy_provider.client.paging.sequential import SequentialPaginator
 from tallyfy_provider.client.resource import Resource, item_of
 
 
@@ -43,16 +48,21 @@ class OrganizationResource(Resource):
 class ActivityFeedResource(Resource):
     """The activity feed of the organization."""
 
-    def get_page(self, number: int, *, created_after: date | None = None) -> Page:
+    def pages(self, *, created_after: date | None = None) -> Generator[list[Row]]:
         """
-        Get one page of the activity feed, newest first (``GET /organizations/{org}/activity-feeds``).
+        Read the activity feed page by page, newest first (``GET /organizations/{org}/activity-feeds``).
 
-        :param number: Number of the page, from 1.
         :param created_after: The first day to include, in UTC.
-        :return: The page; its rows are as the API gave them.
+        :return: The rows of each page as the API gave them, without those of earlier pages. Stop when it is enough.
         :raises TallyfyPermissionError: The user may not see the feed.
         """
         params = {"per_page": str(MAX_PAGE_SIZE)}
         if created_after is not None:
             params["created_after"] = created_after.isoformat()
-        return self._page(self._path("activity-feeds"), params, number, "activities")
+        path = self._path("activity-feeds")
+
+        def read(request: PageRequest, cancelled: Event) -> Page:
+            return page_behind_the_end(request, lambda: self._page(path, params, request.number, "activities"))
+
+        paginator = SequentialPaginator("activities", per_page=MAX_PAGE_SIZE)
+        return read_pages(paginator, read, progress=Progress("activities"))

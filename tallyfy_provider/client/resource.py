@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
+from threading import Event
 from typing import Any
 
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND, indeterminate
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS
 from tallyfy_provider.client.http.session import TallyfySession
 from tallyfy_provider.client.http.urls import build_path
-from tallyfy_provider.client.paging.page import Page, read_page
-from tallyfy_provider.client.paging.sequential import ForwardWalk
+from tallyfy_provider.client.paging.page import Page, PageRequest, page_behind_the_end, read_page
+from tallyfy_provider.client.paging.prefetch import read_rows
+from tallyfy_provider.client.paging.progress import Progress
+from tallyfy_provider.client.paging.sequential import SequentialPaginator
 from tallyfy_provider.client.payload import json_body
 from tallyfy_provider.client.redaction import redact_values
 from tallyfy_provider.exceptions import (
@@ -123,12 +126,14 @@ class Resource:
         if "page" in params:
             yield from self._page(segments, params, int(params["page"]), what).rows
             return
-        per_page = int(params.get("per_page", self.page_size))
-        walk = ForwardWalk(what, sys.maxsize if params.get("without_pagination") == "true" else per_page)
-        while not walk.over:
-            yield from walk.accept(self._page(segments, params, walk.number, what))
-        for warning in walk.finish():
-            log.warning(warning)
+        per_page = (
+            sys.maxsize if params.get("without_pagination") == "true" else int(params.get("per_page", self.page_size))
+        )
+
+        def read(request: PageRequest, cancelled: Event) -> Page:
+            return page_behind_the_end(request, lambda: self._page(segments, params, request.number, what))
+
+        yield from read_rows(SequentialPaginator(what, per_page=per_page), read, progress=Progress(what))
 
     def _page(self, path: Iterable[object], params: Mapping[str, str], number: int, what: str) -> Page:
         query = {"per_page": str(self.page_size), **params, "page": str(number)}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
     from tallyfy_provider.client.client import TallyfyClient
+    from tallyfy_provider.client.paging.prefetch import OnIncomplete
     from tallyfy_provider.client.runs.filters import RunFilters
 
 
@@ -95,6 +96,7 @@ class TallyfyHook(BaseHook):
         max_runs: int | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
+        on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
         """
         List runs, each once, page by page as they are consumed.
@@ -106,11 +108,19 @@ class TallyfyHook(BaseHook):
         :param max_runs: Stop after so many runs.
         :param created_after: Only runs created then or later; UTC unless it has a time zone.
         :param created_before: Only runs created earlier than that; UTC unless it has a time zone.
+        :param on_incomplete: When runs may be missing, since the list moved too much while it was read: ``warn`` logs it,
+            ``fail`` raises. ``fail`` also proves that nothing is missing from a long list that seems not to move, for
+            14 % more requests.
         :return: Runs exactly as the API gave them. Closing the iterator cancels the requests under way.
         :raises TallyfyInputError: A filter is wrong; no request was sent.
+        :raises TallyfyIncompleteListError: Runs may be missing, and ``on_incomplete`` is ``fail``.
         """
         return self.client.runs.list(
-            filters, max_runs=max_runs, created_after=created_after, created_before=created_before
+            filters,
+            max_runs=max_runs,
+            created_after=created_after,
+            created_before=created_before,
+            on_incomplete=on_incomplete,
         )
 
     def get_run(self, run_id: str | int, include: Iterable[str] = ()) -> dict[str, Any]:

@@ -58,6 +58,8 @@ class ExportRunsOperator(FilteredRunsOperator):
         it; neither of these touches the file.
     :param strict_filters: Fail, and write nothing, when a run comes back with another status, checklist or type than
         was asked for, which means that Tallyfy ignored a filter; otherwise a warning counts them.
+    :param on_incomplete: When runs may be missing, since the list moved too much while it was read: ``fail`` (the
+        default) fails the task and writes nothing, ``warn`` logs it; see ``docs/listing-at-scale.md``.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :raises TallyfyInputError: An argument is wrong: a literal when the Dag is parsed, a template before the first
         request.
@@ -72,6 +74,8 @@ class ExportRunsOperator(FilteredRunsOperator):
         "created_before",
         "updated_after",
     )
+
+    default_on_incomplete = "fail"
 
     def __init__(
         self,
@@ -176,7 +180,7 @@ class ExportRunsOperator(FilteredRunsOperator):
         # Runs that are left out here must not count, so the client limits their number only where there are no bounds.
         max_runs = None if selection.bounds.shown else selection.max_runs
         bounds = selection.bounds.of_creation
-        rows = self.hook.client.runs.list_encoded(query, max_runs=max_runs, **bounds)
+        rows = self.hook.client.runs.list_encoded(query, max_runs=max_runs, on_incomplete=self.on_incomplete, **bounds)
         yield from rows_without_guest_links(rows, query.params)
 
     def _log_export(self, written: dict[str, Any], unchanged: int, seconds: float) -> None:

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.paging.sequential import ForwardWalk
 from tallyfy_provider.client.runs.status import ARCHIVED, COMPLETE, compact, statuses_of
 from tallyfy_provider.exceptions import (
     TallyfyError,
@@ -236,12 +235,9 @@ def read_feed(client: TallyfyClient, since: float | None) -> list[Activity]:
 
     :param since: Seconds since the epoch; None reads back the settling time, from the newest row on.
     """
-    walk = ForwardWalk("activities", per_page=100)
     activities: list[Activity] = []
     after = None if since is None else datetime.fromtimestamp(since, UTC) - timedelta(days=1)
-    while not walk.over:
-        page = client.activity_feed.get_page(walk.number, created_after=after.date() if after else None)
-        rows = walk.accept(page)
+    for rows in client.activity_feed.pages(created_after=after.date() if after else None):
         activities += [activity for row in rows if (activity := read_row(row))]
         oldest = min((moment for row in rows if (moment := parse_timestamp(_one(row.get("created_at"))))), default=None)
         if since is None:

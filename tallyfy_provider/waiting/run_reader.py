@@ -160,7 +160,7 @@ class RunReader:
         """Read a list from its end while fewer pages are left than runs are unseen."""
         expected = self._pages.get(status, 1)
         page = client.runs.get_page({"status": status}, expected, per_page=MAX_PAGE_SIZE)
-        last = page.last or 1
+        last = page.page_count(MAX_PAGE_SIZE) or 1
         self._pages[status] = last
         if last >= expected:
             yield page.rows

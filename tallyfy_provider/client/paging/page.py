@@ -1,18 +1,51 @@
 """
 One page of a list, as Tallyfy gave it. Pure.
 
-What Tallyfy's ``meta`` and ``links`` look like, and how they disagree, is in docs/tallyfy-api.md, "Pagination". A link
-is never followed: it may point to another host or lose the filters. Pages are asked for by number.
+What Tallyfy's ``meta`` and ``links`` look like, and how they disagree, is in docs/tallyfy-api.md, "Pagination". Each of
+them may be wrong, missing or of another type, so none is trusted alone: rows decide. A link is never followed, since it
+may point to another host or lose the filters. Pages are requested by number.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from tallyfy_provider.exceptions import TallyfyError, TallyfyResponseError
+from tallyfy_provider.exceptions import (
+    TallyfyError,
+    TallyfyNotFoundError,
+    TallyfyResponseError,
+    TallyfyValidationError,
+)
+
+Row = dict[str, Any]
+
+#: Numbers beyond this are nonsense: no list has so many rows.
+_LARGEST_COUNT = 10**12
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """
+    A page to request: the rows from ``start`` up to, but not including, ``stop``.
+
+    :param number: Which page, from 1.
+    :param per_page: Rows to a page.
+    """
+
+    number: int
+    per_page: int
+
+    @property
+    def start(self) -> int:
+        """Index of its first row in the list."""
+        return (self.number - 1) * self.per_page
+
+    @property
+    def stop(self) -> int:
+        """Index behind its last row in the list."""
+        return self.number * self.per_page
 
 
 @dataclass(frozen=True)
@@ -22,53 +55,55 @@ class Page:
 
     :param rows: Its rows, exactly as given.
     :param total: Rows in the whole list, where Tallyfy says so.
-    :param last: Number of the last page as far as this page tells; None where only a link tells that there is more.
-    :param more: Whether Tallyfy says that there is more after this page.
-    :param unannounced: Whether Tallyfy says nothing at all about pages.
-    :param number: Which page it is.
-    :param refusal: What Tallyfy said instead of giving the page, where that may mean that there is none.
+    :param last: Number of the last page, where Tallyfy says so (``total_pages``).
+    :param has_next: Whether ``links`` names a next page; None where there are no links.
+    :param refusal: The error that Tallyfy gave instead of the page, where that may mean that there is none.
     """
 
-    rows: list[dict[str, Any]]
-    total: int | None
-    last: int | None
-    more: bool
-    unannounced: bool
-    number: int = 1
+    rows: list[Row]
+    total: int | None = None
+    last: int | None = None
+    has_next: bool | None = None
     refusal: TallyfyError | None = None
 
-    @property
-    def is_behind_the_end(self) -> bool:
-        """Whether the list ends before this page, which may be empty then, or another page once more."""
-        return self.total is not None and self.last is not None and self.last < self.number
+    def page_count(self, per_page: int) -> int | None:
+        """Return the number of pages of this size; the larger one where Tallyfy says two. None where it says none."""
+        counted = None if self.total is None else -(-self.total // per_page)
+        return max((count for count in (self.last, counted) if count is not None), default=None)
 
-    @property
-    def end(self) -> int | None:
-        """Where the list ends, told by a page without rows; None where it does not tell, or only a number of pages."""
-        return self.last if not self.rows and self.total is not None else None
-
-    def counted(self, size: int) -> Page:
+    def announcements(self, request: PageRequest) -> dict[str, bool]:
         """
-        Count the pages again, now that it is known how many rows are on one.
+        Compare what each part of ``meta`` announces: whether rows follow this page.
 
-        :param size: Rows on a full page.
-        :return: The page, with what it tells of those after it.
+        :param request: The page that was requested.
+        :return: Names of those parts that say anything, each with whether it announces more.
         """
-        counted = math.ceil(self.total / size) if self.total is not None and size else 0
-        if counted <= (self.number if self.last is None else self.last):
-            return self  # Where a link has contradicted the numbers, only more pages are believed.
-        return replace(self, last=counted, more=self.more or counted > self.number)
+        found: dict[str, bool] = {}
+        end = request.start + len(self.rows)
+        if self.total is not None and not (self.rows and self.total < end):
+            found["total"] = self.total > end
+        if self.last is not None:
+            found["total_pages"] = self.last > request.number or (self.last == request.number and not self.rows)
+        if self.has_next is not None:
+            found["links.next"] = self.has_next
+        return found
 
 
-def no_page(number: int, refusal: TallyfyError) -> Page:
+def page_behind_the_end(request: PageRequest, read: Callable[[], Page]) -> Page:
     """
-    Take a refusal for a page behind the end of a list; what Tallyfy answers there is not documented.
+    Read a page; what Tallyfy answers for one behind the end of a list is not documented, and may be a refusal.
 
-    :param number: Which page was asked for.
-    :param refusal: What Tallyfy said.
-    :return: A page without rows.
+    :param request: The page to read.
+    :param read: Reads it.
+    :return: The page; one without rows, that holds the refusal, where Tallyfy refused any page but the first.
+    :raises TallyfyError: As ``read``.
     """
-    return Page([], total=None, last=None, more=False, unannounced=False, number=number, refusal=refusal)
+    try:
+        return read()
+    except (TallyfyNotFoundError, TallyfyValidationError) as refusal:
+        if request.number == 1 or refusal.code == "ENDPOINT_NOT_FOUND":
+            raise
+        return Page([], refusal=refusal)
 
 
 def read_page(payload: Any, *, number: int, what: str) -> Page:
@@ -76,7 +111,7 @@ def read_page(payload: Any, *, number: int, what: str) -> Page:
     Read an answer as a page.
 
     :param payload: The answer's JSON.
-    :param number: Which page was asked for.
+    :param number: Which page was requested, for messages.
     :param what: What is being listed, for messages.
     :return: The page.
     :raises TallyfyResponseError: It is no page. An answer that cannot be read is never taken for an empty list.
@@ -88,33 +123,29 @@ def read_page(payload: Any, *, number: int, what: str) -> Page:
         if not isinstance(row, dict) or row.get("id") in (None, ""):
             raise TallyfyResponseError(f"Page {number} of {what} cannot be read: one of its rows has no id.")
     pagination = _mapping(_mapping(payload.get("meta")).get("pagination"))
-    total = _count(pagination.get("total"))
-    last = _last_page(pagination, total, len(rows) if number == 1 else 0)
-    if last is not None and last <= number and _mapping(pagination.get("links")).get("next"):
-        last = None  # A number that a link contradicts is none to rely on.
-    more = last > number if last is not None else bool(_mapping(pagination.get("links")).get("next"))
-    return Page(rows=rows, total=total, last=last, more=more, unannounced=not pagination, number=number)
+    return Page(
+        rows=rows,
+        total=_count(pagination.get("total")),
+        last=_count(pagination.get("total_pages")),
+        has_next=_has_next(pagination),
+    )
 
 
-def _last_page(pagination: Mapping[str, Any], total: int | None, rows_on_first: int) -> int | None:
-    """Take the largest of what is said and what can be counted: ``total_pages`` may not know the size of a page."""
-    numbers = [_count(pagination.get("total_pages"))]
-    if total is not None:
-        # A server may cap the size without saying so; then only the first page shows it.
-        sizes = (_count(pagination.get("per_page")), rows_on_first)
-        numbers += [math.ceil(total / size) for size in sizes if size]
-    return max((number for number in numbers if number is not None), default=None)
+def _has_next(pagination: Mapping[str, Any]) -> bool | None:
+    if "links" not in pagination:
+        return None
+    return bool(_mapping(pagination["links"]).get("next"))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
-    """Take an object; an empty one arrives as ``[]``."""
+    """Return an object; an empty one arrives as ``[]``."""
     return value if isinstance(value, Mapping) else {}
 
 
 def _count(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
+    """Return a plausible number of rows or pages, or None."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         return None
-    try:
-        return max(0, int(value))
-    except ValueError:
-        return None
+    return value if 0 <= value < _LARGEST_COUNT else None

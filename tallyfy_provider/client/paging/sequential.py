@@ -1,102 +1,109 @@
 """
-The walk over the pages of a list from the first to the last, for lists that cannot be read in a better way. Pure.
+Read a list from the first page to the last, for lists that cannot be read in a better way. Pure.
 
-It ends because Tallyfy says so; a server that never says so is an error, not an endless loop. Rows that come twice are
-given once; rows that slip past between two pages because others left the list are warned of, not found. The walk that
-finds them is in :mod:`tallyfy_provider.client.paging.oldest_first`.
+Rows decide where the list ends; what ``meta`` announces only tells whether a further page is worth a request. A row
+that comes twice is given once. A row that slips from a page that is still to be read onto one that was read already,
+because another left the list, is warned of, not found: :mod:`tallyfy_provider.client.paging.lossless` finds those.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
-from tallyfy_provider.client.paging.page import Page
-from tallyfy_provider.exceptions import TallyfyResponseError
+from tallyfy_provider.client.paging.base import Paginator, Step
+from tallyfy_provider.client.paging.order import Range
+from tallyfy_provider.client.paging.page import Page, PageRequest, Row
 
-#: Pages that are read at most where Tallyfy gives no total at all.
-MOST_PAGES_UNANNOUNCED = 10_000
-#: How far a list may grow while it is read, beyond twice its first size, before it counts as endless (pages).
-_GROWTH = 100
+#: Pages without a new row, one after the other, after which a list that announces more does not move on.
+_MOST_REPEATED = 3
 
 
-class ForwardWalk:
+class SequentialPaginator(Paginator):
     """
-    One walk from the first page to the last.
+    Read a list page after page.
 
     :param what: What is being listed, for messages.
-    :param per_page: Rows to a page that are asked for.
+    :param per_page: Rows to a page.
+    :param wanted: The part of the list that is wanted.
+    :param given: Hashes of ids of rows that were given before.
     """
 
-    def __init__(self, what: str, per_page: int) -> None:
-        #: The page to be asked for next.
-        self.number = 1
-        #: Whether the last page has been read.
-        self.over = False
-        self.warnings: list[str] = []
-        self._what = what
-        self._per_page = per_page
-        self._seen: set[str] = set()
-        self._repeated = 0
-        self._size = 0
-        self._limit: int | None = None
+    def __init__(self, what: str, *, per_page: int, wanted: Range | None = None, given: set[int] | None = None) -> None:
+        super().__init__(what, per_page=per_page, wanted=wanted)
+        self._seen: set[int] = given if given is not None else set()
+        self._rows = len(self._seen)
         self._largest_total = 0
+        self._without_new = 0
 
-    def accept(self, page: Page) -> list[dict[str, Any]]:
+    def steps(self) -> Generator[Step, Any, None]:
         """
-        Take the page that was asked for and decide what comes next.
+        Read the list.
 
-        :param page: The page with the number :attr:`number`.
-        :return: Its rows that no earlier page had. Rows move between pages when a list changes while it is read.
-        :raises TallyfyResponseError: The list has no end.
+        :return: Steps.
+        :raises TallyfyResponseError: The list has no end, or every page is the same.
         """
-        if page.refusal is not None:
-            raise page.refusal
-        self._size = self._size or len(page.rows)
-        page = page.counted(self._size)
-        new = [row for row in page.rows if str(row["id"]) not in self._seen]
-        self._seen.update(str(row["id"]) for row in new)
+        request = PageRequest(1, self._per_page)
+        previous = None
+        while True:
+            page = yield from self._fetch(request)
+            if previous is None:
+                self.total = page.total
+            if page.refusal is not None and (previous is None or (yield from self._is_in_the_middle(previous))):
+                raise page.refusal
+            new = self._new_rows(page)
+            yield from self._give(new)
+            if self._left <= 0:
+                return
+            if self._is_last(page, request, new):
+                break
+            self._refuse_endlessness(request)
+            previous, request = request, PageRequest(request.number + 1, self._per_page)
+        self._compare_with_total()
+
+    def _new_rows(self, page: Page) -> list[Row]:
+        new: list[Row] = []
+        for row in page.rows:
+            digest = hash(str(row["id"]))
+            if digest not in self._seen:
+                self._seen.add(digest)
+                new.append(row)
+        self._rows += len(new)
         self._largest_total = max(self._largest_total, page.total or 0)
-        self._refuse_endlessness(page, new)
-        self.over = not page.more or not page.rows
-        if page.more and not page.rows:
-            self.warnings.append(
-                f"Page {self.number} of {self._what} is empty although Tallyfy announced more pages: "
-                "the list changed while it was read."
-            )
-        if page.unannounced and len(page.rows) >= self._per_page:
-            self.warnings.append(
-                f"Page {self.number} of {self._what} is full and Tallyfy does not say whether there are more: "
-                "it is taken for the last one."
-            )
-        if not self.over:
-            self.number += 1
         return new
 
-    def finish(self) -> list[str]:
-        """
-        Say what a user should know about the whole walk.
+    def _is_in_the_middle(self, previous: PageRequest) -> Generator[Step, Any, bool]:
+        """Read the page before a refused one again: it tells whether the list really ended there."""
+        page = yield from self._fetch(previous)
+        return bool(page.rows) and page.announcements(previous).get("total", False)
 
-        :return: Warnings, none when all went as announced.
-        """
-        if len(self._seen) < self._largest_total:
-            self.warnings.append(
-                f"Tallyfy announced {self._largest_total} {self._what} and gave {len(self._seen)} different ones. The "
-                "list changed while it was read: for each row that left it, another may have slipped past between two "
-                "pages."
+    def _is_last(self, page: Page, request: PageRequest, new: list[Row]) -> bool:
+        announced = page.announcements(request)
+        more = any(announced.values())
+        if new:
+            self._without_new = 0
+            is_full = len(page.rows) >= request.per_page
+            return not more and (not is_full or bool(announced))
+        self._without_new += 1
+        if page.rows and more and announced.get("total") and self._without_new >= _MOST_REPEATED:
+            raise self._stuck(request)
+        if not page.rows and more:
+            self._warn(
+                f"Page {request.number} of {self._what} is empty although Tallyfy announced more rows: "
+                "the list changed while it was read."
             )
-        return self.warnings
+        agreed = announced.get("total", False) and announced.get("total_pages", True)
+        if agreed and self._without_new < _MOST_REPEATED:
+            return False
+        if page.rows:
+            self._warn_of_contradiction(page, request)
+        return True
 
-    def _refuse_endlessness(self, page: Page, new: list[dict[str, Any]]) -> None:
-        if self._limit is None:
-            self._limit = MOST_PAGES_UNANNOUNCED if page.last is None else 2 * page.last + _GROWTH
-        self._repeated = 0 if new or not page.rows else self._repeated + 1
-        if page.more and self.number >= self._limit:
-            raise TallyfyResponseError(
-                f"The list of {self._what} has no end: after {self.number} pages Tallyfy still announces more, "
-                "far beyond what its first page announced. It cannot be told what is missing."
-            )
-        if page.more and self._repeated >= 3:
-            raise TallyfyResponseError(
-                f"The list of {self._what} does not move on: page {self.number} repeats rows of earlier pages, "
-                "as the pages before it did. It cannot be told what is missing."
-            )
+    def _compare_with_total(self) -> None:
+        if self._rows >= self._largest_total or self._wanted.is_bounded:
+            return
+        self.doubts += 1
+        self._warn(
+            f"Tallyfy announced {self._largest_total} {self._what} and gave {self._rows} different ones. The list "
+            "changed while it was read: for each row that left it, another may have slipped past between two pages."
+        )

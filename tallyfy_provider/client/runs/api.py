@@ -13,12 +13,13 @@ from typing import Any
 
 from tallyfy_provider.client.forms.merge import merge_form
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
-from tallyfy_provider.client.paging.base import Extent, PageAfterPage, Walk
-from tallyfy_provider.client.paging.newest_first import NewestFirst
-from tallyfy_provider.client.paging.oldest_first import OldestFirst
-from tallyfy_provider.client.paging.page import Page, no_page, read_page
-from tallyfy_provider.client.paging.prefetch import PageRequest, read_ahead
+from tallyfy_provider.client.paging.base import Paginator
+from tallyfy_provider.client.paging.lossless import LosslessPaginator
+from tallyfy_provider.client.paging.order import Range
+from tallyfy_provider.client.paging.page import Page, PageRequest, page_behind_the_end, read_page
+from tallyfy_provider.client.paging.prefetch import OnIncomplete, read_rows
 from tallyfy_provider.client.paging.progress import Progress
+from tallyfy_provider.client.paging.sequential import SequentialPaginator
 from tallyfy_provider.client.resource import Resource, assigned_ids, included, item_of
 from tallyfy_provider.client.runs.filter_check import FilterCheck, is_archived
 from tallyfy_provider.client.runs.filters import Query, encode
@@ -27,7 +28,6 @@ from tallyfy_provider.exceptions import (
     TallyfyInputError,
     TallyfyNotFoundError,
     TallyfyResponseError,
-    TallyfyValidationError,
 )
 
 #: What ``PUT`` on a run empties where it is left out.
@@ -131,26 +131,37 @@ class RunsResource(Resource):
         max_runs: int | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
+        on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
         """
         List runs page by page (``GET /organizations/{org}/runs``), each once, as they arrive.
 
         All pages are read, unless ``filters`` names a ``page``. Without a ``sort`` the oldest come first. Sorted by
-        ``created_at``, either way, no run is missed that matches from the beginning of the walk to its end, whatever
-        happens to others meanwhile (:mod:`tallyfy_provider.client.paging.oldest_first` has the proof and its limits).
+        ``created_at``, either way, no run is missed that matches from beginning to end, whatever leaves, arrives or
+        comes back meanwhile (:mod:`tallyfy_provider.client.paging.lossless` has the proof and its limits).
 
         :param filters: The API's own names to values; see :class:`~tallyfy_provider.client.runs.filters.RunFilters`.
         :param max_runs: Stop after so many runs.
         :param created_after: Only runs created at this moment or later; one without a time zone is in UTC.
         :param created_before: Only runs created before this moment; one without a time zone is in UTC.
+        :param on_incomplete: Where it cannot be proven that no run was missed: ``warn`` logs at how many places,
+            ``fail`` raises. ``fail`` also proves each boundary between two pages of a long list in which nothing seems
+            to move, which takes 14 % more requests.
         :return: Runs exactly as the API gave them. Closing the iterator cancels requests under way.
+        :raises TallyfyIncompleteListError: Runs may be missing, and ``on_incomplete`` is ``fail``.
         :raises TallyfyInputError: A filter is wrong; nothing was sent.
         :raises TallyfyResponseError: A page cannot be read, or the list has no end.
         """
         query = encode(filters)
         for note in query.notes:
             log.info(note)
-        rows = self.list_encoded(query, max_runs=max_runs, created_after=created_after, created_before=created_before)
+        rows = self.list_encoded(
+            query,
+            max_runs=max_runs,
+            created_after=created_after,
+            created_before=created_before,
+            on_incomplete=on_incomplete,
+        )
         return _checked(rows, query)
 
     def list_encoded(
@@ -160,6 +171,7 @@ class RunsResource(Resource):
         max_runs: int | None = None,
         created_after: datetime | None = None,
         created_before: datetime | None = None,
+        on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
         """
         List runs for encoded filters, without checking the runs against them.
@@ -168,10 +180,13 @@ class RunsResource(Resource):
         :param max_runs: As for :meth:`list`.
         :param created_after: As for :meth:`list`.
         :param created_before: As for :meth:`list`.
+        :param on_incomplete: As for :meth:`list`.
         :return: As :meth:`list`, with the same errors.
         """
-        extent = Extent(max_runs, _seconds(created_after), _seconds(created_before))
-        return self._one_page(query, query.page, extent) if query.page is not None else self._all_runs(query, extent)
+        wanted = Range(max_runs, _seconds(created_after), _seconds(created_before))
+        if query.page is not None:
+            return self._one_page(query, query.page, wanted)
+        return self._all_runs(query, wanted, on_incomplete)
 
     def count(self, query: Query, *, strict: bool = False) -> int:
         """
@@ -214,36 +229,49 @@ class RunsResource(Resource):
         payload = self.session.request("GET", self._path("runs"), params=params, cancelled=cancelled)
         return read_page(payload, number=number, what="runs")
 
-    def _one_page(self, query: Query, number: int, extent: Extent) -> Generator[dict[str, Any]]:
+    def _one_page(self, query: Query, number: int, wanted: Range) -> Generator[dict[str, Any]]:
         params = {"sort": STABLE_SORT, **query.params}
         page = self._page_of_runs(params, number, per_page=query.per_page or self.page_size)
-        yield from islice(filter(extent.holds, page.rows), extent.count)
+        yield from islice(filter(wanted.holds, page.rows), wanted.count)
 
-    def _all_runs(self, query: Query, extent: Extent) -> Generator[dict[str, Any]]:
+    def _all_runs(self, query: Query, wanted: Range, on_incomplete: OnIncomplete) -> Generator[dict[str, Any]]:
         # Few rows are asked for where few are wanted, unless where they begin has to be found first.
-        fitting = self.page_size if extent.is_bounded else min(self.page_size, extent.count or self.page_size)
-        per_page = query.per_page or fitting
-        walk = _walk(query.params, per_page, extent)
-        for note in walk.warnings:
-            log.info(note)
-        walk.warnings.clear()
+        fitting = self.page_size if wanted.is_bounded else min(self.page_size, wanted.count or self.page_size)
+        params = {"sort": STABLE_SORT, **query.params}
+        paginator = self._paginator(params, query.per_page or fitting, wanted, on_incomplete)
 
-        def read(request: PageRequest) -> Page:
-            sort = query.params.get("sort", STABLE_SORT)
-            if sort in _BY_CREATION:
-                sort = f"-{STABLE_SORT}" if request.newest_first else STABLE_SORT
-            params = {**query.params, "sort": sort}
-            try:
-                return self._page_of_runs(params, request.number, per_page=per_page, cancelled=request.given_up)
-            except (TallyfyNotFoundError, TallyfyValidationError) as refusal:
-                if request.number == 1 or refusal.code == ENDPOINT_NOT_FOUND:
-                    raise
-                return no_page(request.number, refusal)
+        def read(request: PageRequest, cancelled: Event) -> Page:
+            return page_behind_the_end(
+                request,
+                lambda: self._page_of_runs(params, request.number, per_page=request.per_page, cancelled=cancelled),
+            )
 
-        progress = Progress("runs", wanted=extent.count)
-        yield from read_ahead(walk.steps(), read, concurrency=self.concurrency, progress=progress)
-        for warning in walk.warnings:
-            log.warning(warning)
+        progress = Progress("runs", wanted=wanted.count)
+        yield from read_rows(
+            paginator, read, progress=progress, concurrency=self.concurrency, on_incomplete=on_incomplete
+        )
+
+    def _paginator(
+        self, params: Mapping[str, str], per_page: int, wanted: Range, on_incomplete: OnIncomplete
+    ) -> Paginator:
+        """Return the paginator that misses nothing, where the order allows it."""
+        if params.get("without_pagination") == "true":
+            return SequentialPaginator("runs", per_page=sys.maxsize, wanted=wanted)
+        if params["sort"] in _BY_CREATION:
+            return LosslessPaginator(
+                "runs",
+                per_page=per_page,
+                wanted=wanted,
+                newest_first=params["sort"].startswith("-"),
+                prove=on_incomplete == "fail",
+                read_ahead=3 * self.concurrency,
+            )
+        log.info(
+            "Sorted by %r, runs are read page after page: for each one that leaves the list meanwhile, another may "
+            "slip past between two pages. Sort by 'created_at' or '-created_at' to miss none.",
+            params["sort"].lstrip("-"),
+        )
+        return SequentialPaginator("runs", per_page=per_page, wanted=wanted)
 
     def launch(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -308,23 +336,6 @@ class RunsResource(Resource):
         """
         path = self._path("runs", run_id, "activate")
         return self._ensure("PUT", path, lambda: self.find(str(run_id)), lambda run: not is_archived(run))
-
-
-def _walk(params: Mapping[str, str], per_page: int, extent: Extent) -> Walk:
-    """Choose the walk that loses nothing, where the order allows it."""
-    sort = params.get("sort", STABLE_SORT)
-    if params.get("without_pagination") == "true":
-        return PageAfterPage("runs", per_page=sys.maxsize, extent=extent)
-    if sort not in _BY_CREATION:
-        walk = PageAfterPage("runs", per_page=per_page, extent=extent)
-        walk.warnings.append(
-            f"Sorted by {sort.lstrip('-')!r}, runs are read page after page: for each one that leaves the list "
-            "meanwhile, another may slip past between two pages. Sort by 'created_at' or '-created_at' to miss none."
-        )
-        return walk
-    if sort.startswith("-"):
-        return NewestFirst("runs", per_page=per_page, extent=extent)
-    return OldestFirst("runs", per_page=per_page, extent=extent)
 
 
 def _seconds(moment: datetime | None) -> float | None:

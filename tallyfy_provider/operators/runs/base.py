@@ -16,6 +16,7 @@ from tallyfy_provider.utils import arguments
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from tallyfy_provider.client.paging.prefetch import OnIncomplete
     from tallyfy_provider.client.runs.filters import RunFilters
 
 
@@ -24,6 +25,7 @@ class FilteredRunsOperator(TallyfyBaseOperator):
 
     template_fields: Sequence[str] = ("filters", "fields", "max_runs", "tallyfy_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
+    default_on_incomplete: ClassVar[OnIncomplete] = "warn"
 
     def __init__(
         self,
@@ -33,6 +35,7 @@ class FilteredRunsOperator(TallyfyBaseOperator):
         max_runs: int | str | None = None,
         on_empty: OnEmpty = "pass",
         strict_filters: bool = False,
+        on_incomplete: OnIncomplete | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -41,11 +44,14 @@ class FilteredRunsOperator(TallyfyBaseOperator):
             RUN_FILTERS.check_names(filters)
             RUN_FILTERS.check_literals(filters)
         check_on_empty(on_empty)
+        if on_incomplete is not None:
+            arguments.choice("on_incomplete", on_incomplete, ("warn", "fail"))
         self.filters = filters
         self.fields = fields
         self.max_runs = max_runs
         self.on_empty = on_empty
         self.strict_filters = strict_filters
+        self.on_incomplete = on_incomplete or self.default_on_incomplete
 
     def _report_mismatches(self, mismatches: Iterable[Any], outcome: str) -> None:
         """Warn of runs that were not asked for, or fail with ``strict_filters``."""
