@@ -61,8 +61,10 @@ _SHORT_LIST = 10
 _FRUITLESS_REQUESTS, _FRUITLESS_PER_PAGE = 60, 2
 #: Requests for the same empty page before it counts as a hole in the list.
 _MOST_EMPTY = 3
-#: Answers with the same first row, for pages that begin elsewhere, after which a list does not move on.
+#: Answers with the same first row, for pages that begin elsewhere, that show that a page cannot begin elsewhere.
 _MOST_REPEATED = 6
+#: Pages with more rows than were asked for, one after the other, that show that a server has one size only.
+_MOST_OVERSIZED = 3
 #: How often a boundary that no page crosses is read again.
 _MOST_REREADINGS = 5
 #: Largest page, whatever size is asked for (docs/tallyfy-api.md, "Pagination").
@@ -172,7 +174,9 @@ class LosslessPaginator(Paginator):
         #: Whether the next page is taken without proof: nothing can be proven at this boundary.
         self._takes_next_page = False
         self._last_id = ""
+        self._followed: tuple[tuple[int, str], int] = ((0, ""), 0)
         self._furthest = 0
+        self._oversized = 0
         self._has_moved = False
 
     def steps(self) -> Generator[Step, Any, None]:
@@ -195,7 +199,8 @@ class LosslessPaginator(Paginator):
             return
         if page.rows:
             self._warn_of_disorder()
-        yield from self._read_in_sequence()
+        if page.rows or any(page.announcements(request).values()):
+            yield from self._read_in_sequence()
 
     def _size_of(self, first: Page, request: PageRequest) -> int:
         """Return the size of full pages: a server may cap it without saying so."""
@@ -236,10 +241,20 @@ class LosslessPaginator(Paginator):
             return False
         if takes_it_anyway:
             return True
+        if self._is_always_behind(page):
+            self.doubts += 1
+            return True
         if self._fruitless <= _FRUITLESS_REQUESTS + _FRUITLESS_PER_PAGE * self._fruitful:
             return False
         self.doubts += 1
         return True
+
+    def _is_always_behind(self, page: Page) -> bool:
+        """Tell whether the same row has followed the same place again and again, although pages ought to overlap."""
+        seen = (len(self._given), str(page.rows[0]["id"]))
+        count = self._followed[1] + 1 if seen == self._followed[0] else 1
+        self._followed = (seen, count)
+        return count >= _MOST_REPEATED
 
     def _take(self, request: PageRequest, page: Page, keys: Sequence[int]) -> Generator[Step, Any, bool]:
         """Give the new rows of a page; tell whether there were any."""
@@ -272,6 +287,10 @@ class LosslessPaginator(Paginator):
     def _as_answered(self, request: PageRequest, page: Page) -> PageRequest:
         """Return the page that a server gave which has pages of one size only."""
         if len(page.rows) <= request.per_page:
+            self._oversized = 0
+            return request
+        self._oversized += 1
+        if self._oversized < _MOST_OVERSIZED:
             return request
         self._warn(
             f"Tallyfy gives pages of {len(page.rows)} {self._what}, although {request.per_page} were asked for: pages "

@@ -80,10 +80,11 @@ class Page:
         """
         found: dict[str, bool] = {}
         end = request.start + len(self.rows)
-        if self.total is not None and not (self.rows and self.total < end):
+        # A number that these very rows contradict says nothing.
+        if self.total is not None and (self.total >= end or not self.rows):
             found["total"] = self.total > end
-        if self.last is not None:
-            found["total_pages"] = self.last > request.number or (self.last == request.number and not self.rows)
+        if self.last is not None and (self.last >= request.number or not self.rows):
+            found["total_pages"] = self.last > request.number
         if self.has_next is not None:
             found["links.next"] = self.has_next
         return found
