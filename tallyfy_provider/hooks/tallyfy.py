@@ -109,8 +109,8 @@ class TallyfyHook(BaseHook):
         :param created_after: Only runs created then or later; UTC unless it has a time zone.
         :param created_before: Only runs created earlier than that; UTC unless it has a time zone.
         :param on_incomplete: When runs may be missing, since the list moved too much while it was read: ``warn`` logs
-            it, ``fail`` raises. ``fail`` also proves that nothing is missing from a long list that seems not to move, for
-            14 % more requests.
+            it, ``fail`` raises. ``fail`` also proves that nothing is missing from a long list that seems not to
+            move, for 14 % more requests.
         :return: Runs exactly as the API gave them. Closing the iterator cancels the requests under way.
         :raises TallyfyInputError: A filter is wrong; no request was sent.
         :raises TallyfyIncompleteListError: Runs may be missing, and ``on_incomplete`` is ``fail``.
