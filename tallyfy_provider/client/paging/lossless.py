@@ -163,6 +163,7 @@ class LosslessPaginator(Paginator):
             bookmark = Bookmark(self._order.key(first) - 1)
         if last is not None:
             self._limit = self._order.key(last)
+            self._read_ahead = max(1, read_ahead // 3)  # where the list has to be left is not known
         self._covered_before = bookmark.key
         self._frontier = _Frontier(bookmark, 0, per_page)
         self._boundaries: list[_Boundary] = []
