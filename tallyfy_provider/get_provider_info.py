@@ -90,11 +90,7 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 
 
 def get_provider_info() -> dict[str, Any]:
-    """
-    Describe the provider to Airflow.
-
-    :return: What ``airflow providers get airflow-provider-tallyfy`` shows.
-    """
+    """Describe the provider to Airflow."""
     integration = "Tallyfy"
     return {
         "package-name": "airflow-provider-tallyfy",

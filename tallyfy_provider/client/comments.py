@@ -141,10 +141,6 @@ def find_comment(
     Find the newest comment with some content.
 
     Tallyfy may return text as HTML, so only the words are compared.
-
-    :param label: Such as ``problem``; None means any.
-    :param known: Ids of threads to ignore.
-    :param since: The earliest time at which it can have been written, in seconds since the epoch; None means any.
     """
     for thread in reversed(threads):
         if str(thread.get("id")) in known or (label is not None and thread.get("label") != label):

@@ -33,14 +33,7 @@ ASSIGNEE_KINDS = ("users", "guests", "groups")
 
 
 class Resource:
-    """
-    A resource of Tallyfy's API, for one organization.
-
-    :param session: The authenticated session.
-    :param organization_id: The organization.
-    :param page_size: Rows to ask for on each page of a list, at most 100.
-    :param concurrency: Requests that may be under way at the same time, at least 1.
-    """
+    """A resource of Tallyfy's API, for one organization."""
 
     def __init__(self, session: TallyfySession, organization_id: str, *, page_size: int, concurrency: int) -> None:
         self.session = session
@@ -166,10 +159,6 @@ def assigned_ids(assigned: Any, kind: str) -> list[Any] | None:
 
     A user is a number or an object with an ``id``, a guest an email address or an object with an ``email``, a group an
     id or an object (docs/tallyfy-api.md, "Endpoints").
-
-    :param assigned: ``users``, ``guests`` or ``groups`` as the API gave it: a list, one that is wrapped in ``data``, or
-        an object with numbers as its keys, which is how PHP writes a list with gaps.
-    :param kind: One of :data:`ASSIGNEE_KINDS`.
     """
     if isinstance(assigned, Mapping) and "data" in assigned:
         assigned = assigned["data"]

@@ -157,11 +157,7 @@ class TallyfyNotifier(BaseNotifier):
             raise TallyfyInputError(f"{for_launches[0]} is for a run that is launched; run_id is one to comment on.")
 
     def __call__(self, *args: Any) -> None:
-        """
-        Notify Tallyfy of an event. Never raises, never changes the context.
-
-        :param args: The context; or, for an SLA, Dag, tasks, blocking tasks, SLAs and blocking task instances.
-        """
+        """Notify Tallyfy of an event. Never raises, never changes the context."""
         # The base class puts the arguments into the context that later callbacks get, where run_id and name would not
         # be Airflow's any more, and stores what it renders in an object that is used again.
         self.notify(_context_of(args))
@@ -171,11 +167,7 @@ class TallyfyNotifier(BaseNotifier):
         return self.async_notify(self.context).__await__()
 
     def notify(self, context: Context) -> None:
-        """
-        Render the arguments and notify Tallyfy of an event. Never raises.
-
-        :param context: The callback's context.
-        """
+        """Render the arguments and notify Tallyfy of an event. Never raises."""
         try:
             from tallyfy_provider.notifications.delivery import deliver
 
@@ -185,11 +177,7 @@ class TallyfyNotifier(BaseNotifier):
             self._report_failed(context, error)
 
     async def async_notify(self, context: Context) -> None:
-        """
-        Do what :meth:`notify` does without blocking the event loop.
-
-        :param context: The callback's context.
-        """
+        """Do what :meth:`notify` does without blocking the event loop."""
         try:
             from tallyfy_provider.notifications.delivery import deliver
 

@@ -67,12 +67,7 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
         self.max_rows = max_rows
 
     def execute(self, context: Context) -> Any:
-        """
-        Send the request.
-
-        :param context: Airflow's task context.
-        :return: The response's data.
-        """
+        """Send the request."""
         if arguments.is_nothing(self.path):
             raise TallyfyInputError("path is empty: it says which endpoint.")
         verb, query = _verb(self.method), arguments.mapping("query", self.query)

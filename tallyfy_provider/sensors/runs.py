@@ -68,12 +68,7 @@ class RunStatusSensor(TallyfySensor):
         )
 
     def execute(self, context: Context) -> Any:
-        """
-        Wait in the mode that was asked for.
-
-        :param context: Airflow's task context.
-        :return: The runs that were waited for, in a compact form.
-        """
+        """Wait in the mode that was asked for."""
         for status in self.rule.unknown_statuses:
             self.log.warning("Tallyfy does not document the status %r; it may never be reached.", status)
         # The first poke reports an invalid id, honouring soft_fail.

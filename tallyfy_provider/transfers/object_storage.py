@@ -102,12 +102,7 @@ class ExportRunsOperator(FilteredRunsOperator):
         self.updated_after = updated_after
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """
-        Export the runs.
-
-        :param context: Airflow's task context.
-        :return: What was written where, and where the next export has to begin.
-        """
+        """Export the runs."""
         from tallyfy_provider.transfers.atomic_file import replacing
 
         started = time.time()

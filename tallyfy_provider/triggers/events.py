@@ -64,11 +64,7 @@ class RunEventTrigger(BaseEventTrigger):
                 raise TallyfyInputError(f"{name} takes seconds, not {seconds!r}.")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """
-        Return the trigger's class path and arguments, JSON primitives all, for another process.
-
-        :return: The path and the arguments.
-        """
+        """Return the trigger's class path and arguments, JSON primitives all, for another process."""
         return (
             "tallyfy_provider.triggers.events.RunEventTrigger",
             {
@@ -81,21 +77,12 @@ class RunEventTrigger(BaseEventTrigger):
         )
 
     def shared_stream_key(self) -> Hashable | None:
-        """
-        Return the key by which watchers of the same connection and interval share the feed.
-
-        :return: The key.
-        """
+        """Return the key by which watchers of the same connection and interval share the feed."""
         return ("tallyfy-activities", self.tallyfy_conn_id, self.poke_interval)
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
-        """
-        Read the feed for all watchers that share it.
-
-        :param kwargs: The arguments of one of them.
-        :return: A :class:`~tallyfy_provider.triggers.activity_feed.Batch` for each reading.
-        """
+        """Read the feed for all watchers that share it."""
         # Imported in the triggerer only: it loads the HTTP client, which parsing a Dag must not.
         from tallyfy_provider.triggers.executor import executor_for
 
@@ -104,12 +91,7 @@ class RunEventTrigger(BaseEventTrigger):
                 yield batch
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
-        """
-        Report the events that this watcher is for.
-
-        :param shared_stream: The batches.
-        :return: Events.
-        """
+        """Report the events that this watcher is for."""
         self._cursor = await self._stored_cursor()
         is_saved = True
         async for batch in shared_stream:
@@ -131,11 +113,7 @@ class RunEventTrigger(BaseEventTrigger):
             self._cursor = moved
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """
-        Watch with a feed of its own, on an Airflow that does not share streams.
-
-        :return: Events.
-        """
+        """Watch with a feed of its own, on an Airflow that does not share streams."""
         async for event in self.filter_shared_stream(type(self).open_shared_stream(self.serialize()[1])):
             yield event
 

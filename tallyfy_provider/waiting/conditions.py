@@ -40,13 +40,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class WaitResult:
-    """
-    How a wait stands, in words and as an exception.
-
-    :param outcome: How it stands.
-    :param goal: What is waited for, for people.
-    :param seen: What was last seen, for people.
-    """
+    """How a wait stands, in words and as an exception."""
 
     outcome: Outcome
     goal: str
@@ -73,14 +67,7 @@ class WaitResult:
 
 @dataclass(frozen=True)
 class StatusRule:
-    """
-    Which statuses of runs end a wait, and how.
-
-    :param allowed: Statuses that are a success.
-    :param failed: Statuses that are a failure.
-    :param skipped: Statuses that skip the task. The wait goes on in all others, unknown ones included.
-    :param wait_for: ``all`` runs, or ``any`` of them.
-    """
+    """Which statuses end a wait for runs, and how; it goes on in all others, unknown ones included."""
 
     allowed: tuple[str, ...] = (COMPLETE,)
     failed: tuple[str, ...] = (ARCHIVED,)
@@ -195,13 +182,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class TaskRule:
-    """
-    What ends a wait for a task, and how.
-
-    :param on_rejection: What a rejection means: ``pass``, ``fail`` or ``skip``.
-    :param on_auto_skipped: What it means that a rule hides the task: ``wait``, ``pass``, ``fail`` or ``skip``.
-    :param on_problem: What an open problem on the task means: ``wait``, ``fail`` or ``skip``.
-    """
+    """What a rejection, a rule that hides the task, and an open problem mean to a wait for a task."""
 
     on_rejection: str = "pass"
     on_auto_skipped: str = "wait"
@@ -218,11 +199,9 @@ class TaskRule:
 
     def result(self, task: Task | None, run: Run) -> WaitResult:
         """
-        Return what a task means to the wait.
+        Return what a task means to the wait; None for one that Tallyfy does not show, as its run is new or archived.
 
-        :param task: The task, whole or compact; None where Tallyfy does not show it: its run is new, or archived.
-        :param run: Its run, whole or compact, as it was before the task was read: if the run was over then and the
-            task not done, it will not be done.
+        The run is as it was before the task was read: if it was over then and the task not done, it will not be done.
         """
         outcome, seen = self._evaluate(task, run)
         return WaitResult(outcome, "a step to be done", seen)
@@ -248,12 +227,7 @@ class TaskRule:
 
 @dataclass(frozen=True)
 class CountRule:
-    """
-    A range for a number of runs, both ends included.
-
-    :param at_least: The smallest number, or None.
-    :param at_most: The largest number, or None.
-    """
+    """A range for a number of runs, both ends included; None for no end."""
 
     at_least: int | None = None
     at_most: int | None = None

@@ -40,14 +40,7 @@ class Difference:
 
 
 def compare(sent: Mapping[str, Any], stored: Any, fields: Sequence[FormField]) -> list[Difference]:
-    """
-    Return the values that Tallyfy did not store as they were sent, in the order of what was sent.
-
-    :param sent: Values by field id, as :func:`~tallyfy_provider.client.forms.encode.encode_form` gave them.
-    :param stored: ``prerun`` of the run or ``taskdata`` of the task, or a list of fields with their values. What is
-        stored beyond what was sent is no difference.
-    :param fields: The form's fields.
-    """
+    """Return the values that Tallyfy did not store as they were sent, in the order of what was sent."""
     values = stored_values(stored)
     by_id = {field.id: field for field in fields}
     differences = []

@@ -79,13 +79,7 @@ class RunsResource(Resource):
         return found[run_id] if run_id in found else self.get_again(run_id, missing, searched)
 
     def find_archived(self, run_ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
-        """
-        Search the archived runs, the newest first, until all ids are found.
-
-        :param run_ids: Ids to look for.
-        :return: The runs that were found, by id, and words that tell how thorough the search was.
-        :raises TallyfyError: A transient error; where Tallyfy refuses the list, the words say so.
-        """
+        """Search the archived runs, the newest first, until all ids are found."""
         found: dict[str, dict[str, Any]] = {}
         searched = 0
         try:
@@ -103,15 +97,7 @@ class RunsResource(Resource):
         return found, f"nor is it among its {searched} newest archived runs"
 
     def get_again(self, run_id: str, missing: TallyfyNotFoundError, searched: str) -> dict[str, Any]:
-        """
-        Get a run that is not archived: it may have left the archive just before the search.
-
-        :param run_id: The run's id.
-        :param missing: The error of the first attempt to get it.
-        :param searched: How thorough the search among archived runs was.
-        :return: The run exactly as the API gave it.
-        :raises TallyfyNotFoundError: There is no such run.
-        """
+        """Get a run that is not archived: it may have left the archive just before the search."""
         try:
             return self.get(run_id)
         except TallyfyNotFoundError:
@@ -173,16 +159,7 @@ class RunsResource(Resource):
         created_before: datetime | None = None,
         on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
-        """
-        List runs for encoded filters, without checking the runs against them.
-
-        :param query: The result of :func:`~tallyfy_provider.client.runs.filters.encode`.
-        :param max_runs: As for :meth:`list`.
-        :param created_after: As for :meth:`list`.
-        :param created_before: As for :meth:`list`.
-        :param on_incomplete: As for :meth:`list`.
-        :return: As :meth:`list`, with the same errors.
-        """
+        """List runs for encoded filters, without checking the runs against them."""
         wanted = Range(max_runs, _seconds(created_after), _seconds(created_before))
         if query.page is not None:
             return self._one_page(query, query.page, wanted)
@@ -211,15 +188,7 @@ class RunsResource(Resource):
         return page.total
 
     def get_page(self, filters: Mapping[str, Any], number: int, *, per_page: int) -> Page:
-        """
-        Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise.
-
-        :param filters: As for :meth:`list`.
-        :param number: Number of the page, from 1.
-        :param per_page: Rows on a page, at most 100.
-        :return: The page, with the total of the whole list.
-        :raises TallyfyInputError: A filter is wrong; nothing was sent.
-        """
+        """Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise."""
         return self._page_of_runs({"sort": STABLE_SORT, **encode(filters).params}, number, per_page=per_page)
 
     def _page_of_runs(

@@ -29,11 +29,7 @@ class Mismatch:
 
 
 class FilterCheck:
-    """
-    Count the runs that the filters do not allow.
-
-    :param asked: The filters to check (:attr:`~tallyfy_provider.client.runs.filters.Query.asked`).
-    """
+    """Count the runs that the filters of :attr:`.filters.Query.asked` do not allow."""
 
     def __init__(self, asked: Mapping[str, Elements]) -> None:
         self._asked = asked

@@ -149,15 +149,7 @@ _CHECKED_ON_RUNS = frozenset({"status", "checklist_id", "type", "archived"})
 
 @dataclass(frozen=True)
 class Query:
-    """
-    Checked filters.
-
-    :param params: The query to send, without ``page`` and ``per_page``.
-    :param page: The one page that was asked for, if any.
-    :param per_page: Rows on a page that were asked for, if any.
-    :param notes: What a user should read: filters that are not sent, doubts about those that are.
-    :param asked: The values of filters that runs can be checked against.
-    """
+    """Checked filters: what is sent, the page that was asked for, and what a user should read about them."""
 
     params: Mapping[str, str]
     page: int | None = None

@@ -27,17 +27,7 @@ _MOST_WITHOUT_A_BEGINNING = 1000
 
 
 class Launcher:
-    """
-    Launches a run, or finds the one that was launched already.
-
-    :param runs: The runs of the organization.
-    :param checklist_id: The checklist.
-    :param marker: What tells the run apart.
-    :param since: When it may have been launched at the earliest, in seconds since the epoch; None if not known.
-    :param lookup_timeout: Seconds for which a run that may have been launched is looked for.
-    :param sleep: Waits so many seconds.
-    :param clock: A clock that only goes forward, in seconds.
-    """
+    """Launches a run, or finds the one that was launched already."""
 
     def __init__(
         self,
@@ -83,14 +73,7 @@ class Launcher:
             pause = min(pause * 2, 8.0)
 
     def launch(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """
-        Launch the run: send it once, and look for it where the answer is lost.
-
-        :param body: What is launched; its ``summary`` gets the marker.
-        :return: The run as the API gave it.
-        :raises TallyfyIndeterminateError: The answer was lost and the run cannot be found: it may appear yet. Look
-            before launching it again. With any other error nothing was launched.
-        """
+        """Launch the run with its marker, and look for it where the answer is lost."""
         body = {**body, "summary": self._marker.written_into(body.get("summary"))}
         try:
             run = self._runs.launch(body)

@@ -23,14 +23,7 @@ _FLAGS = ("starred", "is_public")
 
 @dataclass(frozen=True)
 class RunUpdate:
-    """
-    A change to a run, checked as far as it can be without the run.
-
-    :param values: The API's own names to values.
-    :param summary: The new summary; None leaves it.
-    :param kickoff: Values of the kick-off form by alias, label or id; None leaves it.
-    :param add: Ids to be assigned in addition, by bucket: ``users`` and ``groups``.
-    """
+    """A change to a run, checked as far as it can be without the run."""
 
     values: Mapping[str, Any]
     summary: str | None
@@ -41,11 +34,7 @@ class RunUpdate:
     def build(
         cls, *, values: Mapping[str, Any], summary: str | None, kickoff: Any, add: Mapping[str, Any]
     ) -> RunUpdate:
-        """
-        Check what a Dag author wrote; values that render to nothing change nothing.
-
-        :raises TallyfyInputError: There is nothing to change, or a value cannot be used.
-        """
+        """Check what a Dag author wrote; values that render to nothing change nothing."""
         kept = {name: _value(name, value) for name, value in values.items() if not is_blank(value)}
         added = {bucket: _ids(bucket, ids) for bucket, ids in add.items() if not is_blank(ids)}
         update = cls(kept, None if is_blank(summary) else summary, None if is_blank(kickoff) else kickoff, added)
@@ -62,11 +51,7 @@ class RunUpdate:
     def apply(
         self, runs: RunsResource, checklists: ChecklistsResource, run_id: str
     ) -> tuple[dict[str, Any], list[str]]:
-        """
-        Change the run; return it as it is then, and what a user should know.
-
-        :raises TallyfyInputError: A value of the form cannot be used; nothing was changed.
-        """
+        """Change the run; return it as it is then, and what a user should know."""
         run = runs.get(run_id, include=("ko_form_fields",) if self.kickoff is not None else ())
         changes = dict(self.values)
         if self.summary is not None:

@@ -49,15 +49,7 @@ class Completed:
 
 @dataclass(frozen=True)
 class TaskCompletion:
-    """
-    How to complete a task.
-
-    :param decision: As :func:`~tallyfy_provider.client.tasks.decision.read_decision` gave it.
-    :param values: Values of the form by alias, label or id; not shown, since they may be personal.
-    :param override_user: The member who is to be named as the one who completed it.
-    :param claimant: Who claims the task by a comment, for people; None claims nothing.
-    :param sleep: Waits so many seconds.
-    """
+    """How to complete a task."""
 
     decision: str | None = None
     values: Any = field(default=None, repr=False)
@@ -66,16 +58,7 @@ class TaskCompletion:
     sleep: Callable[[float], object] = time.sleep
 
     def apply(self, tasks: TasksResource, comments: CommentsResource, task: dict[str, Any]) -> Completed:
-        """
-        Fill the task's form and complete it, unless it is completed.
-
-        :param tasks: The tasks of the organization.
-        :param comments: Its comments.
-        :param task: The task as it is, with ``form_fields``.
-        :raises TallyfyInputError: The decision or a value cannot be used, or a required field is empty; nothing was
-            changed.
-        :raises TallyfyIndeterminateError: The answer was lost, and the task does not show whether it was completed.
-        """
+        """Fill the task's form and complete it, unless it is completed."""
         if is_completed(task):
             return Completed(task, was_before=True)
         is_approved, encoded = self._checked(task)

@@ -79,12 +79,7 @@ class RunOperator(TallyfyBaseOperator):
         self.run_id = run_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """
-        Act on the run.
-
-        :param context: Airflow's task context.
-        :return: The run as it is afterwards.
-        """
+        """Act on the run."""
         run_id = arguments.run_id(self.run_id)
         TallyfyRunLink.persist(context, run_id)
         run: dict[str, Any] = without_guest_links(self._act(run_id))

@@ -157,12 +157,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         return RunWait(self)
 
     def execute(self, context: Context) -> str:
-        """
-        Launch the run, or find the one that an earlier try launched, and wait for it if asked to.
-
-        :param context: Airflow's task context.
-        :return: The run's id.
-        """
+        """Launch the run, or find the one that an earlier try launched, and wait for it if asked to."""
         if arguments.is_nothing(self.checklist_id):
             raise TallyfyInputError("checklist_id is empty: it says which checklist (template) to launch.")
         run = self._launch_once(context)
@@ -173,13 +168,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         return str(run["id"])
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
-        """
-        Finish a wait in the triggerer in the same way as one in the worker.
-
-        :param context: Airflow's task context.
-        :param event: The trigger's event.
-        :return: The run's id.
-        """
+        """Finish a wait in the triggerer in the same way as one in the worker."""
         run_id = str(self._wait.conclude(event or {})["id"])
         self._push_run(context, self.hook.find_run(run_id))
         return run_id

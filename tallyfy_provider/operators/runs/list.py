@@ -59,12 +59,7 @@ class ListRunsOperator(FilteredRunsOperator):
         return mappable_output(self)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """
-        List the runs.
-
-        :param context: Airflow's task context.
-        :return: The runs, or their ``fields``.
-        """
+        """List the runs."""
         query = encode(self.filters)
         fields = arguments.names("fields", self.fields)
         max_runs = arguments.whole_number("max_runs", self.max_runs)

@@ -44,11 +44,7 @@ class WaitingOperator(Protocol):
 
 
 class RunWait:
-    """
-    One wait for a run.
-
-    :param operator: The operator that waits.
-    """
+    """One wait for a run."""
 
     def __init__(self, operator: WaitingOperator) -> None:
         self._operator = operator
@@ -56,16 +52,7 @@ class RunWait:
         self._archiver: TallyfyClient | None = None
 
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
-        """
-        Wait until the run ends, here or in the triggerer.
-
-        :param run: The run as it is now.
-        :return: The run as it is at the end.
-        :raises TallyfyRunFailedError: It ended in one of the failed statuses.
-        :raises AirflowSkipException: It ended in one of the skipped statuses.
-        :raises TallyfyWaitTimeoutError: It took too long.
-        :raises TallyfyError: Tallyfy was unreachable for longer than the fault tolerance.
-        """
+        """Wait until the run ends, here or in the triggerer."""
         operator = self._operator
         self._run_id = str(run["id"])
         if operator.archive_on_kill:
@@ -113,13 +100,7 @@ class RunWait:
         defer(operator, trigger, self._time_limit)
 
     def conclude(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """
-        End a wait in the triggerer as it would have ended here.
-
-        :param event: What the trigger reports.
-        :return: The run, in a compact form.
-        :raises TallyfyError: As :meth:`wait`.
-        """
+        """End a wait in the triggerer as it would have ended here."""
         self._run_id = next((str(run_id) for run_id in event.get("run_ids") or []), None)
         seen, is_timeout = read_event(event)
         if is_timeout:
@@ -129,11 +110,7 @@ class RunWait:
         return dict(seen[0])
 
     def archive_when_killed(self) -> bool:
-        """
-        Archive the run when the task is ended; never fails, and asks Airflow for nothing.
-
-        :return: Whether it was archived: not when the wait is over, nor when Tallyfy is unreachable.
-        """
+        """Archive the run when the task is ended; never fails, and asks Airflow for nothing."""
         if self._archiver is None or self._run_id is None:
             return False
         try:

@@ -37,12 +37,7 @@ class TaskOperator(TallyfyBaseOperator):
         self.run_id = run_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """
-        Act on the task.
-
-        :param context: Airflow's task context.
-        :return: The task as it is afterwards.
-        """
+        """Act on the task."""
         self._check()
         task: dict[str, Any] = without_guest_links(self._act(context, self._find(context)))
         return task

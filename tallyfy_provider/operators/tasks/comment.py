@@ -70,12 +70,7 @@ class CommentOperator(TallyfyBaseOperator):
         self.state = state
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """
-        Write the comment.
-
-        :param context: Airflow's task context.
-        :return: The comment.
-        """
+        """Write the comment."""
         state = arguments.choice("state", self.state, _STATES)
         if arguments.is_nothing(self.content):
             raise TallyfyInputError("content is empty: a comment or a problem needs words.")
