@@ -170,6 +170,23 @@ def assigned_ids(assigned: Any, kind: str) -> list[Any] | None:
     return None if any(each is None for each in ids) else ids
 
 
+def assigned_to_keep(assigned: Any, kind: str, what: str, argument: str) -> list[Any]:
+    """Return the ids to send along with a change, since Tallyfy unassigns all whom it does not name."""
+    ids = assigned_ids(assigned, kind)
+    if ids is None:
+        raise TallyfyResponseError(
+            f"Tallyfy does not say which {kind} are assigned to {what}, and changing it without them would unassign "
+            f"them all. Nothing was sent; give {argument} to set them."
+        )
+    return ids
+
+
+def with_added(assigned: list[Any], added: list[Any]) -> list[Any]:
+    """Return assignees, and those to add who are not among them; case does not tell two apart."""
+    known = {str(each).casefold() for each in assigned}
+    return [*assigned, *(each for each in added if str(each).casefold() not in known)]
+
+
 def _assigned_id(assignee: Any, kind: str) -> Any:
     if isinstance(assignee, Mapping):
         # A guest is sent by the address, whatever id the object has.

@@ -1,4 +1,4 @@
-"""Moments as Tallyfy writes them. Pure."""
+"""Timestamps as Tallyfy writes them. Pure."""
 
 from __future__ import annotations
 

@@ -8,8 +8,6 @@ difference names the field and never a value, which may be personal.
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,12 +16,12 @@ from typing import Any
 from tallyfy_provider.client.forms.decode import selected, stored_values
 from tallyfy_provider.client.forms.fields import TEXT_TYPES, FormField, is_empty
 from tallyfy_provider.utils.arguments import parse_json
+from tallyfy_provider.utils.html import readings
 
 #: No time zone is further from UTC, so a date without a time zone can move by this much.
 _FURTHEST_FROM_UTC = timedelta(hours=14)
 #: Tallyfy may cut seconds off.
 _SAME_MOMENT = timedelta(minutes=1)
-_TAG = re.compile(r"<[^>]*>")
 
 
 @dataclass(frozen=True)
@@ -76,13 +74,7 @@ def _alike(sent: Any, stored: Any) -> bool:
         return is_empty(sent) and is_empty(stored)
     if is_empty(sent) or is_empty(stored):
         return is_empty(sent) and is_empty(stored)
-    return bool(_readings(str(sent)) & _readings(str(stored)))
-
-
-def _readings(text: str) -> set[str]:
-    """Return a text as it is and as HTML, both without white space, which HTML changes."""
-    readings = (text, html.unescape(text), html.unescape(_TAG.sub("", text)))
-    return {"".join(reading.replace("\ufeff", "").split()) for reading in readings} - {""} or {""}
+    return bool((readings(sent) or {""}) & (readings(stored) or {""}))
 
 
 def _date(sent: Any, stored: Any) -> bool:

@@ -30,8 +30,8 @@ def values_by_alias(described: Any, stored: Any = None) -> dict[str, Any]:
     Return the values of a form by alias, as plain Python values that a task can decide by.
 
     Radio and dropdown give the option's text, multiselect a list of the selected options' texts, assignees a dict of
-    lists (``users``, ``guests``, ``groups``); all else comes as Tallyfy has it. A field that is not filled gives None. A
-    field without alias, or whose alias an earlier field has, goes by its label, then by its id.
+    lists (``users``, ``guests``, ``groups``); all else comes as Tallyfy has it. A field that is not filled gives None.
+    A field without alias, or whose alias an earlier field has, goes by its label, then by its id.
     """
     fields = read_fields(described)
     if stored is None:

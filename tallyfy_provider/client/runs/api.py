@@ -20,7 +20,7 @@ from tallyfy_provider.client.paging.page import Page, PageRequest, page_behind_t
 from tallyfy_provider.client.paging.prefetch import OnIncomplete, read_rows
 from tallyfy_provider.client.paging.progress import Progress
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
-from tallyfy_provider.client.resource import Resource, assigned_ids, included, item_of
+from tallyfy_provider.client.resource import Resource, assigned_to_keep, included, item_of
 from tallyfy_provider.client.runs.filter_check import FilterCheck, is_archived
 from tallyfy_provider.client.runs.filters import Query, encode
 from tallyfy_provider.exceptions import (
@@ -128,8 +128,8 @@ class RunsResource(Resource):
 
         :param filters: The API's own names to values; see :class:`~tallyfy_provider.client.runs.filters.RunFilters`.
         :param max_runs: Stop after so many runs.
-        :param created_after: Only runs created at this moment or later; one without a time zone is in UTC.
-        :param created_before: Only runs created before this moment; one without a time zone is in UTC.
+        :param created_after: Only runs created at this time or later; one without a time zone is in UTC.
+        :param created_before: Only runs created before this time; one without a time zone is in UTC.
         :param on_incomplete: Where it cannot be proven that no run was missed: ``warn`` logs at how many places,
             ``fail`` raises. ``fail`` also proves each boundary between two pages of a long list in which nothing seems
             to move, which takes 14 % more requests.
@@ -181,7 +181,7 @@ class RunsResource(Resource):
         for row in page.rows:
             check.check(row)
         for mismatch in check.mismatches:
-            message = f"The number cannot be trusted: {mismatch} Tallyfy ignores filters that it does not understand."
+            message = f"The number cannot be trusted: {mismatch}"
             if strict:
                 raise TallyfyResponseError(message)
             log.warning(message)
@@ -276,7 +276,11 @@ class RunsResource(Resource):
         if not changes:
             raise TallyfyInputError(f"changes is empty: it says what to change about run {run_id}.")
         run = self.get(run_id, include=("ko_form_fields",) if "prerun" in changes else ())
-        kept = {name: _assigned(run, name, run_id) for name in _EMPTIED_UNLESS_SENT if name not in changes}
+        kept = {
+            kind: assigned_to_keep(run.get(kind), kind, f"run {run_id}", f"changes[{kind!r}]")
+            for kind in _EMPTIED_UNLESS_SENT
+            if kind not in changes
+        }
         body = {**changes, **kept}
         if "prerun" in changes:
             body["prerun"] = merge_form(
@@ -307,27 +311,15 @@ class RunsResource(Resource):
         return self._ensure("PUT", path, lambda: self.find(str(run_id)), lambda run: not is_archived(run))
 
 
-def _seconds(moment: datetime | None) -> float | None:
-    if moment is None:
+def _seconds(time: datetime | None) -> float | None:
+    if time is None:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _checked(rows: Generator[dict[str, Any]], query: Query) -> Generator[dict[str, Any]]:
     check = FilterCheck(query.asked)
     with closing(rows):
-        for row in rows:
-            check.check(row)
-            yield row
+        yield from check.pass_on(rows)
     for mismatch in check.mismatches:
-        log.warning("%s Tallyfy ignores filters that it does not understand.", mismatch)
-
-
-def _assigned(run: Mapping[str, Any], name: str, run_id: str | int) -> list[Any]:
-    ids = assigned_ids(run.get(name), name)
-    if ids is None:
-        raise TallyfyResponseError(
-            f"Tallyfy does not say which {name} are assigned to run {run_id}, and changing it without them "
-            f"would unassign them all. Nothing was sent; give changes[{name!r}] to set them."
-        )
-    return ids
+        log.warning("%s", mismatch)

@@ -11,7 +11,7 @@ from tallyfy_provider.client.forms.compare import compare
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields
 from tallyfy_provider.client.forms.values import is_blank
-from tallyfy_provider.client.resource import assigned_ids
+from tallyfy_provider.client.resource import assigned_ids, with_added
 from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.runs.launch_marker import line_in, with_line
 from tallyfy_provider.client.runs.launch_request import LONGEST_NAME
@@ -58,7 +58,7 @@ class RunUpdate:
             line = line_in(run.get("summary"))
             changes["summary"] = with_line(self.summary, line) if line else self.summary
         for bucket, ids in self.add.items():
-            changes[bucket] = _with_added(_assigned(run, bucket, run_id), ids)
+            changes[bucket] = with_added(_assigned(run, bucket, run_id), ids)
         if self.kickoff is None:
             return runs.update(run_id, changes), []
         fields = _fields(checklists, run)
@@ -85,11 +85,6 @@ def _value(name: str, value: Any) -> Any:
 def _ids(bucket: str, value: Any) -> list[Any]:
     ids = arguments.ids(f"add_{bucket}", value)
     return [int(each) if bucket == "users" and str(each).isdigit() else each for each in ids]
-
-
-def _with_added(assigned: list[Any], added: list[Any]) -> list[Any]:
-    known = {str(each) for each in assigned}
-    return [*assigned, *(each for each in added if str(each) not in known)]
 
 
 def _assigned(run: Mapping[str, Any], bucket: str, run_id: str) -> list[Any]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tallyfy_provider.client.forms.values import is_blank
-from tallyfy_provider.client.resource import ASSIGNEE_KINDS, assigned_ids
+from tallyfy_provider.client.resource import ASSIGNEE_KINDS, assigned_ids, with_added
 from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.form import describe_losses, encode_task_form, shows_values
 from tallyfy_provider.client.tasks.lookup import run_of
@@ -93,8 +93,7 @@ class TaskUpdate:
                 raise TallyfyResponseError(
                     f"Tallyfy does not say which {bucket} task {task.get('id')} is assigned to; nothing was sent."
                 )
-            known = {str(each).casefold() for each in assigned}
-            owners[bucket] = [*assigned, *(each for each in ids if str(each).casefold() not in known)]
+            owners[bucket] = with_added(assigned, ids)
         return owners
 
 
