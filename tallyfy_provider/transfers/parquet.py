@@ -125,7 +125,7 @@ def _types(arrow: Any) -> Mapping[Kind, Any]:
         "integer": arrow.int64(),
         "number": arrow.float64(),
         "boolean": arrow.bool_(),
-        "moment": arrow.timestamp("us", tz="UTC"),
+        "timestamp": arrow.timestamp("us", tz="UTC"),
     }
 
 
@@ -159,7 +159,7 @@ def _boolean(value: Any) -> Any:
     return {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower(), _MISFIT)
 
 
-def _moment(value: Any) -> Any:
+def _timestamp(value: Any) -> Any:
     seconds = parse_timestamp(value)
     return _MISFIT if seconds is None else round(seconds * 1_000_000)
 
@@ -170,5 +170,5 @@ _READERS: Mapping[Kind, Callable[[Any], Any]] = {
     "integer": _integer,
     "number": _number,
     "boolean": _boolean,
-    "moment": _moment,
+    "timestamp": _timestamp,
 }
