@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseNotifier
 
+from tallyfy_provider.client.runs.launch_request import ARGUMENTS
 from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyError, TallyfyInputError
 from tallyfy_provider.notifications.event import event_of
 from tallyfy_provider.utils import arguments
@@ -23,20 +24,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["comment", "problem"]
 
-_FOR_LAUNCHES = (
-    "name",
-    "kickoff",
-    "summary",
-    "owner_id",
-    "tags",
-    "folders",
-    "users",
-    "groups",
-    "roles",
-    "steps",
-    "parent_id",
-    "options",
-)
+_FOR_LAUNCHES = ("name", "kickoff", *ARGUMENTS, "options")
 #: Texts with a default that is better than no message.
 _WITH_DEFAULT = ("name", "summary", "comment")
 

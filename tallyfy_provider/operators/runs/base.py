@@ -56,10 +56,9 @@ class FilteredRunsOperator(TallyfyBaseOperator):
     def _report_mismatches(self, mismatches: Iterable[Any], outcome: str) -> None:
         """Warn of runs that were not asked for, or fail with ``strict_filters``."""
         for mismatch in mismatches:
-            message = f"{mismatch} Tallyfy ignores filters that it does not understand."
             if self.strict_filters:
-                raise TallyfyResponseError(f"{message} The task has strict_filters=True.")
-            self.log.warning("%s %s; strict_filters=True makes this an error.", message, outcome)
+                raise TallyfyResponseError(f"{mismatch} The task has strict_filters=True.")
+            self.log.warning("%s %s; strict_filters=True makes this an error.", mismatch, outcome)
 
 
 class RunOperator(TallyfyBaseOperator):

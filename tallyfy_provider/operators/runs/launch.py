@@ -78,15 +78,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         "checklist_id",
         "name",
         "kickoff",
-        "summary",
-        "owner_id",
-        "tags",
-        "folders",
-        "users",
-        "groups",
-        "roles",
-        "steps",
-        "parent_id",
+        *ARGUMENTS,
         "options",
         "tallyfy_conn_id",
     )
@@ -126,9 +118,6 @@ class LaunchRunOperator(TallyfyBaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         arguments.choice("reuse", reuse, get_args(Reuse))
-        # None of these is templated, and a wrong one would only show when the run is launched already.
-        arguments.seconds("timeout", timeout)
-        arguments.seconds("fault_tolerance", fault_tolerance)
         self.checklist_id = checklist_id
         self.name = name
         self.kickoff = kickoff
@@ -147,8 +136,8 @@ class LaunchRunOperator(TallyfyBaseOperator):
         self.wait_for_completion = wait_for_completion
         self.rule = StatusRule.build(allowed=allowed_statuses, failed=failed_statuses, skipped=skipped_statuses)
         self.poke_interval = arguments.interval("poke_interval", poke_interval)
-        self.timeout = timeout
-        self.fault_tolerance = fault_tolerance
+        self.timeout = arguments.seconds("timeout", timeout)
+        self.fault_tolerance = arguments.seconds("fault_tolerance", fault_tolerance)
         self.deferrable = deferrable
         self.archive_on_kill = archive_on_kill
 
