@@ -19,6 +19,7 @@ from tallyfy_provider.client.runs.filters import RUN_STATUSES
 from tallyfy_provider.client.runs.status import ARCHIVED, COMPLETE, describe, statuses_of
 from tallyfy_provider.client.tasks.status import REJECTED, decision_of, describe_task, is_completed, is_hidden
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyRunFailedError
+from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 Run = Mapping[str, Any]
@@ -90,8 +91,7 @@ class StatusRule:
         failed_statuses = _statuses("failed_statuses", failed, () if ARCHIVED in taken else (ARCHIVED,))
         if not allowed_statuses:
             raise TallyfyInputError("allowed_statuses is empty: the wait could never succeed.")
-        if wait_for not in WAIT_FOR:
-            raise TallyfyInputError(f"wait_for is {wait_for!r}; it takes 'all' or 'any'.")
+        arguments.choice("wait_for", wait_for, WAIT_FOR)
         every_status = [*allowed_statuses, *failed_statuses, *skipped_statuses]
         for status in every_status:
             if every_status.count(status) > 1:
@@ -192,9 +192,7 @@ class TaskRule:
     def build(cls, **choices: str) -> TaskRule:
         """Check a user's arguments and build a rule."""
         for name, value in choices.items():
-            if value not in _CHOICES[name]:
-                words = ", ".join(map(repr, _CHOICES[name]))
-                raise TallyfyInputError(f"{name} is {value!r}; it takes one of {words}.")
+            arguments.choice(name, value, _CHOICES[name])
         return cls(**choices)
 
     def result(self, task: Task | None, run: Run) -> WaitResult:
@@ -241,7 +239,9 @@ class CountRule:
         exactly: int | str | None = None,
     ) -> CountRule:
         """Check what a user wrote or a template rendered, and build a rule."""
-        low, high, both = _count("at_least", at_least), _count("at_most", at_most), _count("exactly", exactly)
+        low = arguments.whole_number("at_least", at_least, least=0)
+        high = arguments.whole_number("at_most", at_most, least=0)
+        both = arguments.whole_number("exactly", exactly, least=0)
         if both is not None:
             if low is not None or high is not None:
                 raise TallyfyInputError("exactly cannot be combined: leave out at_least and at_most.")
@@ -266,12 +266,3 @@ class CountRule:
         low = [] if self.at_least is None else [f"at least {self.at_least}"]
         high = [] if self.at_most is None else [f"at most {self.at_most}"]
         return f"{' and '.join([*low, *high])} runs"
-
-
-def _count(name: str, value: int | str | None) -> int | None:
-    text = str(value).strip()
-    if value is None or text in {"", "None"}:
-        return None
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
-        raise TallyfyInputError(f"{name} takes a whole number from 0, not {value!r}.")
-    return int(text)
