@@ -74,7 +74,6 @@ class TallyfyError(AirflowException):
         return f"{self.message} ({details})" if details else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the error with all its attributes."""
         return error_from_dict, (self.to_dict(),)
 
     def to_dict(self) -> dict[str, Any]:

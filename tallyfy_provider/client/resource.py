@@ -87,7 +87,7 @@ class Resource:
         """
         Send a change; succeed if the resource already has that state.
 
-        Tallyfy's answer in that case is not documented, and a change whose response was lost finds itself done when it
+        Tallyfy's response in that case is not documented, and a change whose response was lost finds itself done when it
         is sent again: so after a refusal the object's state decides.
         """
         try:

@@ -72,7 +72,6 @@ class Selection:
     _edges: tuple[float, float, float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Turn the bounds into seconds once."""
         self._edges = (
             _seconds(self.bounds.created_after, -math.inf),
             _seconds(self.bounds.created_before, math.inf),

@@ -128,9 +128,9 @@ class Format:
     def prepare(self) -> None:
         """Refuse to begin where a package is missing."""
         if self.name == "parquet":
-            from tallyfy_provider.transfers.parquet import check_installed
+            from tallyfy_provider.transfers.parquet import import_pyarrow
 
-            check_installed()
+            import_pyarrow()
 
     def writer(self, stream: io.RawIOBase, columns: Columns | None) -> Writer:
         """Return a writer to the stream of the columns that :meth:`columns` gave."""

@@ -1,5 +1,5 @@
 """
-The activity feed: which runs had something happen to them since a moment, and which events a Dag can start on.
+The activity feed: which runs had something happen to them since some time, and which events a Dag can start on.
 
 Tallyfy has no filter for "changed since" on runs; the feed is the only list of what happened (docs/tallyfy-api.md,
 "Activity feed"). Its rows have days as their finest filter, come newest first, and may come late, twice, or about a
@@ -133,9 +133,9 @@ def confirm(activity: Activity, run: Mapping[str, Any], organization_id: str) ->
     }
     if event is None or not holds[event]:
         return None
-    # The run's own moment where it has one: rows about the run and about its last task then make one event.
-    moments = {LAUNCHED: "created_at", COMPLETED: "completed_at", ARCHIVED_EVENT: "archived_at"}
-    occurred_at = run.get(moments.get(event, ""))
+    # The run's own time where it has one: rows about the run and about its last task then make one event.
+    names = {LAUNCHED: "created_at", COMPLETED: "completed_at", ARCHIVED_EVENT: "archived_at"}
+    occurred_at = run.get(names.get(event, ""))
     return {
         "event": event,
         "event_id": f"{activity.run_id}:{event}:{occurred_at or activity.row_id}",
@@ -202,7 +202,7 @@ class Cursor:
 
 
 def newest_of(activities: Iterable[Activity]) -> float:
-    """Return the moment of the newest activity, 0 where there is none."""
+    """Return the time of the newest activity, 0 where there is none."""
     return max((activity.at for activity in activities), default=0.0)
 
 
@@ -212,7 +212,7 @@ def read_feed(client: TallyfyClient, since: float | None) -> list[Activity]:
     after = None if since is None else datetime.fromtimestamp(since, UTC) - timedelta(days=1)
     for rows in client.activity_feed.pages(created_after=after.date() if after else None):
         activities += [activity for row in rows if (activity := read_row(row))]
-        oldest = min((moment for row in rows if (moment := parse_timestamp(_one(row.get("created_at"))))), default=None)
+        oldest = min((at for row in rows if (at := parse_timestamp(_one(row.get("created_at"))))), default=None)
         if since is None:
             since = newest_of(activities) - SETTLING
         if oldest is not None and oldest < since:

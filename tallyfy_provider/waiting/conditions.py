@@ -53,7 +53,6 @@ class WaitResult:
         return self.outcome is Outcome.SUCCEEDED
 
     def __str__(self) -> str:
-        """Return the state of the wait as a sentence."""
         return f"{'Waited' if self.is_success else 'Waiting'} for {self.goal}: {self.seen}."
 
     @property
@@ -260,7 +259,6 @@ class CountRule:
         return WaitResult(outcome, str(self), f"{count} runs match")
 
     def __str__(self) -> str:
-        """Return the range in words."""
         if self.at_least == self.at_most:
             return f"exactly {self.at_least} runs"
         low = [] if self.at_least is None else [f"at least {self.at_least}"]

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.arguments import choice, interval, is_literal, timestamp, names, seconds, whole_number
+from tallyfy_provider.utils.arguments import choice, interval, is_literal, names, seconds, timestamp, whole_number
 
 NINE = datetime(2026, 10, 31, 9, tzinfo=UTC)
 

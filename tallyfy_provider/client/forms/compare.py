@@ -21,7 +21,7 @@ from tallyfy_provider.utils.html import readings
 #: No time zone is further from UTC, so a date without a time zone can move by this much.
 _FURTHEST_FROM_UTC = timedelta(hours=14)
 #: Tallyfy may cut seconds off.
-_SAME_MOMENT = timedelta(minutes=1)
+_SAME_TIME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _date(sent: Any, stored: Any) -> bool:
         return True  # Written in a form of the organization's, which cannot be parsed for sure.
     difference = one.replace(tzinfo=one.tzinfo or UTC) - other.replace(tzinfo=other.tzinfo or UTC)
     if one.tzinfo is not None and other.tzinfo is not None:
-        return abs(difference) < _SAME_MOMENT
+        return abs(difference) < _SAME_TIME
     day = timedelta(days=1) if _is_day(stored) and not _is_day(sent) else timedelta()
     return -_FURTHEST_FROM_UTC <= difference <= _FURTHEST_FROM_UTC + day
 

@@ -52,7 +52,7 @@ class RunsResource(Resource):
         :param run_id: The run's id.
         :param include: What to get along with it (Tallyfy's ``with``), such as ``tasks`` or ``checklist``.
         :return: The run exactly as the API gave it.
-        :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived: what Tallyfy answers
+        :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived: Tallyfy's response
             for an archived run is not documented (docs/tallyfy-api.md, "Run status").
         """
         payload = self._send("GET", self._path("runs", run_id), params=included(include) or None)
@@ -62,7 +62,7 @@ class RunsResource(Resource):
         """
         Get a run even if it is archived.
 
-        Tallyfy's answer to ``GET`` for an archived run is not documented, so after a 404 the list of archived runs is
+        Tallyfy's response to ``GET`` for an archived run is not documented, so after a 404 the list of archived runs is
         searched (docs/tallyfy-api.md, "Run status").
 
         :param run_id: The run's id.

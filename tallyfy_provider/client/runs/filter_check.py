@@ -21,7 +21,6 @@ class Mismatch:
     example: str
 
     def __str__(self) -> str:
-        """Return it as one sentence."""
         return (
             f"{self.count} of the runs came back although filters[{self.filter!r}] does not allow them, "
             f"for example {self.example}. Tallyfy ignores filters that it does not understand."

@@ -1,7 +1,7 @@
 """
 Launch a run once. Blocking.
 
-A ``POST`` is sent once. If its answer is lost, the run is looked for by its marker, more than once, since Tallyfy's
+A ``POST`` is sent once. If its response is lost, the run is looked for by its marker, more than once, since Tallyfy's
 lists may be some seconds behind (docs/tallyfy-api.md, "Launching once"); whoever launches again looks first.
 """
 
@@ -73,12 +73,12 @@ class Launcher:
             pause = min(pause * 2, 8.0)
 
     def launch(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Launch the run with its marker, and look for it where the answer is lost."""
+        """Launch the run with its marker, and look for it where the response is lost."""
         body = {**body, "summary": self._marker.written_into(body.get("summary"))}
         try:
             run = self._runs.launch(body)
         except TallyfyIndeterminateError as error:
-            log.warning("The answer to a launch was lost; looking for the run by %s.", self._marker.token)
+            log.warning("The response to a launch was lost; looking for the run by %s.", self._marker.token)
             lost = error
         else:
             self._warn_unless_kept(run)
@@ -100,7 +100,7 @@ class Launcher:
             raise self._in_doubt(lost, f"it cannot be looked for now ({error})") from error
         if run is None:
             raise self._in_doubt(lost, f"it was not found within {self._lookup_timeout:.0f} s") from lost
-        log.info("Found run %s: it was launched although the answer was lost.", run.get("id"))
+        log.info("Found run %s: it was launched although the response was lost.", run.get("id"))
         return run
 
     def _in_doubt(self, lost: TallyfyIndeterminateError, why: str) -> TallyfyIndeterminateError:

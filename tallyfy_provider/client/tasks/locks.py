@@ -34,7 +34,7 @@ from tallyfy_provider.utils.timestamps import parse_timestamp
 
 log = logging.getLogger(__name__)
 
-#: Most lock files on a machine; tasks that share one by chance wait for each other for a moment.
+#: Most lock files on a machine; tasks that share one by chance wait for each other.
 _FILES = 256
 #: Seconds for which a claim holds.
 LEASE = 180.0
@@ -81,7 +81,7 @@ def claim_task(
     for _ in range(_MOST_CLAIMS):
         token = uuid.uuid4().hex
         claimed_at = clock()
-        # If the answer is lost, the list of comments shows in a moment whether the claim is there.
+        # If the response is lost, the list of comments soon shows whether the claim is there.
         with suppress(TallyfyIndeterminateError):
             text = f"{claimant} is completing this step. [airflow-claim:{token}]"
             comments.add_to_task(task_id, text, state="hide-for-guests")

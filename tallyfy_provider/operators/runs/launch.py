@@ -219,7 +219,6 @@ class LaunchRunOperator(TallyfyBaseOperator):
         return launcher.find() if state.is_complete else launcher.find_until_timeout()
 
     def _prepare(self) -> LaunchRequest:
-        """Check all arguments before anything is launched."""
         return prepare_launch(
             self.hook.client.checklists,
             str(self.checklist_id).strip(),

@@ -22,7 +22,7 @@ class UpdateTaskOperator(TaskOperator):
 
     :param title: A new title, at most 600 characters; templated.
     :param summary: A new summary, text or HTML; templated.
-    :param deadline: A new deadline, a time such as ``2026-10-31T17:00:00Z``, templated; without a time zone it is
+    :param deadline: A new deadline, such as ``2026-10-31T17:00:00Z``, templated; without a time zone it is
         UTC, a date is its first second.
     :param values: Values of the task's form by field alias, label or id, templated; the others stay.
     :param add_users: Ids of users to assign in addition to those who are; templated.
