@@ -87,8 +87,8 @@ class Resource:
         """
         Send a change; succeed if the resource already has that state.
 
-        Tallyfy's response in that case is not documented, and a change whose response was lost finds itself done when it
-        is sent again: so after a refusal the object's state decides.
+        Tallyfy's response in that case is not documented, and a change whose response was lost is found done when it is
+        sent again: so after a refusal the object's state decides.
         """
         try:
             payload = self._send(method, path)

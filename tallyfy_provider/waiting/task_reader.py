@@ -8,7 +8,7 @@ the task itself is requested then (:func:`confirm`).
 Up to :data:`FEW` runs are requested one by one, every time. For more, Tallyfy's lists of unfinished runs tell which
 have changed, a hundred to a request (:mod:`tallyfy_provider.waiting.run_reader`), and tasks are requested
 
-- of each run that looks different than it did, and once more the next time, since Tallyfy tells moments by the second;
+- of each run that looks different than it did, and once more the next time, since Tallyfy tells times by the second;
 - of each run that the lists do not show;
 - of a fifth of all others in each round, those whose last request is longest ago: whether a completed task always
   changes what the list shows of its run is not documented, and so none waits longer than five rounds.
@@ -181,5 +181,5 @@ def _always(run: Mapping[str, Any]) -> bool:
 
 def _state_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what changes with a run, in a list as in a response for it alone, which has fewer fields."""
-    moments = (run.get("last_updated"), run.get("completed_at"), run.get("archived_at"))
-    return run.get("status"), *moments, bool(run.get("has_open_issue"))
+    times = (run.get("last_updated"), run.get("completed_at"), run.get("archived_at"))
+    return run.get("status"), *times, bool(run.get("has_open_issue"))

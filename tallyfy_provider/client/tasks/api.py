@@ -116,7 +116,7 @@ class TasksResource(Resource):
             other tasks ignore it.
         :param override_user: The member who is to be named as the one who completed it.
         :return: The task as it is then, with ``tasks_changed_by_rules`` where it belongs to a run.
-        :raises TallyfyIndeterminateError: The response was lost: the task may be completed. Look before sending it again.
+        :raises TallyfyIndeterminateError: The response was lost: the task may be completed. Look before you repeat it.
         :raises TallyfyValidationError: A required field is empty, an issue is open, or the decision is missing.
         """
         optional = {"is_approved": is_approved, "override_user": override_user}
