@@ -51,13 +51,9 @@ class CommentsResource(Resource):
         self, task_id: str | int, content: str, state: str = "open", label: str | None = None
     ) -> dict[str, Any]:
         """
-        Comment on a task (``POST /organizations/{org}/tasks/{id}/comment``).
+        Comment on a task (``POST /organizations/{org}/tasks/{id}/comment``), otherwise as :meth:`add_to_run`.
 
         :param task_id: The task's id.
-        :param content: As for :meth:`add_to_run`.
-        :param state: As for :meth:`add_to_run`.
-        :param label: As for :meth:`add_to_run`.
-        :return: As :meth:`add_to_run`, with the same errors.
         """
         return self._comment(("tasks", task_id), content, state, label)
 
@@ -79,11 +75,9 @@ class CommentsResource(Resource):
         """
         Report a problem on a task (``POST /organizations/{org}/tasks/{id}/problem``).
 
-        A completed task is reopened.
+        A completed task is reopened. The rest is as for :meth:`report_problem_on_run`.
 
         :param task_id: The task's id.
-        :param content: What is wrong.
-        :return: As :meth:`report_problem_on_run`, with the same errors.
         """
         return self._add_thread(("tasks", task_id, "problem"), {"content": content})
 
