@@ -66,12 +66,13 @@ def test_a_deleted_run_stays_deleted(emulator, clock, caller):
 
 def test_the_system_clock(caller_with):
     with Emulator(seed=False, clock=SystemClock()) as emulator:
-        run_id = emulator.add_run(completes_in=0.05)["id"]
-        deadline = time.monotonic() + 10
-        while emulator.run(run_id)["status"] != "complete":
-            assert time.monotonic() < deadline
-        assert time.monotonic() > deadline - 10 + 0.04
-        caller_with(emulator).run(run_id)
+        caller = caller_with(emulator)
+        began = time.monotonic()
+        emulator.add_run("moving", completes_in=0.2)
+        assert caller.names("status=active") == ["moving"]
+        while caller.names("status=complete") != ["moving"]:
+            assert time.monotonic() - began < 10
+        assert time.monotonic() - began >= 0.2
         assert abs(emulator.requests[0].at - time.time()) < 30
 
 
