@@ -115,12 +115,11 @@ def test_completing_twice_is_an_error_with_the_quirk(emulator, caller, decide, e
     assert events().count("task.completed") == 1
 
 
-def test_a_required_field_that_is_empty_blocks(emulator, caller, launched):
+def test_an_empty_required_field_blocks_the_completion(emulator, caller, launched):
     task = emulator.task(launched["id"], "decide")
+    percent = task["form_fields"]["data"][0]["id"]
 
-    assert why_not(caller, task, is_approved=True) == {
-        "taskdata": {task["form_fields"]["data"][0]["id"]: ["Percent is required"]}
-    }
+    assert why_not(caller, task, is_approved=True) == {"taskdata": {percent: ["Percent is required"]}}
 
 
 def test_an_open_issue_blocks_its_task_only(emulator, caller, decide, send):
@@ -143,22 +142,25 @@ def test_an_archived_run_or_one_with_an_issue_takes_no_changes(emulator, caller,
     assert "run" in why_not(caller, decide, is_approved=True)
 
 
-def test_a_task_that_the_run_does_not_have(emulator, caller, launched):
+def test_a_task_of_another_run_is_not_found(emulator, caller, launched):
     other = emulator.tasks(emulator.add_run()["id"])[0]
+    path = f"/runs/{launched['id']}/completed-tasks"
 
     for task_id in (other["id"], "unknown"):
-        answer = caller.send("POST", f"/runs/{launched['id']}/completed-tasks", {"task_id": task_id})
-        assert answer.status_code == 404
-    assert "task_id" in caller.refused("POST", f"/runs/{launched['id']}/completed-tasks", {})
+        assert caller.send("POST", path, {"task_id": task_id}).status_code == 404
+    assert caller.send("DELETE", f"{path}/unknown").status_code == 404
+    assert "task_id" in caller.refused("POST", path, {})
     assert "task_id" in caller.refused("POST", "/completed-tasks", {})
-    assert caller.send("DELETE", f"/runs/{launched['id']}/completed-tasks/unknown").status_code == 404
 
 
 def test_reopening_keeps_only_the_values(emulator, caller, decide, send, events):
+    path = f"/runs/{decide['run_id']}/completed-tasks/{decide['id']}"
+    caller.data("DELETE", path)
+    assert emulator.task(decide["run_id"], "decide") == decide, "it was open"
     complete(caller, decide, is_approved=True)
     complete(caller, send)
 
-    task = caller.data("DELETE", f"/runs/{decide['run_id']}/completed-tasks/{decide['id']}")
+    task = caller.data("DELETE", path)
 
     assert task["completed_at"] is task["completer_id"] is task["is_approved"] is None
     assert task["status"] == "active"
@@ -169,12 +171,6 @@ def test_reopening_keeps_only_the_values(emulator, caller, decide, send, events)
     assert emulator.run(decide["run_id"])["status"] == "complete"
     assert events().count("task.completed") == 3
     assert events().count("process.completed") == 2
-
-
-def test_reopening_an_open_task_changes_nothing(emulator, caller, decide):
-    caller.data("DELETE", f"/runs/{decide['run_id']}/completed-tasks/{decide['id']}")
-
-    assert emulator.task(decide["run_id"], "decide") == decide
 
 
 def test_tasks_of_a_run_that_was_added_are_completed_like_others(emulator, caller):

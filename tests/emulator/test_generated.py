@@ -1,4 +1,4 @@
-"""Runs that exist only as a formula behave in lists and alone as runs that were added do."""
+"""Generated runs, which exist only as a formula, behave like added runs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_million_runs_take_no_memory(emulator, caller):
 
 
 @pytest.mark.parametrize("status", ["active", "delayed", "problem", "complete", "archived"])
-def test_a_run_in_a_list_is_the_run_that_its_id_finds(emulator, caller, status):
+def test_a_listed_run_can_be_read_by_its_id(emulator, caller, status):
     emulator.add_generated_runs(200, status=status, prerun={"field": "100 % of \u00fc\u0308bung"}, custom="50 %s")
 
     rows = listed(caller, "sort=created_at&archived=true")
@@ -75,7 +75,7 @@ def test_a_run_in_a_list_is_the_run_that_its_id_finds(emulator, caller, status):
         }
 
 
-def test_what_is_written_by_the_formula_is_what_would_have_been_written_without_it(emulator):
+def test_generated_rows_are_written_like_others(emulator):
     emulator.add_generated_runs(200, status="complete", summary="a \"quote\", a % and 'a' \\", prerun={"a": 1})
     generated = emulator._organization.runs.generated
 
@@ -95,7 +95,7 @@ def test_a_run_looks_like_one_that_was_added(emulator, caller):
     assert len(generated["id"]) == len(added["id"]) == 32
 
 
-def test_runs_are_apart_as_told_and_the_last_is_new(emulator, caller):
+def test_the_spacing_and_the_last_run_is_new(emulator, caller):
     emulator.add_generated_runs(3, spacing=DAY, name="Audit")
 
     rows = listed(caller, "sort=created_at")
