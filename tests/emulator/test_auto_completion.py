@@ -123,10 +123,12 @@ def test_a_task_by_alias_title_or_id(emulator, launched):
         emulator.task(launched["id"], "Send")
 
 
-@pytest.mark.parametrize("method", ["tasks", "threads", "complete_task", "reopen_task", "resolve_problems"])
-def test_an_unknown_id_is_a_key_error(emulator, method):
-    with pytest.raises(KeyError):
-        getattr(emulator, method)("unknown")
+def test_an_unknown_id_is_a_key_error(emulator):
+    of_runs = (emulator.run, emulator.complete_run, emulator.delete_run, emulator.tasks, emulator.threads)
+    of_tasks = (emulator.complete_task, emulator.reopen_task, emulator.resolve_problems)
+    for method in (*of_runs, *of_tasks):
+        with pytest.raises(KeyError):
+            method("unknown")
 
 
 def test_complete_a_task_as_a_user(emulator, decide, events):

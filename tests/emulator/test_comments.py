@@ -35,7 +35,7 @@ def test_a_comment_can_have_a_label(emulator, caller, launched, place):
     assert emulator.run(launched["id"])["status"] == "active"
 
 
-def test_the_threads_of_a_task_come_with_it(emulator, caller, decide):
+def test_the_threads_of_a_task_are_included(emulator, caller, decide):
     caller.data("POST", f"/tasks/{decide['id']}/comment", {"content": "a"})
     caller.data("POST", f"/tasks/{decide['id']}/problem", {"content": "b"})
 

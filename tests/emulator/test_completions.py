@@ -185,7 +185,7 @@ def test_tasks_of_a_run_that_was_added_are_completed_like_others(emulator, calle
     assert [task["id"] for task in emulator.tasks(run["id"])] == [task["id"] for task in tasks]
 
 
-def test_the_tasks_follow_a_run_that_somebody_changes(emulator, decide, send):
+def test_changing_a_run_changes_its_tasks(emulator, decide, send):
     run_id = decide["run_id"]
 
     emulator.complete_run(run_id)

@@ -100,7 +100,7 @@ def values_by_id(fields):
     return {field["id"]: field["field_value"] for field in fields}
 
 
-def test_there_is_a_field_of_every_type(order):
+def test_the_template_has_a_field_of_every_type(order):
     types = "text textarea date email radio dropdown multiselect table assignees_form file"
     assert {field["field_type"] for field in order["prerun"]} == set(types.split())
 

@@ -33,7 +33,7 @@ def test_a_launch_makes_a_run_with_a_task_for_each_step(emulator, caller, discou
     assert emulator.launched == emulator.runs(discount["id"]) == [run]
 
 
-def test_a_run_without_a_name_is_called_after_template_and_date(caller, discount):
+def test_the_default_name_is_template_and_date(caller, discount):
     assert caller.data("POST", "/runs", body(discount))["name"] == "Discount - 2026-11-02"
 
 
@@ -153,7 +153,7 @@ def test_a_launch_is_listed_after_the_lag(emulator, caller, discount, clock):
 
 
 @pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "status", "status": 502}, {"kind": "truncate"}])
-def test_a_launch_whose_answer_is_lost_has_happened(emulator, caller, discount, fault):
+def test_a_launch_without_response_has_happened(emulator, caller, discount, fault):
     emulator.order(Fault(when="after", method="POST", times=1, **fault))
 
     try:
@@ -165,7 +165,7 @@ def test_a_launch_whose_answer_is_lost_has_happened(emulator, caller, discount, 
     assert caller.names() == ["Discount - 2026-11-02"]
 
 
-def test_a_launch_that_is_sent_twice_launches_twice(emulator, caller, discount):
+def test_sending_a_launch_twice_launches_twice(emulator, caller, discount):
     first, second = (caller.data("POST", "/runs", body(discount))["id"] for _ in range(2))
 
     assert first != second
@@ -175,7 +175,7 @@ def test_a_launch_that_is_sent_twice_launches_twice(emulator, caller, discount):
     ]
 
 
-def test_a_run_that_was_deleted_was_launched_all_the_same(emulator, launched):
+def test_a_deleted_run_stays_in_launched(emulator, launched):
     emulator.delete_run(launched["id"])
 
     assert [run["id"] for run in emulator.launched] == [launched["id"]]

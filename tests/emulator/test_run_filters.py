@@ -126,7 +126,7 @@ def test_order(office, query, names):
     assert office.names(query) == names
 
 
-def test_a_plus_sign_is_a_plus_sign_unless_the_quirk_says_otherwise(office):
+def test_a_plus_sign_is_a_space_only_with_the_quirk(office):
     assert found(office, "q=a+r") == set()
 
     office.emulator.quirks = Quirks(plus_is_space=True)

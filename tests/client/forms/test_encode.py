@@ -70,7 +70,7 @@ def test_an_unknown_name_is_refused_with_a_suggestion_and_all_fields():
     assert "one entry for each column, or a dict by column: 'Item', 'Price'." in listed
 
 
-def test_a_form_without_fields_says_so():
+def test_a_form_without_fields_is_named():
     assert "The form has no fields." in error_of((), {"Customer": "x"})
 
 
@@ -116,7 +116,7 @@ def test_zero_and_false_are_values():
     assert values(FORM, {"Customer": 0, "Notes": False}) == {"f-text": "0", "f-textarea": "False"}
 
 
-def test_an_option_called_none_can_be_chosen_and_is_noted():
+def test_an_option_named_none_is_sent_with_a_note():
     form = read_fields([described("1", "Allergies", "radio", options=options("Nuts", "None"))])
     encoded = encode_form(form, {"Allergies": "None"})
     assert encoded.values == {"1": "None"}
@@ -134,7 +134,7 @@ def test_one_error_names_all_missing_fields():
 
 
 @pytest.mark.parametrize("required", [True, 1, "1", "true", False, 0, "0", None, "false"])
-def test_required_is_read_however_it_is_written(required):
+def test_required_is_read_in_every_notation(required):
     form = read_fields([described("1", "Customer", "text", required=required)])
     if str(required).lower() in ("true", "1"):
         assert "is required" in error_of(form, None)
@@ -185,7 +185,7 @@ def test_a_form_that_is_no_dict_is_refused_without_quoting_it(wrong):
     assert "Acme" not in message
 
 
-def test_a_type_that_is_not_known_is_sent_as_it_is_and_noted():
+def test_a_value_of_an_unknown_type_is_sent_with_a_note():
     form = read_fields([described("1", "Signature", "signature")])
     encoded = encode_form(form, {"Signature": {"drawn": [1, 2]}})
     assert encoded.values == {"1": {"drawn": [1, 2]}}
@@ -194,7 +194,7 @@ def test_a_type_that_is_not_known_is_sent_as_it_is_and_noted():
     )
 
 
-def test_fields_are_read_however_tallyfy_wraps_them():
+def test_fields_are_read_in_every_shape():
     assert read_fields({"data": PRERUN}) == read_fields({"0": PRERUN[0], "2": PRERUN[1]}) + FORM[2:] == FORM
     assert read_fields([]) == read_fields(None) == read_fields({"data": []}) == ()
 

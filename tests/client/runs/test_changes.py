@@ -56,7 +56,7 @@ def body_for(checklist, field, **more):
     return {"checklist_id": checklist["id"], "name": "Acme", "prerun": {field["Customer"]: "Acme Ltd"}, **more}
 
 
-def test_a_run_is_launched_with_what_was_given(emulator, client, checklist, field, people):
+def test_a_run_is_launched_with_the_given_values(emulator, client, checklist, field, people):
     run = client.runs.launch(body_for(checklist, field, summary="From a Dag", users=people))
     assert run == {**emulator.run(run["id"]), **run}
     assert (run["name"], run["summary"], run["users"]) == ("Acme", "From a Dag", people)
