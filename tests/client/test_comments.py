@@ -54,14 +54,11 @@ def test_a_comment_can_be_hidden_and_labelled(sent, comment):
     assert sent() == {"content": "Better so", "state": "hide-for-guests", "label": "improvement"}
 
 
-def test_comments_on_a_task_are_listed(client, task):
+def test_comments_on_a_task_are_listed(emulator, client, task):
     client.comments.add_to_task(task["id"], "First")
     client.comments.report_problem_on_task(task["id"], "Second")
     threads = client.comments.list_of_task(task["id"], task["run_id"])
     assert [(thread["label"], thread["content"]) for thread in threads] == [("comment", "First"), ("problem", "Second")]
-
-
-def test_a_response_without_threads_is_an_error(emulator, client, task):
     emulator.order(Fault(kind="status", status=200, body={"data": {"id": task["id"]}}))
     with pytest.raises(TallyfyResponseError, match="holds no 'threads'"):
         client.comments.list_of_task(task["id"])

@@ -106,15 +106,24 @@ def test_the_spacing_and_the_last_run_is_new(emulator, caller):
 
 def test_templates_and_owners_take_turns(emulator, caller):
     emulator.add_generated_runs(500)
-    everything = listed(caller)
+    everything = listed(caller, "sort=created_at")
 
     for checklist_id in emulator.checklists.values():
-        rows = listed(caller, f"checklist_id={checklist_id}")
+        rows = listed(caller, f"checklist_id={checklist_id}&sort=created_at")
         assert rows
         assert rows == [row for row in everything if row["checklist_id"] == checklist_id]
     for owner in emulator.people.values():
         rows = listed(caller, f"owners={owner}")
-        assert rows == [row for row in everything if int(row["owner_id"]) == owner]
+        assert rows == [row for row in everything[::-1] if int(row["owner_id"]) == owner]
+
+
+def test_includes(emulator, caller):
+    emulator.add_generated_runs(5)
+
+    row = caller.listed("with=checklist,tasks")["data"][0]
+
+    assert row["checklist"]["data"]["id"] == row["checklist_id"]
+    assert {task["run_id"] for task in row["tasks"]["data"]} == {row["id"]}
 
 
 def test_the_template_and_first_time_can_be_chosen(emulator, caller):
@@ -196,15 +205,6 @@ def test_quirks_of_lists_apply(emulator, caller):
     assert list(caller.listed()) == ["data"]
 
 
-def test_includes(emulator, caller):
-    emulator.add_generated_runs(5)
-
-    row = caller.listed("with=checklist,tasks")["data"][0]
-
-    assert row["checklist"]["data"]["id"] == row["checklist_id"]
-    assert {task["run_id"] for task in row["tasks"]["data"]} == {row["id"]}
-
-
 @pytest.mark.parametrize("query", ["q=review", "sort=name", "sort=-name"])
 def test_searching_and_sorting_by_name_is_refused(emulator, caller, query):
     emulator.add_generated_runs(5)
@@ -215,7 +215,7 @@ def test_searching_and_sorting_by_name_is_refused(emulator, caller, query):
     assert "can't be searched or sorted by name" in answer.json()["message"]
 
 
-def test_they_cannot_be_changed(emulator, caller):
+def test_they_cannot_be_changed_or_generated_again(emulator, caller):
     emulator.add_generated_runs(5)
     run_id = caller.listed()["data"][0]["id"]
 
@@ -230,6 +230,8 @@ def test_they_cannot_be_changed(emulator, caller):
     assert answer.status_code == 422
     assert "can't be changed" in answer.json()["message"]
     assert caller.run(run_id).json()["data"]["archived_at"] is None
+    with pytest.raises(ValueError, match="There are generated runs already"):
+        emulator.add_generated_runs(5)
 
 
 def test_similar_ids_are_not_found(emulator, caller):
@@ -260,10 +262,3 @@ def test_invalid_arguments_are_refused(emulator, caller, arguments, message):
     with pytest.raises(ValueError, match=message):
         emulator.add_generated_runs(**arguments)
     assert caller.listed()["data"] == []
-
-
-def test_they_are_generated_once(emulator):
-    emulator.add_generated_runs(5)
-
-    with pytest.raises(ValueError, match="There are generated runs already"):
-        emulator.add_generated_runs(5)

@@ -33,10 +33,6 @@ def test_a_launch_makes_a_run_with_a_task_for_each_step(emulator, caller, discou
     assert emulator.launched == emulator.runs(discount["id"]) == [run]
 
 
-def test_the_default_name_is_template_and_date(caller, discount):
-    assert caller.data("POST", "/runs", body(discount))["name"] == "Discount - 2026-11-02"
-
-
 def test_every_documented_value(emulator, caller, discount):
     parent = emulator.add_run()["id"]
     users = list(emulator.people.values())
@@ -167,24 +163,19 @@ def test_a_launch_without_response_has_happened(emulator, caller, discount, faul
 
 def test_sending_a_launch_twice_launches_twice(emulator, caller, discount):
     first, second = (caller.data("POST", "/runs", body(discount))["id"] for _ in range(2))
+    emulator.delete_run(second)
 
     assert first != second
-    assert [(each["event"], each["run_id"]) for each in emulator.fired] == [
-        ("process.launched", first),
-        ("process.launched", second),
-    ]
+    fired = [(each["event"], each["run_id"]) for each in emulator.fired]
+    assert fired == [("process.launched", first), ("process.launched", second)]
+    assert [run["id"] for run in emulator.launched] == [first, second], "including deleted ones"
 
 
-def test_a_deleted_run_stays_in_launched(emulator, launched):
-    emulator.delete_run(launched["id"])
-
-    assert [run["id"] for run in emulator.launched] == [launched["id"]]
-
-
-def test_an_application_launches_too(emulator, caller_with, application_token, discount):
+def test_an_application_launches_with_the_default_name(emulator, caller_with, application_token, discount):
     run = caller_with(emulator, application_token()).data("POST", "/runs", body(discount, user_id=10203))
 
     assert (run["started_by"], run["owner_id"]) == (10203, 10203)
+    assert run["name"] == "Discount - 2026-11-02"
 
 
 @pytest.mark.parametrize("raw", ["{", "[1]", '"text"'])
