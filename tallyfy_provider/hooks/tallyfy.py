@@ -6,10 +6,10 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, mask_secret
 
 from tallyfy_provider.client.settings import build_client
-from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyError, TallyfyNotFoundError
+from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyConnectionError, TallyfyError, TallyfyNotFoundError
 from tallyfy_provider.get_provider_info import UI_FIELD_BEHAVIOUR
 from tallyfy_provider.hooks.connection import misspelt_extras, read_connection
 
@@ -49,7 +49,10 @@ class TallyfyHook(BaseHook):
 
     @cached_property
     def _connection(self) -> Connection:
-        return self.get_connection(self.tallyfy_conn_id)
+        try:
+            return self.get_connection(self.tallyfy_conn_id)
+        except AirflowNotFoundException as error:
+            raise missing_connection(self.tallyfy_conn_id, error) from None
 
     @cached_property
     def client(self) -> TallyfyClient:
@@ -206,6 +209,14 @@ class TallyfyHook(BaseHook):
             return ""
         names = ", ".join(f"{organization['id']} ({organization.get('name')})" for organization in organizations)
         return f" The user's organizations are: {names}." if names else " The user is in no organization."
+
+
+def missing_connection(conn_id: str, error: Exception) -> TallyfyConnectionError:
+    """Build the error for a connection that Airflow does not find; transient, since a secrets backend may be out."""
+    return TallyfyConnectionError(
+        f"There is no connection {conn_id!r}, or the secrets backend that holds it does not answer, which Airflow does "
+        f"not tell apart: {error}. Add the connection, or look for the backend's error in Airflow's log."
+    )
 
 
 def _person(me: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseNotifier
 
 from tallyfy_provider.client.runs.launch_request import ARGUMENTS
-from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyError, TallyfyInputError
+from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
 from tallyfy_provider.notifications.event import event_of
 from tallyfy_provider.utils import arguments
 
@@ -236,7 +236,9 @@ def _explaining_missing(conn_id: str) -> Iterator[None]:
     try:
         yield
     except AirflowNotFoundException as error:
-        raise TallyfyConfigurationError(f"There is no connection {conn_id!r}: {error}") from None
+        from tallyfy_provider.hooks.tallyfy import missing_connection
+
+        raise missing_connection(conn_id, error) from None
 
 
 def _context_of(args: Sequence[Any]) -> Any:

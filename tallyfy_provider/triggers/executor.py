@@ -16,12 +16,11 @@ from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
-    TallyfyConfigurationError,
     TallyfyConnectionError,
     TallyfyError,
     error_from_dict,
 )
-from tallyfy_provider.hooks.tallyfy import TallyfyHook
+from tallyfy_provider.hooks.tallyfy import TallyfyHook, missing_connection
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -105,14 +104,13 @@ class ConnectionExecutor:
             return self._client
         try:
             connection = await get_async_connection(self._hook.tallyfy_conn_id, self._hook)
-        except AirflowNotFoundException as error:
-            name = self._hook.tallyfy_conn_id
-            raise TallyfyConfigurationError(f"There is no connection {name!r}: {error}") from None
         except Exception as error:
             if self._client is not None and not again:
                 return self._client
             # Whatever keeps Airflow from returning the connection may be transient, as an error of Tallyfy's may.
             name = self._hook.tallyfy_conn_id
+            if isinstance(error, AirflowNotFoundException):
+                raise missing_connection(name, error) from None
             raise TallyfyConnectionError(f"Airflow cannot look up the connection {name!r} now: {error}") from None
         return await self._client_for(connection)
 

@@ -51,6 +51,12 @@ def test_the_test_button_says_what_to_fix(connect, changes, words):
     assert words in message
 
 
+def test_the_test_button_says_that_a_connection_may_be_missing_or_its_backend_out():
+    works, message = TallyfyHook("nowhere").test_connection()
+    assert not works
+    assert "There is no connection 'nowhere', or the secrets backend that holds it does not answer" in message
+
+
 def test_a_wrong_path_is_told_from_a_wrong_organization(emulator, connect):
     works, message = connect(host=f"{emulator.base_url}/wrong").test_connection()
     assert not works

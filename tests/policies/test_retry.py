@@ -68,6 +68,15 @@ def test_a_rate_limit_waits_as_long_as_tallyfy_said(wrap):
 
 
 @needs_retry_policies
+def test_a_connection_that_airflow_does_not_find_is_looked_up_again():
+    from tallyfy_provider.hooks.tallyfy import TallyfyHook
+
+    with pytest.raises(errors.TallyfyConnectionError) as raised:
+        TallyfyHook("nowhere").client  # noqa: B018
+    assert decide(raised.value) == RetryDecision.default()
+
+
+@needs_retry_policies
 @pytest.mark.parametrize("retry_after", [None, 0.0])
 def test_a_rate_limit_without_a_time_waits_as_the_task_says(retry_after):
     assert decide(errors.TallyfyRateLimitError("slow down", retry_after=retry_after)) == RetryDecision.default()

@@ -9,6 +9,7 @@ import pytest
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
+    AirflowNotFoundException,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
@@ -27,6 +28,7 @@ from tallyfy_provider.exceptions import (
     TallyfyRunFailedError,
     TallyfyServerError,
 )
+from tallyfy_provider.hooks.tallyfy import TallyfyHook
 from tallyfy_provider.sensors.runs import RunStatusSensor
 
 from .conftest import MODES, fire, know_the_first_start, run_in_mode
@@ -199,6 +201,20 @@ def test_a_transient_error_does_not_end_the_wait(emulator, connect, run_sensor, 
     connect(extra={"max_attempts": 1})
     run = emulator.add_run(status="complete")
     emulator.order(Fault(**{**vars(fault), "times": 3}))
+    assert len(run_sensor(run_id=run["id"])) == 1
+
+
+def test_a_secrets_backend_that_is_out_for_a_moment_does_not_end_the_wait(emulator, run_sensor, mocker):
+    give = TallyfyHook.get_connection
+    answers = iter([AirflowNotFoundException("The conn_id `tallyfy_default` isn't defined")] * 2)
+
+    def sometimes(*args):
+        if error := next(answers, None):
+            raise error
+        return give(args[-1])
+
+    mocker.patch.object(TallyfyHook, "get_connection", sometimes)
+    run = emulator.add_run(status="complete")
     assert len(run_sensor(run_id=run["id"])) == 1
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from tallyfy_emulator import Fault, Quirks
 from tallyfy_provider.triggers import executor as threads
@@ -257,14 +258,14 @@ def test_a_token_that_somebody_replaced_in_the_connection_is_used_at_once(emulat
     assert {event["status"] for event in run(scenario())} == {"ended"}
 
 
-def test_a_connection_that_does_not_exist_is_reported_to_every_wait(emulator, connect, run, trigger):
+def test_a_connection_that_is_never_found_ends_the_wait(emulator, connect, run, trigger):
     async def scenario():
         async with Waits() as waits:
-            (task,) = waits.start(trigger("a" * 32, tallyfy_conn_id="no_such_connection"))
+            (task,) = waits.start(trigger("a" * 32, tallyfy_conn_id="no_such_connection", fault_tolerance=5.0))
             return await asyncio.wait_for(task, 20)
 
     error = run(scenario())["error"]
-    assert error["kind"] == "TallyfyConfigurationError"
+    assert error["kind"] == "TallyfyConnectionError"
     assert "There is no connection 'no_such_connection'" in error["message"]
 
 
@@ -497,11 +498,18 @@ def test_a_wait_that_joins_during_a_round_is_not_ended_by_what_a_list_said(emula
     assert event["seen"][0]["status"] == "complete"
 
 
-def test_a_connection_that_airflow_cannot_look_up_now_is_a_transient_error(emulator, connect, mocker, run, trigger):
+#: What Airflow raises while its database is out, and while a secrets backend is.
+CANNOT_LOOK_UP = [OSError("no database"), AirflowNotFoundException("The conn_id `tallyfy_default` isn't defined")]
+
+
+@pytest.mark.parametrize("error", CANNOT_LOOK_UP, ids=lambda error: type(error).__name__)
+def test_a_connection_that_airflow_cannot_look_up_now_is_a_transient_error(
+    emulator, connect, mocker, error, run, trigger
+):
     (run_id,) = emulator.add_runs(1)
     emulator.complete_run(run_id)
     give = threads.get_async_connection
-    answers = iter([OSError("no database"), OSError("no database")])
+    answers = iter([error, error])
 
     async def sometimes(*args):
         if error := next(answers, None):
@@ -513,6 +521,28 @@ def test_a_connection_that_airflow_cannot_look_up_now_is_a_transient_error(emula
     async def scenario():
         async with Waits() as waits:
             (task,) = waits.start(trigger(run_id))
+            return await asyncio.wait_for(task, 20)
+
+    assert run(scenario())["status"] == "ended"
+
+
+@pytest.mark.parametrize("error", CANNOT_LOOK_UP, ids=lambda error: type(error).__name__)
+def test_the_client_at_hand_goes_on_while_the_connection_cannot_be_looked_up_again(
+    emulator, connect, mocker, monkeypatch, error, run, trigger
+):
+    monkeypatch.setattr(threads, "_CONNECTION_LIFETIME", 0.2)
+    (run_id,) = emulator.add_runs(1)
+
+    async def out(*args):
+        raise error
+
+    async def scenario():
+        async with Waits() as waits:
+            (task,) = waits.start(trigger(run_id, fault_tolerance=0.0))
+            await asyncio.sleep(0.5)
+            mocker.patch.object(threads, "get_async_connection", out)
+            await asyncio.sleep(2)
+            emulator.complete_run(run_id)
             return await asyncio.wait_for(task, 20)
 
     assert run(scenario())["status"] == "ended"
