@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: The extras of a connection of type ``tallyfy``.
 EXTRAS = tuple(CONNECTION_FIELDS)
+#: Extras by which other providers stop verifying the server's certificate.
+_VERIFY = frozenset({"verify", "verify_ssl", "ssl_verify", "check_hostname", "cert", "ca_cert"})
 
 
 def read_connection(connection: Connection) -> ClientSettings:
@@ -46,13 +48,22 @@ def read_connection(connection: Connection) -> ClientSettings:
 
 
 def misspelt_extras(connection: Connection) -> list[str]:
-    """Return a sentence for each extra that looks like a misspelling of a known one."""
+    """Return a sentence for each extra that somebody expects to have an effect: misspelt, or another provider's."""
     where = f"connection {connection.conn_id!r}"
     return [
         f"The extra {name!r} of {where} is not used{hint}"
         for name in _extra(connection, where)
-        if name not in EXTRAS and (hint := did_you_mean(name, EXTRAS))
+        if name not in EXTRAS and (hint := _hint(name))
     ]
+
+
+def _hint(name: str) -> str:
+    if name.strip().lower() in _VERIFY:
+        return (
+            ": certificates are always verified. Set REQUESTS_CA_BUNDLE, on all machines of Airflow's, to a file with "
+            "the certificates of your network."
+        )
+    return did_you_mean(name, EXTRAS)
 
 
 def _extra(connection: Connection, where: str) -> Mapping[str, Any]:

@@ -154,6 +154,16 @@ def test_a_misspelt_extra_is_told(read, monkeypatch):
     ]
 
 
+def test_whoever_wants_no_certificates_verified_is_told_what_to_do(read, monkeypatch):
+    connection = {"conn_type": "tallyfy", "login": ORG, "password": TOKEN, "extra": {"verify": False}}
+    monkeypatch.setenv("AIRFLOW_CONN_TALLYFY_DEFAULT", json.dumps(connection))
+    (sentence,) = misspelt_extras(TallyfyHook.get_connection("tallyfy_default"))
+    assert sentence.startswith(
+        "The extra 'verify' of connection 'tallyfy_default' is not used: certificates are always"
+    )
+    assert "Set REQUESTS_CA_BUNDLE" in sentence
+
+
 def test_a_token_copied_with_a_line_break_is_still_good(read):
     assert read({"login": f" {ORG}\n", "password": f"{TOKEN}\n"}).secret == TOKEN
 

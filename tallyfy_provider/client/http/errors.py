@@ -15,6 +15,7 @@ from tallyfy_provider.client.http.responses import REQUEST_TIMEOUT, TOO_MANY_REQ
 from tallyfy_provider.client.redaction import quotable
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
+    TallyfyConfigurationError,
     TallyfyConnectionError,
     TallyfyError,
     TallyfyIndeterminateError,
@@ -28,7 +29,10 @@ from tallyfy_provider.exceptions import (
 
 #: 404 with this code: the path or the client header is wrong, not the id.
 ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
+PROXY_AUTHENTICATION_REQUIRED = 407
 TOO_EARLY = 425
+#: The address, or the head of the request, is longer than Tallyfy or a proxy before it takes.
+_TOO_LONG = (414, 431)
 
 
 def payload_of(response: Response, request: str) -> Any:
@@ -73,6 +77,8 @@ def error_from_failure(failure: Failure, request: str, *, where: str, attempts: 
     kind: type[TallyfyError]
     if failure.garbled:
         kind, advice = TallyfyResponseError, "The response cannot be used; nothing is taken from it."
+    elif failure.is_local:
+        kind, advice = TallyfyConfigurationError, "Nothing was sent."
     else:
         kind = TallyfyConnectionError
         advice = f"Check the host of {where} ({host}), and the network and any proxy on the way."
@@ -110,6 +116,16 @@ def _kind_and_advice(response: Response, code: str | None, where: str) -> tuple[
     if status == TOO_MANY_REQUESTS:
         return TallyfyRateLimitError, (
             "Ask less often: a longer poke_interval, deferrable=True, or fewer tasks at once (an Airflow pool)."
+        )
+    if status == PROXY_AUTHENTICATION_REQUIRED:
+        return TallyfyConfigurationError, (
+            "It is a proxy that wants credentials: put them into HTTP_PROXY or HTTPS_PROXY "
+            "(http://user:password@proxy:port)."
+        )
+    if status in _TOO_LONG:
+        return TallyfyValidationError, (
+            "The filters are too long for one address: ask for fewer ids at once, or list without this filter and "
+            "choose from what comes back."
         )
     if status >= 500:
         return TallyfyServerError, "Tallyfy failed by itself; try again later."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from urllib.request import getproxies
 
 import requests
 import urllib3.exceptions
@@ -19,12 +21,21 @@ _NEVER_CONNECTED = (
     urllib3.exceptions.ProxyError,
 )
 #: A server of plain http, or of another protocol, behind an https address.
+_OTHER_NAME = re.compile("Hostname mismatch|IP address mismatch|doesn't match")
+_PROXY_ANSWER = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
 _HANDSHAKE_FAILED = re.compile("WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|UNEXPECTED_MESSAGE|HTTP_REQUEST")
 
 
 def failure_from_exception(error: Exception, *, timeout: float, connect_timeout: float) -> Failure:
     """Describe an exception as a failure, which holds neither the request nor its token."""
     text = str(error)
+    if (reason := _local_reason(error, text)) is not None:
+        return Failure(reason, sent=False, permanent=True, is_local=True)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Failure(_proxy_reason(text, _root_cause(error)), sent=False)
+    if isinstance(error, requests.exceptions.SSLError) and _OTHER_NAME.search(text):
+        reason = "The server's certificate is for another host name; check the host of the connection"
+        return Failure(reason, sent=False, permanent=True)
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in text:
         reason = "The server's certificate is not trusted; set REQUESTS_CA_BUNDLE to the certificates of your network"
         return Failure(reason, sent=False, permanent=True)
@@ -38,6 +49,8 @@ def failure_from_exception(error: Exception, *, timeout: float, connect_timeout:
     if isinstance(error, UnboundedResponseError):
         return Failure(text, sent=True, garbled=True)
     cause = _root_cause(error)
+    if isinstance(cause, urllib3.exceptions.NameResolutionError):
+        return Failure("The host name cannot be resolved; it is misspelt, or the name server is out", sent=False)
     if isinstance(cause, _NEVER_CONNECTED):
         return Failure(f"No connection could be made ({_system_error(cause)})", sent=False)
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, UnicodeError)):
@@ -45,6 +58,33 @@ def failure_from_exception(error: Exception, *, timeout: float, connect_timeout:
     if isinstance(cause, (urllib3.exceptions.IncompleteRead, urllib3.exceptions.DecodeError)):
         return Failure("Tallyfy's response was cut off", sent=True, garbled=True)
     return Failure(f"The connection broke before the response was complete ({_system_error(cause)})", sent=True)
+
+
+def _local_reason(error: Exception, text: str) -> str | None:
+    """Return which setting of this machine keeps requests from being sent; None where none does."""
+    if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in text:
+        return "HTTPS_PROXY names a SOCKS proxy, which needs the package PySocks; install requests[socks]"
+    if isinstance(error, requests.exceptions.InvalidURL) and getproxies():  # Tallyfy's own address has been checked
+        return "HTTPS_PROXY is no address of a proxy; write http://proxy:port"
+    if isinstance(error, requests.exceptions.ProxyError) and "Tunnel connection failed: 407" in text:
+        return (
+            "The proxy wants credentials (407 Proxy Authentication Required); "
+            "put them into HTTPS_PROXY (http://user:password@proxy:port)"
+        )
+    # requests tells a missing file by an OSError of its own, the ssl module one that it cannot read by the error's name
+    is_missing = type(error) is OSError and "CA certificate bundle" in text
+    if is_missing or "NO_CERTIFICATE_OR_CRL_FOUND" in text:
+        path = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
+        return f"REQUESTS_CA_BUNDLE names {path!r}, which is no file of certificates; correct or unset it"
+    return None
+
+
+def _proxy_reason(text: str, cause: BaseException) -> str:
+    if answer := _PROXY_ANSWER.search(text):
+        return f"The proxy in HTTPS_PROXY answered {answer[1].strip()}, not Tallyfy"
+    if isinstance(cause, urllib3.exceptions.NameResolutionError):
+        return "The host name of the proxy in HTTPS_PROXY cannot be resolved"
+    return f"No connection to the proxy in HTTPS_PROXY could be made ({_system_error(cause)})"
 
 
 def _root_cause(error: BaseException) -> BaseException:

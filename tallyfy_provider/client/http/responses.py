@@ -81,6 +81,7 @@ class Failure:
     :param sent: Whether the request may have reached Tallyfy.
     :param garbled: Whether a response came that cannot be read.
     :param permanent: Whether trying again is pointless.
+    :param is_local: Whether a setting of this machine or of its proxy has to be corrected.
     :param request_id: Tallyfy's id of the request, where a response began.
     """
 
@@ -88,6 +89,7 @@ class Failure:
     sent: bool
     garbled: bool = False
     permanent: bool = False
+    is_local: bool = False
     request_id: str | None = None
 
     #: What a :class:`Response` tells by its status and headers.
