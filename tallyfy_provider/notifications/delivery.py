@@ -85,7 +85,7 @@ def _client_for(connection: Connection, time_limit: float) -> Iterator[TallyfyCl
 
 
 def _launch(client: TallyfyClient, message: Message) -> str:
-    checklist_id = message.text("checklist_id") or ""
+    checklist_id = arguments.checklist_id(message.arguments.get("checklist_id"))
     launcher = Launcher(
         client.runs, checklist_id, message.marker, since=message.event.since, lookup_timeout=_LOOKUP_TIMEOUT
     )
@@ -137,7 +137,7 @@ def _comment(client: TallyfyClient, message: Message) -> str:
 
 
 def _read(message: Message, argument: str, read: Callable[[Any], str]) -> str | None:
-    return None if message.text(argument) is None else read(message.arguments[argument])
+    return read(message.arguments[argument]) if message.gives(argument) else None
 
 
 def _is_written(message: Message, task: Mapping[str, Any]) -> bool:

@@ -190,7 +190,8 @@ class TallyfyNotifier(BaseNotifier):
 
     def _rendered_argument(self, name: str, context: Context, environment: jinja2.Environment) -> Any:
         try:
-            return self.render_template(getattr(self, name), context, environment)
+            rendered = self.render_template(getattr(self, name), context, environment)
+            return arguments.text(name, rendered) if name in _WITH_DEFAULT else rendered
         except Exception as error:
             if name not in _WITH_DEFAULT:
                 raise TallyfyInputError(f"{name} cannot be rendered: {_describe(error)}") from error

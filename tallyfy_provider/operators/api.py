@@ -54,31 +54,34 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if arguments.is_literal(method):
-            arguments.http_method(method)
         self.path = path
         self.method = method
         self.query = query
         self.json = json
         self.paginate = paginate
         self.max_rows = max_rows
+        with arguments.checking_literals(self):
+            arguments.boolean("paginate", paginate)
+            if arguments.is_literal(method):
+                arguments.http_method(method)
 
     def execute(self, context: Context) -> Any:
         """Send the request."""
-        if arguments.is_nothing(self.path):
+        arguments.raise_wrong_literal(self)
+        if (path := arguments.text("path", self.path)) is None:
             raise TallyfyInputError("path is empty: it says which endpoint.")
         verb, query = arguments.http_method(self.method), arguments.mapping("query", self.query)
-        return without_guest_links(self._list(verb, query) if self.paginate else self._send(verb, query))
+        return without_guest_links(self._list(verb, path, query) if self.paginate else self._send(verb, path, query))
 
-    def _send(self, verb: str, query: Mapping[str, Any] | None) -> Any:
-        response = self.hook.request(verb, self.path, params=query, json=arguments.parse_json(self.json))
-        self.log.info("Sent %s %s.", verb, self.path)
+    def _send(self, verb: str, path: str, query: Mapping[str, Any] | None) -> Any:
+        response = self.hook.request(verb, path, params=query, json=arguments.parse_json(self.json))
+        self.log.info("Sent %s %s.", verb, path)
         return response["data"] if isinstance(response, Mapping) and "data" in response else response
 
-    def _list(self, verb: str, query: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    def _list(self, verb: str, path: str, query: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         if verb != "GET" or self.json is not None:
             raise TallyfyInputError(f"paginate reads a list, which takes GET without json, not {verb}.")
         max_rows = arguments.whole_number("max_rows", self.max_rows)
-        rows = list(self.hook.paginate(self.path, query, max_rows=max_rows))
-        self.log.info("Listed %d rows of %s.", len(rows), self.path)
+        rows = list(self.hook.paginate(path, query, max_rows=max_rows))
+        self.log.info("Listed %d rows of %s.", len(rows), path)
         return rows

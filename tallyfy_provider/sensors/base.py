@@ -64,9 +64,11 @@ class TallyfySensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.fault_tolerance = arguments.seconds("fault_tolerance", fault_tolerance)
         self.deferrable = deferrable
         self.tallyfy_conn_id = tallyfy_conn_id
+        with arguments.checking_literals(self):
+            self.fault_tolerance = arguments.seconds("fault_tolerance", fault_tolerance)
+            arguments.boolean("deferrable", deferrable)
         #: When Tallyfy accepts requests again, by the monotonic clock.
         self._paused_until = 0.0
 
@@ -95,6 +97,7 @@ class TallyfySensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait in the mode that was asked for."""
+        arguments.raise_wrong_literal(self)
         if not self.deferrable:
             return self._execute_in_worker(context)
         if self.exponential_backoff:

@@ -69,7 +69,10 @@ class TaskStatusSensor(TallyfySensor):
         super().__init__(**kwargs)
         self.run_id = run_id
         self.step = step
-        self.rule = TaskRule.build(on_rejection=on_rejection, on_auto_skipped=on_auto_skipped, on_problem=on_problem)
+        with arguments.checking_literals(self):
+            self.rule = TaskRule.build(
+                on_rejection=on_rejection, on_auto_skipped=on_auto_skipped, on_problem=on_problem
+            )
         #: The task's id, once it is known: people may change a title during the wait.
         self._task_id: str | None = None
 

@@ -88,13 +88,14 @@ class ExportRunsOperator(FilteredRunsOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_format(file_format)
-        if isinstance(path, str) and arguments.is_literal(path):
-            format_of(_absolute(path), file_format)
         bounds = {"created_after": created_after, "created_before": created_before, "updated_after": updated_after}
-        for name, bound in bounds.items():
-            if arguments.is_literal(bound):
-                arguments.timestamp(name, bound)
+        with arguments.checking_literals(self):
+            check_format(file_format)
+            if isinstance(path, str) and arguments.is_literal(path):
+                format_of(_absolute(path), file_format)
+            for name, bound in bounds.items():
+                if arguments.is_literal(bound):
+                    arguments.timestamp(name, bound)
         self.path = path
         self.file_format = file_format
         self.created_after = created_after
@@ -105,6 +106,7 @@ class ExportRunsOperator(FilteredRunsOperator):
         """Export the runs."""
         from tallyfy_provider.transfers.atomic_file import replacing
 
+        arguments.raise_wrong_literal(self)
         started = time.time()
         query = encode(self.filters)
         selection = Selection(self._bounds(), arguments.whole_number("max_runs", self.max_runs))

@@ -8,6 +8,7 @@ be undone (docs/tallyfy-api.md, "Run status").
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -94,10 +95,18 @@ class StatusRule:
         every_status = [*allowed_statuses, *failed_statuses, *skipped_statuses]
         for status in every_status:
             if every_status.count(status) > 1:
+                is_default = status == COMPLETE and arguments.is_nothing(allowed)
                 raise TallyfyInputError(
                     f"The status {status!r} is in two of allowed_statuses, failed_statuses and skipped_statuses."
+                    + (" allowed_statuses is complete where it is not given: give it another status." * is_default)
                 )
         return cls(allowed_statuses, failed_statuses, skipped_statuses, wait_for)
+
+    @classmethod
+    def check_literals(cls, allowed: Any, failed: Any, skipped: Any) -> None:
+        """Check a user's arguments when the Dag is parsed, unless one is known only when the task runs."""
+        if all(arguments.is_known(statuses) for statuses in (allowed, failed, skipped)):
+            cls.build(allowed=allowed, failed=failed, skipped=skipped)
 
     def evaluate(self, run: Run) -> Outcome:
         """Return what the first of a run's statuses means that the rule names."""
@@ -145,12 +154,17 @@ class StatusRule:
 
 
 def _statuses(argument: str, given: Iterable[str] | None, default: tuple[str, ...]) -> tuple[str, ...]:
-    if given is None:
+    if arguments.is_nothing(given):
         return default
-    if not isinstance(given, Iterable):
+    given = arguments.parse_json(given)
+    arguments.refuse_python_text(argument, given)
+    if not isinstance(given, Iterable) or isinstance(given, (Mapping, bytes)):
         raise TallyfyInputError(f"{argument} takes a list of statuses, not {given!r}.")
-    statuses = [given] if isinstance(given, str) else list(given)
+    statuses = getattr(given, "value", given).split(",") if isinstance(given, str) else list(given)
     return tuple(dict.fromkeys(_status(argument, status) for status in statuses))
+
+
+_STATUS = re.compile("[a-z][a-z0-9 _-]*")
 
 
 def _status(argument: str, given: object) -> str:
@@ -159,7 +173,7 @@ def _status(argument: str, given: object) -> str:
         return status
     # A misspelt status would be waited for until the timeout; one unlike all others may be newer than this provider.
     suggestion = did_you_mean(status, RUN_STATUSES)
-    if suggestion or not status:
+    if suggestion or not _STATUS.fullmatch(status):
         hint = suggestion or f"; the statuses are {', '.join(RUN_STATUSES)}."
         raise TallyfyInputError(f"{argument}: {given!r} is not a status of a run{hint}")
     return status

@@ -178,9 +178,26 @@ def test_nothing_is_pushed_where_xcoms_are_not_wanted(emulator, run_operator):
     assert vars(done).keys() == {"result"}
 
 
-def test_fields_that_name_nothing_are_refused(run_operator):
-    with pytest.raises(TallyfyInputError, match="names nothing"):
-        run_operator(fields=[])
+@pytest.mark.parametrize("fields", [None, "None", "", [], [None, ""], " , "])
+def test_fields_that_name_nothing_keep_all(emulator, run_operator, fields):
+    emulator.add_run(name="One")
+    assert run_operator(fields=fields).result[0]["name"] == "One"
+
+
+@pytest.mark.parametrize("argument", ["filters", "strict_filters", "on_empty", "on_incomplete"])
+def test_a_wrong_literal_of_a_mapped_task_is_refused_when_it_runs(emulator, connect, task_context, argument):
+    mapped = ListRunsOperator.partial(task_id="list_runs").expand(**{argument: [{"stats": "active"}]})
+    operator = mapped.unmap({argument: {"stats": "active"}})  # outside of execute, Airflow 2 would call no callback
+    with pytest.raises(TallyfyInputError, match=argument):
+        operator.execute(context=task_context())
+    assert emulator.requests == []
+
+
+def test_filters_may_be_json_text(emulator, run_operator):
+    emulator.add_runs(2)
+    emulator.add_run(status="complete")
+    assert run_operator(filters='{"status": "complete"}').count == 1
+    assert run_operator(filters="None").count == 3
 
 
 def test_the_output_survives_a_pickle():

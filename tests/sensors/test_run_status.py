@@ -137,6 +137,8 @@ def test_a_run_named_twice_is_waited_for_once(emulator, run_sensor):
         ([], "run_id is an empty list"),
         ([None], "which is not an id"),
         ("['a', 'b']", "is the text of a list"),
+        ("{'id': 'a'}", "is the text of a dict"),
+        ([["a"], [None]], r"skipped \(on_empty='skip'\)"),
         ({"name": "a"}, "holds an object without an 'id'"),
         (1.5, "takes an id or a list of ids"),
         (True, "takes an id or a list of ids"),
@@ -412,7 +414,37 @@ def test_a_misspelt_status_is_refused_at_parse_time():
         RunStatusSensor(task_id="wait", run_id="x", allowed_statuses=["completed"])
 
 
-@pytest.mark.parametrize("tolerance", [-1, "soon", True])
+@pytest.mark.parametrize(
+    "statuses",
+    [{"failed_statuses": "archived,problem"}, {"skipped_statuses": "{{ 'problem' }}", "failed_statuses": []}],
+)
+def test_statuses_may_be_text_with_commas_or_templates(emulator, run_sensor, statuses):
+    run = emulator.add_run(status="problem")
+    assert {"allowed_statuses", *statuses} <= set(RunStatusSensor.template_fields)
+    rendered = {name: "problem" if "{{" in value else value for name, value in statuses.items()}
+    RunStatusSensor(task_id="wait", run_id="x", **statuses)
+    with pytest.raises(TallyfyRunFailedError if "skipped_statuses" not in statuses else AirflowSkipException):
+        run_sensor(run_id=run["id"], **rendered)
+
+
+@pytest.mark.parametrize("value", ["False", "true", 0, None])
+def test_deferrable_is_true_or_false(value):
+    with pytest.raises(TallyfyInputError, match="deferrable takes True or False"):
+        RunStatusSensor(task_id="wait", run_id="x", deferrable=value)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"failed_statuses": "archive"}, {"wait_for": "some"}, {"fault_tolerance": -1}, {"deferrable": "no"}]
+)
+def test_a_wrong_literal_of_a_mapped_task_is_refused_when_it_runs(connect, task_context, wrong):
+    (name,) = wrong
+    mapped = RunStatusSensor.partial(task_id="wait", run_id="x").expand(**{name: [wrong[name]]})
+    sensor = mapped.unmap(wrong)  # outside of execute, Airflow 2 would call no callback
+    with pytest.raises(TallyfyInputError, match=name):
+        sensor.execute(context=task_context())
+
+
+@pytest.mark.parametrize("tolerance", [-1, "soon", True, float("nan")])
 def test_a_fault_tolerance_must_be_a_time(tolerance):
     with pytest.raises(TallyfyInputError, match="fault_tolerance takes seconds or a timedelta"):
         RunStatusSensor(task_id="wait", run_id="x", fault_tolerance=tolerance)

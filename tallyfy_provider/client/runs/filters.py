@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 from tallyfy_provider.client import filtering
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE, Elements, FilterTable
 from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.utils import arguments
 
 #: Statuses that a run can have.
 RUN_STATUSES = ("active", "delayed", "problem", "issue", "complete", "archived")
@@ -157,15 +158,16 @@ class Query:
         return {**self.params, **{name: str(number) for name, number in pages.items() if number is not None}}
 
 
-def encode(filters: Mapping[str, Any] | None) -> Query:
-    """Check rendered filters and encode them for Tallyfy; None means no filters."""
+def encode(filters: Mapping[str, Any] | str | None) -> Query:
+    """Check rendered filters, or their JSON text, and encode them for Tallyfy; None means no filters."""
+    filters = arguments.mapping("filters", filters) or {}
     read = RUN_FILTERS.read(filters)
     merged = RUN_FILTERS.merge_aliases(read)
     sent = _with_working_archived_filter(merged)
     page, per_page = sent.pop("page", None), sent.pop("per_page", None)
     empty = [
         f"filters[{name!r}] is {value!r}, which asks for nothing: it is not sent."
-        for name, value in (filters or {}).items()
+        for name, value in filters.items()
         if not read[name]
     ]
     return Query(

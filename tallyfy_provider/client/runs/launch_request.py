@@ -72,13 +72,17 @@ def prepare_launch(
             body["tasks"] = _tasks(rows_of(checklist.get("steps")), _mapping(argument, value))
         elif argument == "roles":
             body[argument] = dict(_mapping(argument, value))
+        elif argument == "parent_id":
+            body[argument] = arguments.run_id(value, argument)
         else:
-            body[argument] = value
+            body[argument] = (
+                value if argument == "owner_id" and isinstance(value, int) else arguments.text(argument, value)
+            )
     return LaunchRequest(body, fields)
 
 
 def _name(name: Any, checklist: Mapping[str, Any]) -> str:
-    text = str(checklist.get("title") or "" if is_blank(name) else name).strip()
+    text = (arguments.text("name", name) or str(checklist.get("title") or "")).strip()
     if len(text) > LONGEST_NAME:
         raise TallyfyInputError(f"name has {len(text)} characters; Tallyfy takes at most {LONGEST_NAME}.")
     return text

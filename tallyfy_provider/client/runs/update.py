@@ -37,7 +37,7 @@ class RunUpdate:
         """Check what a Dag author wrote; values that render to nothing change nothing."""
         kept = {name: _value(name, value) for name, value in values.items() if not is_blank(value)}
         added = {bucket: _ids(bucket, ids) for bucket, ids in add.items() if not is_blank(ids)}
-        update = cls(kept, None if is_blank(summary) else summary, None if is_blank(kickoff) else kickoff, added)
+        update = cls(kept, arguments.text("summary", summary), None if is_blank(kickoff) else kickoff, added)
         if not update.named:
             raise TallyfyInputError("There is nothing to change: name, summary, owner_id and all others are empty.")
         return update
@@ -77,9 +77,12 @@ def _value(name: str, value: Any) -> Any:
         return str(value).strip().lower() == "true"
     if name in _FLAGS:
         raise TallyfyInputError(f"{name} takes true or false, not {value!r}.")
-    if name == "name" and len(str(value)) > LONGEST_NAME:
-        raise TallyfyInputError(f"name has {len(str(value))} characters; Tallyfy takes at most {LONGEST_NAME}.")
-    return value
+    if name == "owner_id" and isinstance(value, int):
+        return value
+    text = arguments.text(name, value) or ""
+    if name == "name" and len(text) > LONGEST_NAME:
+        raise TallyfyInputError(f"name has {len(text)} characters; Tallyfy takes at most {LONGEST_NAME}.")
+    return text
 
 
 def _ids(bucket: str, value: Any) -> list[Any]:

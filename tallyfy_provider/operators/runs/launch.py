@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.client.runs.launch_request import ARGUMENTS, LaunchRequest, prepare_launch
-from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError
+from tallyfy_provider.exceptions import TallyfyNotFoundError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.operators.runs.launch_state import LaunchAttempt, LaunchState, Reuse
@@ -58,9 +58,10 @@ class LaunchRunOperator(TallyfyBaseOperator):
     :param lookup_timeout: How long a run that may have been launched is looked for, in seconds or as a timedelta, since
         Tallyfy's lists may lag behind.
     :param wait_for_completion: Wait until the run ends; if it ends badly, the task fails.
-    :param allowed_statuses: Statuses that are a success; None means complete.
-    :param failed_statuses: Statuses that fail the task; None means archived, unless that is allowed or skipped.
-    :param skipped_statuses: Statuses that skip the task.
+    :param allowed_statuses: Statuses that are a success, a list or text with commas; templated. None means complete.
+    :param failed_statuses: Statuses that fail the task; templated. None means archived, unless that is allowed or
+        skipped.
+    :param skipped_statuses: Statuses that skip the task; templated.
     :param poke_interval: Time between two checks while waiting, in seconds or as a timedelta.
     :param timeout: How long the run may take, in seconds or as a timedelta.
     :param fault_tolerance: How long transient errors are tolerated while waiting, in seconds or as a timedelta.
@@ -80,6 +81,9 @@ class LaunchRunOperator(TallyfyBaseOperator):
         "kickoff",
         *ARGUMENTS,
         "options",
+        "allowed_statuses",
+        "failed_statuses",
+        "skipped_statuses",
         "tallyfy_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
@@ -117,7 +121,6 @@ class LaunchRunOperator(TallyfyBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.choice("reuse", reuse, get_args(Reuse))
         self.checklist_id = checklist_id
         self.name = name
         self.kickoff = kickoff
@@ -132,14 +135,28 @@ class LaunchRunOperator(TallyfyBaseOperator):
         self.parent_id = parent_id
         self.options = options
         self.reuse = reuse
-        self.lookup_timeout = arguments.seconds("lookup_timeout", lookup_timeout)
         self.wait_for_completion = wait_for_completion
-        self.rule = StatusRule.build(allowed=allowed_statuses, failed=failed_statuses, skipped=skipped_statuses)
-        self.poke_interval = arguments.interval("poke_interval", poke_interval)
-        self.timeout = arguments.seconds("timeout", timeout)
-        self.fault_tolerance = arguments.seconds("fault_tolerance", fault_tolerance)
+        self.allowed_statuses = allowed_statuses
+        self.failed_statuses = failed_statuses
+        self.skipped_statuses = skipped_statuses
         self.deferrable = deferrable
         self.archive_on_kill = archive_on_kill
+        with arguments.checking_literals(self):
+            arguments.choice("reuse", reuse, get_args(Reuse))
+            self.lookup_timeout = arguments.seconds("lookup_timeout", lookup_timeout)
+            self.poke_interval = arguments.interval("poke_interval", poke_interval)
+            self.timeout = arguments.seconds("timeout", timeout)
+            self.fault_tolerance = arguments.seconds("fault_tolerance", fault_tolerance)
+            for flag in ("wait_for_completion", "deferrable", "archive_on_kill"):
+                arguments.boolean(flag, getattr(self, flag))
+            StatusRule.check_literals(allowed_statuses, failed_statuses, skipped_statuses)
+
+    @property
+    def rule(self) -> StatusRule:
+        """What ends the wait, and how."""
+        return StatusRule.build(
+            allowed=self.allowed_statuses, failed=self.failed_statuses, skipped=self.skipped_statuses
+        )
 
     @cached_property
     def _wait(self) -> RunWait:
@@ -147,8 +164,10 @@ class LaunchRunOperator(TallyfyBaseOperator):
 
     def execute(self, context: Context) -> str:
         """Launch the run, or find the one that an earlier try launched, and wait for it if asked to."""
-        if arguments.is_nothing(self.checklist_id):
-            raise TallyfyInputError("checklist_id is empty: it says which checklist (template) to launch.")
+        arguments.raise_wrong_literal(self)
+        self.checklist_id = arguments.checklist_id(self.checklist_id)
+        if self.wait_for_completion:
+            self._warn_of_unknown_statuses()
         run = self._launch_once(context)
         TallyfyRunLink.persist(context, run["id"])
         self._push_run(context, run)
@@ -166,11 +185,15 @@ class LaunchRunOperator(TallyfyBaseOperator):
         """Archive the run that is waited for, if that was asked for."""
         self._wait.archive_when_killed()
 
+    def _warn_of_unknown_statuses(self) -> None:
+        for status in self.rule.unknown_statuses:
+            self.log.warning("Tallyfy does not document the status %r; it may never be reached.", status)
+
     def _push_run(self, context: Context, run: dict[str, Any]) -> None:
         self._push(context, run=without_guest_links(run))
 
     def _launch_once(self, context: Context) -> dict[str, Any]:
-        attempt = LaunchAttempt.of(context, self.reuse, str(self.checklist_id))
+        attempt = LaunchAttempt.of(context, self.reuse, self.checklist_id)
         state = LaunchState(context, attempt.marker.token)
         launcher = self._launcher(attempt, state)
         try:
@@ -194,7 +217,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
 
         return Launcher(
             self.hook.client.runs,
-            str(self.checklist_id).strip(),
+            self.checklist_id,
             attempt.marker,
             since=state.intended_at or attempt.since,
             lookup_timeout=self.lookup_timeout,
@@ -221,7 +244,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
     def _prepare(self) -> LaunchRequest:
         return prepare_launch(
             self.hook.client.checklists,
-            str(self.checklist_id).strip(),
+            self.checklist_id,
             name=self.name,
             kickoff=self.kickoff,
             given={name: getattr(self, name) for name in ARGUMENTS},

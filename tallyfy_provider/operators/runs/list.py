@@ -60,6 +60,7 @@ class ListRunsOperator(FilteredRunsOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the runs."""
+        arguments.raise_wrong_literal(self)
         query = encode(self.filters)
         fields = arguments.names("fields", self.fields)
         max_runs = arguments.whole_number("max_runs", self.max_runs)

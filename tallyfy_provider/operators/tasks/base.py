@@ -53,6 +53,7 @@ class TaskOperator(TallyfyBaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Act on the task."""
+        arguments.raise_wrong_literal(self)
         self._check()
         task: dict[str, Any] = without_guest_links(self._act(context, find_task(self, context, self.include)))
         return task

@@ -58,23 +58,26 @@ class CommentOperator(TallyfyBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.choice("kind", kind, get_args(Kind))
-        if arguments.is_literal(state):
-            arguments.choice("state", state, _STATES)
-        if run_id is None and step is None:
-            raise TallyfyInputError("Neither run_id nor step is given: one of them says what to comment on.")
         self._is_on_a_task = step is not None
         self.content = content
         self.run_id = run_id
         self.step = step
         self.kind = kind
         self.state = state
+        with arguments.checking_literals(self):
+            arguments.choice("kind", kind, get_args(Kind))
+            if arguments.is_literal(state):
+                arguments.choice("state", state, _STATES)
+            if run_id is None and step is None:
+                raise TallyfyInputError("Neither run_id nor step is given: one of them says what to comment on.")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the comment."""
+        arguments.raise_wrong_literal(self)
         state = arguments.choice("state", self.state, _STATES)
-        if arguments.is_nothing(self.content):
+        if (content := arguments.text("content", self.content)) is None:
             raise TallyfyInputError("content is empty: a comment or a problem needs words.")
+        self.content = content
         write = self._comment_on_task if self._is_on_a_task else self._comment_on_run
         comment: dict[str, Any] = without_guest_links(write(context, state))
         return comment

@@ -43,21 +43,23 @@ class ListTasksOperator(TallyfyBaseOperator):
         self,
         *,
         run_id: str,
-        filters: Mapping[str, Any] | None = None,
+        filters: Mapping[str, Any] | str | None = None,
         include: Sequence[str] | str = (),
         fields: Sequence[str] | str | None = None,
         on_empty: OnEmpty = "pass",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(filters, Mapping):
-            RUN_TASK_FILTERS.check_names(filters)  # names of filters are never templates
-        check_on_empty(on_empty)
         self.run_id = run_id
         self.filters = filters
         self.include = include
         self.fields = fields
         self.on_empty = on_empty
+        with arguments.checking_literals(self):
+            if isinstance(filters, Mapping):
+                RUN_TASK_FILTERS.check_names(filters)  # names of filters are never templates
+                RUN_TASK_FILTERS.check_literals(filters)
+            check_on_empty(on_empty)
 
     @property
     def output(self) -> XComArg:
@@ -66,9 +68,11 @@ class ListTasksOperator(TallyfyBaseOperator):
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """List the tasks."""
+        arguments.raise_wrong_literal(self)
         run_id, fields = arguments.run_id(self.run_id), arguments.names("fields", self.fields)
         TallyfyRunLink.persist(context, run_id)
-        found = self.hook.client.tasks.list_of_run(run_id, self.filters, arguments.includes(self.include))
+        filters = arguments.mapping("filters", self.filters)
+        found = self.hook.client.tasks.list_of_run(run_id, filters, arguments.includes(self.include))
         tasks = [without_guest_links(task) for task in found]
         self.log.info("Listed %d tasks of run %s.", len(tasks), run_id)
         self._push(context, task_ids=[str(task["id"]) for task in tasks], count=len(tasks))

@@ -78,8 +78,8 @@ class UpdateTaskOperator(TaskOperator):
         from tallyfy_provider.client.tasks.update import TaskUpdate
 
         return TaskUpdate.build(
-            title=arguments.optional(self.title),
-            summary=arguments.optional(self.summary),
+            title=arguments.text("title", self.title),
+            summary=arguments.text("summary", self.summary),
             deadline=arguments.timestamp("deadline", self.deadline),
             owners=arguments.parse_json(arguments.optional(self.owners)),
             added={"users": self.add_users, "guests": self.add_guests, "groups": self.add_groups},

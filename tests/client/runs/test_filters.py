@@ -63,7 +63,9 @@ def test_an_unknown_name_is_refused_with_a_suggestion(wrong, right):
         ({"status": ["active", "archived"]}, "cannot be mixed with other statuses"),
         ({"checklist_id": "a", "blueprint_id": "b"}, "The filters 'blueprint_id' and 'checklist_id' mean the same"),
         ({"sort_by": "name", "sort": "-name"}, "The filters 'sort' and 'sort_by' mean the same"),
-        ("status=active", "filters must be a dict"),
+        ("status=active", "filters takes a dict of names to values"),
+        ("{'status': 'active'}", "filters is the text of a dict"),
+        ({"status": {"active", "delayed"}}, "filters['status'] is a set, which has no order"),
     ],
 )
 def test_an_invalid_filter_is_refused(filters, message):
@@ -77,7 +79,7 @@ def test_an_invalid_filter_is_refused(filters, message):
     [
         ({"owners": [12, "13"]}, {"owners": "12,13"}),
         ({"starred": True, "untagged": "False"}, {"starred": "true", "untagged": "false"}),
-        ({"tag_ids": ("a", "b"), "groups": {"c"}}, {"tag_ids": "a,b", "groups": "c"}),
+        ({"tag_ids": ("a", "b"), "groups": ["c"]}, {"tag_ids": "a,b", "groups": "c"}),
         ({"folder": " x , y "}, {"folder": "x,y"}),
         ({"with": ["tasks", "tags"]}, {"with": "tasks,tags"}),
         ({"status": "archived"}, {"archived": "only"}),
@@ -88,6 +90,10 @@ def test_an_invalid_filter_is_refused(filters, message):
         ({"q": 2026}, {"q": "2026"}),
         ({"blueprint_id": "abc", "sort_by": "-name"}, {"checklist_id": "abc", "sort": "-name"}),
         ({"sort": "+created_at"}, {"sort": "created_at"}),
+        ('{"status": "active"}', {"status": "active"}),
+        (None, {}),
+        ("None", {}),
+        (" ", {}),
     ],
 )
 def test_filters_are_encoded_for_tallyfy(filters, sent):
