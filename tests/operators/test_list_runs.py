@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pickle
+from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException
+from airflow.providers.common.compat.sdk import DAG, AirflowSkipException
 
 from tallyfy_emulator import Fault
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyResponseError
-from tallyfy_provider.operators.runs import ListRunsOperator
+from tallyfy_provider.operators.runs import GetRunOperator, ListRunsOperator
+from tallyfy_provider.operators.tasks import ListTasksOperator
 
 
 @pytest.fixture
@@ -198,6 +200,46 @@ def test_filters_may_be_json_text(emulator, run_operator):
     emulator.add_run(status="complete")
     assert run_operator(filters='{"status": "complete"}').count == 1
     assert run_operator(filters="None").count == 3
+
+
+@pytest.fixture
+def dag():
+    with DAG("mapping", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+        yield dag
+
+
+COMBINED = {
+    "map": lambda ids: ids.map(str.upper),
+    "zip": lambda ids: ids.zip(ids),
+    "concat": lambda ids: ids.concat(ids),
+    "itself": lambda ids: ids,
+}
+
+
+@pytest.mark.parametrize("how", COMBINED)
+@pytest.mark.parametrize(("lister", "key"), [(ListRunsOperator, "run_ids"), (ListTasksOperator, "task_ids")])
+def test_ids_can_be_mapped_over_zipped_and_joined(dag, lister, key, how):
+    given = {"run_id": "a"} if lister is ListTasksOperator else {}
+    output = lister(task_id="list", **given).output
+    for arg in (COMBINED[how](output[key]), COMBINED[how](output)):
+        assert {reference for _, reference in arg.iter_references()} == {"return_value"}
+    GetRunOperator.partial(task_id="get").expand(run_id=COMBINED[how](output[key]))
+    assert dag.get_task("get").upstream_task_ids == {"list"}
+
+
+def test_the_count_cannot_be_mapped_over(dag):
+    count = ListRunsOperator(task_id="list_runs").output["count"]
+    assert count.key == "count"
+    with pytest.raises(ValueError, match="count"):
+        GetRunOperator.partial(task_id="get").expand(run_id=count)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("runids", "did you mean 'run_ids'"), ("x", "the keys are return_value, run_ids, count")]
+)
+def test_a_misspelt_key_is_refused_when_the_dag_is_parsed(key, words):
+    with pytest.raises(TallyfyInputError, match=rf"output\['{key}'\]: ListRunsOperator pushes no such XCom; {words}"):
+        ListRunsOperator(task_id="list_runs").output[key]
 
 
 def test_the_output_survives_a_pickle():

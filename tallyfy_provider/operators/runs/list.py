@@ -53,6 +53,9 @@ class ListRunsOperator(FilteredRunsOperator):
     :raises TallyfyResponseError: A page cannot be read, or ``strict_filters`` is set and Tallyfy ignored a filter.
     """
 
+    #: The key of the XCom that is as long as the return value.
+    list_key = "run_ids"
+
     @property
     def output(self) -> XComArg:
         """The runs; ``output["run_ids"]`` are their ids. Both can be mapped over."""

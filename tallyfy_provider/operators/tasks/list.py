@@ -61,6 +61,9 @@ class ListTasksOperator(TallyfyBaseOperator):
                 RUN_TASK_FILTERS.check_literals(filters)
             check_on_empty(on_empty)
 
+    #: The key of the XCom that is as long as the return value.
+    list_key = "task_ids"
+
     @property
     def output(self) -> XComArg:
         """The tasks; ``output["task_ids"]`` are their ids. Both can be mapped over."""
