@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import Connection
 from airflow.providers_manager import ProvidersManager
 
 from tallyfy_emulator import Fault, Quirks
-from tallyfy_provider.exceptions import TallyfyNotFoundError, TallyfyServerError
+from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError, TallyfyServerError
 from tallyfy_provider.get_provider_info import CONNECTION_FIELDS, get_provider_info
 from tallyfy_provider.hooks.connection import EXTRAS
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
@@ -88,6 +88,14 @@ def test_runs_of_a_window_are_listed_its_beginning_included_and_its_end_not(emul
     window = {"created_after": datetime(2026, 10, 31, 1), "created_before": datetime(2026, 10, 31, 3, tzinfo=UTC)}
     assert [run["name"] for run in connect().list_runs(**window)] == ["1", "2"]
     assert [run["name"] for run in connect().list_runs({"sort": "-created_at"}, **window)] == ["2", "1"]
+
+
+def test_a_window_in_which_no_run_can_be_created_is_refused(emulator, connect):
+    noon = datetime(2026, 10, 31, 12, tzinfo=UTC)
+    for before in (noon, noon.replace(hour=11)):
+        with pytest.raises(TallyfyInputError, match="give a later created_before"):
+            list(connect().list_runs(created_after=noon, created_before=before))
+    assert emulator.requests == []
 
 
 def test_whoever_has_enough_closes_the_list_and_no_more_is_asked(emulator, connect):

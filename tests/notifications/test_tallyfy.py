@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
+from jinja2 import StrictUndefined
 
 from tallyfy_emulator import Fault
 from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyInputError
@@ -170,6 +171,18 @@ def test_a_text_that_cannot_be_rendered_keeps_nobody_from_being_told(emulator, n
     told = said()
     assert "Using the default of name, which cannot be rendered" in told
     assert "'dag_run' is undefined" in told
+
+
+@pytest.mark.parametrize(("value", "why"), [({"a": 1}, "a dict"), (StrictUndefined(name="parms"), "'parms'")])
+def test_what_is_no_text_keeps_nobody_from_being_told(emulator, notifier, said, mocker, value, why):
+    mocker.patch.object(TallyfyNotifier, "render_template", lambda self, written, *rest: written)
+    notifier(name=value, summary=12345, comment=None)(failure())
+    (run,) = emulator.launched
+    assert run["name"] == "Task 'load' of Dag 'sales' failed"
+    assert run["summary"].endswith("12345")
+    told = said()
+    assert "Using the default of name, which cannot be rendered" in told
+    assert why in told
 
 
 def test_a_long_name_is_cut(emulator, notifier):

@@ -75,6 +75,9 @@ def test_errors_are_those_of_all_others(ask):
     ("arguments", "message"),
     [
         ({"path": ""}, "path is empty"),
+        ({"path": {"a": 1}}, "path takes text, not a dict"),
+        ({"path": "runs", "query": "{'status': 'active'}"}, "query is the text of a dict"),
+        ({"path": "runs", "paginate": "False"}, "paginate takes True or False, not 'False'"),
         ({"path": "runs", "query": "status=active"}, "query takes a dict"),
         ({"path": "runs", "paginate": True, "method": "POST"}, "paginate reads a list"),
         ({"path": "runs", "paginate": True, "json": {"a": 1}}, "paginate reads a list"),

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+from jinja2 import StrictUndefined
 
 from tallyfy_emulator import Fault, Quirks
 from tallyfy_provider.exceptions import (
@@ -56,7 +57,7 @@ def launch(checklist, context_of):
             next((field["alias"] for field in checklist["prerun"] if field["label"].lower() == key), key): value
             for key, value in (options["kickoff"] or {}).items()
         }
-        operator = LaunchRunOperator(task_id="launch", checklist_id=checklist["id"], **options)
+        operator = LaunchRunOperator(task_id="launch", **{"checklist_id": checklist["id"], **options})
         return operator.execute(context=context or context_of())
 
     return launch
@@ -88,12 +89,48 @@ def test_a_run_is_launched_with_its_form_and_its_reference(emulator, checklist, 
         ({"steps": {"sing": {"deadline": "2026-12-01"}}}, "did you mean 'sign'"),
         ({"options": {"stared": True}}, "did you mean 'starred'"),
         ({"tags": {"a": 1}}, "tags takes a list of ids"),
+        ({"tags": "['a', 'b']"}, "tags is the text of a list"),
+        ({"name": {"a": 1}}, "name takes text, not a dict"),
+        ({"summary": ["a"]}, "summary takes text, not a list"),
+        ({"summary": StrictUndefined(name="parms")}, "'parms' is undefined"),
+        ({"parent_id": "{'id': 'a'}"}, "parent_id is the text of a dict"),
+        ({"owner_id": {"id": 1}}, "owner_id takes text, not a dict"),
     ],
 )
 def test_what_cannot_be_launched_is_refused_before_anything_is(emulator, launch, arguments, message):
     with pytest.raises(TallyfyInputError, match=message):
         launch(**arguments)
     assert emulator.launched == []
+
+
+def test_what_native_rendering_makes_of_text_is_sent_as_text(emulator, launch):
+    parent = emulator.add_run()["id"]
+    launch(name=12345, summary=67890, parent_id={"id": parent})
+    (run,) = emulator.launched
+    assert (run["name"], run["parent_id"]) == ("12345", parent)
+    assert run["summary"].endswith("67890")
+
+
+def test_a_checklist_may_be_given_by_its_address(emulator, checklist, launch):
+    launch(checklist_id=f"https://go.tallyfy.com/{emulator.organization_id}/{checklist['id']}?tab=steps")
+    assert emulator.launched[0]["checklist_id"] == checklist["id"]
+
+
+@pytest.mark.parametrize("flag", ["wait_for_completion", "deferrable", "archive_on_kill"])
+def test_the_text_false_is_not_taken_for_true(flag):
+    with pytest.raises(TallyfyInputError, match=f"{flag} takes True or False, not 'False'"):
+        LaunchRunOperator(task_id="launch", checklist_id="c", **{flag: "False"})
+
+
+def test_statuses_may_be_text_with_commas_or_templates(emulator, launch):
+    with pytest.raises(TallyfyInputError, match="did you mean 'problem'"):
+        LaunchRunOperator(task_id="launch", checklist_id="c", failed_statuses="archived,problm")
+    LaunchRunOperator(task_id="launch", checklist_id="c", failed_statuses="{{ params.failed }}")
+    assert "failed_statuses" in LaunchRunOperator.template_fields
+    emulator.listen(lambda request: [emulator.archive_run(run["id"]) for run in emulator.launched])
+    options = {"wait_for_completion": True, "deferrable": False, "poke_interval": 0.1}
+    with pytest.raises(AirflowSkipException):
+        launch(failed_statuses="problem", skipped_statuses="issue, archived", **options)
 
 
 @pytest.mark.parametrize(

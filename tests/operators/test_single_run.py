@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from jinja2 import Undefined
 
 from tallyfy_emulator import Quirks
 from tallyfy_provider.client.runs.launch_marker import LaunchMarker
@@ -108,6 +109,13 @@ def test_a_new_summary_keeps_the_line_by_which_a_retry_finds_its_run(emulator, a
     assert marker.is_in(after)
 
 
+def test_a_number_becomes_a_name_and_a_summary(emulator, act, launched):
+    act(UpdateRunOperator, launched.id, name=12345, summary=67890)
+    after = emulator.run(launched.id)
+    assert after["name"] == "12345"
+    assert after["summary"].endswith("67890")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -117,6 +125,10 @@ def test_a_new_summary_keeps_the_line_by_which_a_retry_finds_its_run(emulator, a
         ({"starred": "maybe"}, "starred takes true or false"),
         ({"kickoff": {"regoin": "South"}}, "did you mean"),
         ({"add_users": {"id": 1}}, "add_users takes a list of ids"),
+        ({"add_users": "['1', '2']"}, "add_users is the text of a list"),
+        ({"name": {"a": 1}}, "name takes text, not a dict"),
+        ({"summary": {"a": 1}}, "summary takes text, not a dict"),
+        ({"owner_id": Undefined(name="boss")}, "'boss' is undefined"),
     ],
 )
 def test_what_cannot_be_changed_is_refused_and_nothing_is(emulator, act, launched, arguments, message):

@@ -137,6 +137,8 @@ def test_owners_replace_those_of_the_kinds_that_they_name(emulator, contract, op
     ("arguments", "message"),
     [
         ({}, "There is nothing to change"),
+        ({"title": {"a": 1}}, "title takes text, not a dict"),
+        ({"summary": ["a"]}, "summary takes text, not a list"),
         ({"values": {}, "title": "None"}, "There is nothing to change"),
         ({"title": "x" * 601}, "601 characters"),
         ({"deadline": "tomorrow"}, "deadline takes a time"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from jinja2 import Undefined
 
 from tallyfy_emulator import Fault
 from tallyfy_provider.exceptions import TallyfyIndeterminateError, TallyfyInputError
@@ -34,10 +35,17 @@ def test_guests_need_not_see_a_comment(operate, threads, alias):
     assert threads()[0]["state"] == "hide-for-guests"
 
 
+def test_a_number_is_a_comment_too(operate, threads):
+    operate(CommentOperator, "fill", content=12345)
+    assert threads()[0]["content"] == "12345"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"content": " "}, "content is empty"),
+        ({"content": {"a": 1}}, "content takes text, not a dict"),
+        ({"content": Undefined(name="words")}, "'words' is undefined"),
         ({"content": "x", "run_id": "None"}, "run_id is empty"),
         ({"content": "x", "step": "None"}, "step is empty"),
         ({"content": "x", "step": "fil"}, "did you mean 'fill'"),

@@ -233,3 +233,8 @@ def test_no_form_value_is_logged(operate, said):
     said()
     operate(CompleteTaskOperator, "fill", values={"price": "a secret price"})
     assert "a secret price" not in said()
+
+
+def test_whether_to_claim_is_true_or_false():
+    with pytest.raises(TallyfyInputError, match="claim takes True or False, not 'False'"):
+        CompleteTaskOperator(task_id="complete", step="s", claim="False")

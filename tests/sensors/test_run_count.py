@@ -110,3 +110,11 @@ def test_a_rule_that_cannot_be_meant_is_refused(count_sensor, rule, words):
 def test_an_unknown_filter_is_refused_at_parse_time():
     with pytest.raises(TallyfyInputError, match="did you mean 'status'"):
         RunCountSensor(task_id="x", filters={"statuses": "problem"}, exactly=0)
+
+
+def test_strict_filters_are_true_or_false_and_filters_may_be_json_text(emulator, connect, task_context):
+    with pytest.raises(TallyfyInputError, match="strict_filters takes True or False, not 'False'"):
+        RunCountSensor(task_id="count", at_least=1, strict_filters="False")
+    emulator.add_run(status="complete")
+    sensor = RunCountSensor(task_id="count", filters='{"status": "complete"}', exactly=1, deferrable=False)
+    assert sensor.poke(task_context()).xcom_value == 1

@@ -161,6 +161,11 @@ class RunsResource(Resource):
     ) -> Generator[dict[str, Any]]:
         """List runs for encoded filters, without checking the runs against them."""
         wanted = Range(max_runs, _seconds(created_after), _seconds(created_before))
+        if wanted.after is not None and wanted.before is not None and wanted.after >= wanted.before:
+            raise TallyfyInputError(
+                f"No run can be created from {created_after} on (created_after) and before {created_before} "
+                "(created_before): give a later created_before."
+            )
         if query.page is not None:
             return self._one_page(query, query.page, wanted)
         return self._all_runs(query, wanted, on_incomplete)
