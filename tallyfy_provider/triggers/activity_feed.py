@@ -59,8 +59,12 @@ _SECONDS_BETWEEN_WARNINGS = 600.0
 
 
 def check_events(events: Iterable[str]) -> list[str]:
-    """Return names of events, each once; raise an error that suggests the nearest for one that does not exist."""
-    names = [events] if isinstance(events, str) else list(events)
+    """
+    Return names of events, of a list or of text with commas, each once.
+
+    A name that does not exist is refused, and the nearest suggested.
+    """
+    names = [name.strip() for name in events.split(",")] if isinstance(events, str) else list(events)
     for name in names:
         if name not in EVENTS:
             hint = did_you_mean(str(name), EVENTS) or f"; the events are {', '.join(EVENTS)}."

@@ -56,7 +56,7 @@ class RunEventTrigger(BaseEventTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own lacks types
         self.events = check_events(events)
-        self.checklist_id = checklist_id
+        self.checklist_id = None if arguments.is_nothing(checklist_id) else arguments.checklist_id(checklist_id)
         self.poke_interval = arguments.interval("poke_interval", poke_interval)
         self.event_spacing = arguments.seconds("event_spacing", event_spacing)
         self.tallyfy_conn_id = tallyfy_conn_id

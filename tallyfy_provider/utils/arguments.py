@@ -318,8 +318,7 @@ def step(value: Any) -> str:
         value = value.get("id") or value.get("task_id")
     if is_nothing(value):
         raise TallyfyInputError(
-            "step is empty: it takes a task's id, or its alias or title within run_id. "
-            "Has the task that gives it finished before?"
+            f"step is empty: it takes a task's id, or its alias or title within run_id. {_WHO_GIVES_IT}"
         )
     if isinstance(value, (bool, float)) or not isinstance(value, (str, int)):
         raise TallyfyInputError(f"step takes an id, an alias or a title, not a {type(value).__name__}.")

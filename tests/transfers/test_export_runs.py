@@ -89,7 +89,7 @@ def test_what_is_wrong_already_fails_when_the_dag_is_parsed(wrong, message):
         ({"filters": {"status": "finished"}}, "cannot be 'finished'"),
         ({"updated_after": "soon"}, "updated_after takes a time"),
         ({"max_runs": "many"}, "max_runs takes a whole number"),
-        ({"fields": []}, "fields is \\[\\], which names nothing"),
+        ({"fields": "['id']"}, "fields is the text of a list"),
         ({"created_after": "2026-10-31", "created_before": "2026-10-31"}, "No run can be created from 2026-10-31T00"),
     ],
 )
@@ -283,3 +283,21 @@ def test_a_bound_in_the_future_is_told_of_and_not_handed_on(emulator, export, tm
     assert done["rows"] == 0
     assert done["next_updated_after"] < "2100"
     assert "updated_after is 2100-01-01T00:00:00Z, which is in the future" in said()
+
+
+@pytest.mark.parametrize("fields", [None, "None", "", []])
+@pytest.mark.parametrize("name", ["runs.jsonl", "runs.csv"])
+def test_fields_that_name_nothing_write_all(emulator, export, tmp_path, fields, name):
+    emulator.add_run(name="One")
+    path = tmp_path / name
+    export(path=str(path), fields=fields)
+    assert "One" in path.read_text()
+
+
+@pytest.mark.parametrize("fields", ["['id', 'name']", {"id", "name"}, {"id": 1}])
+def test_fields_that_are_no_list_leave_a_good_file_alone(emulator, export, tmp_path, fields):
+    path = tmp_path / "runs.csv"
+    path.write_text("good")
+    with pytest.raises(TallyfyInputError, match="fields"):
+        export(path=str(path), fields=fields)
+    assert path.read_text() == "good"

@@ -377,3 +377,11 @@ with suppress(ImportError):  # Airflow 3
 
     def test_airflow_takes_it_for_a_watcher():
         AssetWatcher(name="completed runs", trigger=RunEventTrigger(events=["completed"]))
+
+
+def test_events_may_be_text_with_commas_and_a_checklist_an_address_or_a_number():
+    trigger = RunEventTrigger(events="completed, archived", checklist_id=f"https://go.tallyfy.com/x/{'a' * 32}")
+    assert (trigger.events, trigger.checklist_id) == (["completed", "archived"], "a" * 32)
+    assert RunEventTrigger(events=["completed"], checklist_id=12).checklist_id == "12"
+    with pytest.raises(TallyfyInputError, match="checklist_id takes text, not a list"):
+        RunEventTrigger(events=["completed"], checklist_id=["a"])
