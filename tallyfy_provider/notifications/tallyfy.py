@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseNotifier
 
 from tallyfy_provider.client.runs.launch_request import ARGUMENTS
-from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
+from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyError, TallyfyInputError
 from tallyfy_provider.notifications.event import event_of
 from tallyfy_provider.utils import arguments
 
@@ -27,6 +29,8 @@ Kind = Literal["comment", "problem"]
 _FOR_LAUNCHES = ("name", "kickoff", *ARGUMENTS, "options")
 #: Texts with a default that is better than no message.
 _WITH_DEFAULT = ("name", "summary", "comment")
+#: Seconds between the look-ups of a connection that Airflow does not find: a callback has no retry.
+_LOOKUP_PAUSES = (1.0, 2.0)
 
 
 class TallyfyNotifier(BaseNotifier):
@@ -203,12 +207,26 @@ class TallyfyNotifier(BaseNotifier):
         return super(BaseNotifier, self)._render(template, context, dag or _dag_in(context))
 
     def _connection(self, message: Message) -> Connection:
+        for pause in _LOOKUP_PAUSES:
+            with suppress(TallyfyConnectionError):
+                return self._look_up(message)
+            time.sleep(pause)
+        return self._look_up(message)
+
+    def _look_up(self, message: Message) -> Connection:
         from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
         with _explaining_missing(conn_id := _conn_id(message)):
             return TallyfyHook.get_connection(conn_id)
 
     async def _async_connection(self, message: Message) -> Connection:
+        for pause in _LOOKUP_PAUSES:
+            with suppress(TallyfyConnectionError):
+                return await self._async_look_up(message)
+            await asyncio.sleep(pause)
+        return await self._async_look_up(message)
+
+    async def _async_look_up(self, message: Message) -> Connection:
         from airflow.providers.common.compat.connection import get_async_connection
 
         from tallyfy_provider.hooks.tallyfy import TallyfyHook

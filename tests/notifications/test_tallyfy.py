@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, AirflowNotFoundException
 from jinja2 import StrictUndefined
 
 from tallyfy_emulator import Fault
@@ -183,6 +183,24 @@ def test_what_is_no_text_keeps_nobody_from_being_told(emulator, notifier, said, 
     told = said()
     assert "Using the default of name, which cannot be rendered" in told
     assert why in told
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_secrets_backend_that_is_out_for_a_moment_keeps_nobody_from_being_told(
+    emulator, notifier, mocker, monkeypatch, is_async
+):
+    monkeypatch.setattr("tallyfy_provider.notifications.tallyfy._LOOKUP_PAUSES", (0.01, 0.01))
+    found = TallyfyHook.get_connection("tallyfy_default")
+    missing = AirflowNotFoundException("The conn_id `tallyfy_default` isn't defined")
+    if is_async:
+        mocker.patch(
+            "airflow.providers.common.compat.connection.get_async_connection", side_effect=[missing, missing, found]
+        )
+        asyncio.run(notifier().async_notify(failure()))
+    else:
+        mocker.patch.object(TallyfyHook, "get_connection", side_effect=[missing, missing, found])
+        notifier()(failure())
+    assert len(emulator.launched) == 1
 
 
 def test_a_long_name_is_cut(emulator, notifier):
