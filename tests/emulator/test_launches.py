@@ -59,7 +59,7 @@ def test_everything_that_a_launch_may_say(emulator, caller, discount):
     kept = {name: run[name] for name in ("owner_id", "starred", "is_public", "parent_id", "users", "groups", "roles")}
     assert kept == {name: said[name] for name in kept}
     assert run["started_by"] == users[2]
-    assert [each["id"] for each in run["tags"]["data"]] == [tag]
+    assert [each["tag_id"] for each in run["tags"]["data"]] == [tag]
     assert [each["id"] for each in run["folders"]["data"]] == [folder]
     assert caller.listed(f"tag={tag}&folder={folder}&starred=true")["data"][0]["id"] == run["id"]
     assert emulator.task(run["id"], "decide")["owners"]["users"] == [users[3], users[4]]
@@ -121,10 +121,19 @@ def test_a_change_of_a_task_that_can_not_be_taken(emulator, caller, discount, ch
 
 
 def test_the_kick_off_form_must_be_an_object(caller, discount):
-    for prerun in ([], ["Acme"], "Acme"):
-        assert caller.refused("POST", "/runs", body(discount, prerun=prerun)) == {
-            "prerun": ["The prerun must be an object."]
-        }
+    assert caller.refused("POST", "/runs", body(discount, prerun="Acme")) == {
+        "prerun": ["The prerun must be an object."]
+    }
+    for prerun in ([], ["Acme"]):
+        assert list(caller.refused("POST", "/runs", body(discount, prerun=prerun))) == ["prerun"], "a field is required"
+
+
+def test_a_list_in_place_of_the_form_is_dropped_where_no_field_is_required(emulator, caller):
+    checklist = emulator.add_checklist("Optional", kickoff=[{"label": "Customer"}])
+
+    run = caller.data("POST", "/runs", body(checklist, prerun=[{checklist["prerun"][0]["id"]: "Acme"}]))
+
+    assert run["prerun"] == []
 
 
 def test_a_required_field_that_is_missing(caller, discount):

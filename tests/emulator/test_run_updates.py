@@ -80,7 +80,7 @@ def test_kick_off_values_are_added_to_those_that_there_are(caller, discount, lau
 
     errors = caller.refused("PUT", f"/runs/{launched['id']}", {"prerun": {region: "South"}})
     assert list(errors["prerun"]) == [region]
-    assert caller.refused("PUT", f"/runs/{launched['id']}", {"prerun": []})
+    assert caller.data("PUT", f"/runs/{launched['id']}", {"prerun": [{customer: "Globex"}]})["prerun"] == run["prerun"]
     assert caller.refused("PUT", f"/runs/{launched['id']}", {"prerun": {customer: ""}}) == {
         "prerun": {customer: ["Customer is required"]}
     }
