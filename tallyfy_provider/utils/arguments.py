@@ -17,6 +17,11 @@ from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils.suggestions import did_you_mean
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
+#: Who may be shown a comment: everybody, members only, or everybody after a click.
+COMMENT_STATES = ("open", "hide-for-guests", "collapsed")
+#: What is sent unless somebody asks otherwise: guests are no readers of what Airflow writes.
+DEFAULT_COMMENT_STATE = "hide-for-guests"
+
 
 def is_nothing(value: Any) -> bool:
     """Tell whether a template had nothing to render: None, blank text, or the text ``None``."""

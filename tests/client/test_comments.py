@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tallyfy_emulator import Fault
+from tallyfy_provider.client.comments import find_comment
 from tallyfy_provider.exceptions import TallyfyIndeterminateError, TallyfyInputError, TallyfyResponseError
 
 
@@ -34,15 +35,39 @@ def test_a_comment_always_has_a_state(client, asked, sent, places, place):
     comment, its_id = at(client, "comment", place, places)
     thread = comment(its_id, "All is well")
     assert thread["id"]
-    assert sent() == {"content": "All is well", "state": "open"}
+    assert sent() == {"content": "All is well", "state": "hide-for-guests"}
     assert asked("POST") == [f"POST /{place}s/{its_id}/comment"]
 
 
 @pytest.mark.parametrize("place", ["run", "task"])
-def test_a_comment_can_be_hidden_and_labelled(client, sent, places, place):
+def test_a_comment_can_be_shown_to_guests_and_labelled(client, sent, places, place):
     comment, its_id = at(client, "comment", place, places)
-    comment(its_id, "Better so", state="hide-for-guests", label="improvement")
-    assert sent() == {"content": "Better so", "state": "hide-for-guests", "label": "improvement"}
+    comment(its_id, "Better so", state="open", label="improvement")
+    assert sent() == {"content": "Better so", "state": "open", "label": "improvement"}
+
+
+@pytest.mark.parametrize("place", ["run", "task"])
+@pytest.mark.parametrize("asked_for", [{}, {"state": "open"}])
+def test_problems_and_resolutions_are_hidden_from_guests_unless_asked(client, sent, places, place, asked_for):
+    report, its_id = at(client, "report_problem", place, places)
+    resolve, _ = at(client, "resolve", place, places)
+    state = asked_for.get("state", "hide-for-guests")
+
+    problem = report(its_id, "Broken", **asked_for)
+    assert sent() == {"content": "Broken", "state": state}
+    resolve(its_id, problem["id"], "Repaired", **asked_for)
+    assert sent() == {"thread_id": problem["id"], "content": "Repaired", "state": state}
+    assert len(problem["id"]) == 32
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_newest_comment_is_found_however_they_are_listed(newest_first):
+    threads = [
+        {"id": "f" * 32, "content": "<p>Done</p>", "created_at": "2026-10-31T09:00:00Z"},
+        {"id": "0" * 32, "content": "Done", "created_at": "2026-10-31 09:00:01"},
+    ]
+    found = find_comment(threads[::-1] if newest_first else threads, "Done")
+    assert found == threads[1]
 
 
 def test_comments_on_a_task_are_listed(client, task):
@@ -63,8 +88,8 @@ def test_a_problem_is_reported_and_can_be_resolved(emulator, client, run, places
     report, its_id = at(client, "report_problem", place, places)
     thread = report(its_id, "The form cannot be read")
     assert emulator.run(run["id"])["status"] == status
-    resolution = {"thread_id": thread["id"], "content": "Scanned again"}
-    client.request("POST", f"{place}s/{its_id}/resolved-threads", json=resolution)
+    resolve, _ = at(client, "resolve", place, places)
+    assert resolve(its_id, thread["id"], "Scanned again")["label"] == "resolve"
     assert emulator.run(run["id"])["status"] == "active"
 
 

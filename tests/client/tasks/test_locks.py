@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tallyfy_emulator import Emulator, Fault, ManualClock
+from tallyfy_emulator import Emulator, Fault, ManualClock, Quirks
 from tallyfy_provider.client.settings import ClientSettings, build_client
 from tallyfy_provider.client.tasks import locks
 from tallyfy_provider.client.tasks.locks import host_lock
@@ -17,16 +17,33 @@ from tallyfy_provider.exceptions import TallyfyError
 OWN = "c" * 32
 
 
-def claimed(number: int, token: str, at: str) -> dict[str, Any]:
-    return {"id": number, "content": f"<p>x [airflow-claim:{token * 32}]</p>", "created_at": at}
+def claimed(digit: str, token: str, at: str) -> dict[str, Any]:
+    return {"id": digit * 32, "content": f"<p>x [airflow-claim:{token * 32}]</p>", "created_at": at}
 
 
 def test_the_first_claim_that_holds_has_the_turn():
     long_ago, just_now, now = "2026-10-31T09:00:00Z", "2026-10-31T09:09:00Z", "2026-10-31 09:10:00"
-    assert locks.first_claim([claimed(9, "c", now), claimed(10, "d", now)], OWN) == OWN
-    assert locks.first_claim([claimed(10, "c", now), claimed(9, "b", just_now)], OWN) == "b" * 32
-    assert locks.first_claim([claimed(2, "a", long_ago), claimed(10, "c", now)], OWN) == OWN
-    assert locks.first_claim([claimed(2, "a", now), {"id": 3, "content": None}], OWN) is None
+    assert locks.first_claim([claimed("1", "c", now), claimed("a", "d", now)], OWN) == OWN
+    assert locks.first_claim([claimed("a", "c", now), claimed("f", "b", just_now)], OWN) == "b" * 32
+    assert locks.first_claim([claimed("2", "a", long_ago), claimed("a", "c", now)], OWN) == OWN
+    assert locks.first_claim([claimed("2", "a", now), {"id": "3" * 32, "content": None}], OWN) is None
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(("first", "second"), [("0", "f"), ("f", "0"), ("9", "10")])
+def test_claimants_agree_however_the_comments_are_listed(newest_first, first, second):
+    threads = [claimed(first, "c", "2026-10-31T09:10:00Z"), claimed(second, "d", "2026-10-31 09:10:01")]
+    threads = threads[::-1] if newest_first else threads
+
+    assert {locks.first_claim(threads, token * 32) for token in "cd"} == {OWN}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_of_claims_in_the_same_second_the_lower_id_is_first(newest_first):
+    threads = [claimed("b", "c", "2026-10-31T09:10:00Z"), claimed("a", "d", "2026-10-31T09:10:00Z")]
+    threads = threads[::-1] if newest_first else threads
+
+    assert {locks.first_claim(threads, token * 32) for token in "cd"} == {"d" * 32}
 
 
 @pytest.fixture
@@ -77,8 +94,11 @@ def test_who_is_alone_has_the_turn(claim):
     assert claim() is True
 
 
-def test_who_comes_second_waits_until_the_first_has_completed_it(emulator, client, claim, clock, task):
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_who_comes_second_waits_until_the_first_has_completed_it(emulator, client, claim, clock, task, newest_first):
+    emulator.quirks = Quirks(newest_thread_first=newest_first)
     client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
+    clock.advance(1)
     begun = clock.now()
     assert claim(lambda: clock.now() - begun > 20 and client.tasks.complete(task["run_id"], task["id"])) is False
     assert clock.now() - begun < locks.LEASE
@@ -86,6 +106,7 @@ def test_who_comes_second_waits_until_the_first_has_completed_it(emulator, clien
 
 def test_the_claim_of_a_process_that_died_is_waited_out(client, claim, clock, task):
     client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
+    clock.advance(1)
     begun = clock.now()
     assert claim() is True
     assert clock.now() - begun >= locks.LEASE
@@ -103,11 +124,12 @@ def test_a_claim_that_was_lost_itself_is_made_again(emulator, client, claim, tas
     assert len(client.comments.list_of_task(task["id"])) == 1
 
 
-def test_who_never_has_the_turn_is_told_so(client, claim, task):
+def test_who_never_has_the_turn_is_told_so(client, claim, clock, task):
     def others():
         client.comments.add_to_task(task["id"], f"[airflow-claim:{'b' * 32}]")
 
     others()
+    clock.advance(1)
     with pytest.raises(TallyfyError, match="claimed by others"):
         claim(others)
 
