@@ -7,11 +7,13 @@ from typing import Any
 
 from tallyfy_provider.client.filtering import (
     MAX_PAGE_SIZE,
+    TYPES,
     Elements,
     FilterTable,
     flag,
     ids,
     numbers,
+    one_of,
     text,
     whole_number,
 )
@@ -27,12 +29,12 @@ def _archived(name: str, value: Any) -> Elements:
 
 
 #: The filters of ``GET /organizations/{org}/checklists`` (docs/tallyfy-api.md, "Filters of other lists"). What
-#: ``status``, ``type``, ``archived`` and ``sort_by`` take is not documented, so they are sent as they are.
+#: ``status``, ``archived`` and ``sort_by`` take is not documented, so they are sent as they are.
 CHECKLIST_FILTERS = FilterTable(
     readers={
         "q": text,
         "status": text,
-        "type": text,
+        "type": one_of(TYPES),
         "starred": flag,
         "folder": ids,
         "tag": ids,

@@ -13,9 +13,11 @@ from typing import Any, TypedDict
 
 from tallyfy_provider.client.filtering import (
     MAX_PAGE_SIZE,
+    TYPES,
     Elements,
     FilterTable,
     allowed_hint,
+    archived,
     flag,
     ids,
     join,
@@ -88,14 +90,6 @@ class RunFilters(_With, total=False):
     without_pagination: Flag
 
 
-def _archived(name: str, value: Any) -> Elements:
-    if value is None or (isinstance(value, (bool, str)) and str(value).strip().lower() == "false"):
-        return ()  # Without the filter archived runs are left out.
-    if isinstance(value, bool):
-        return ("true",)
-    return one_of(("only", "true"))(name, value)
-
-
 _SORT = sort_by("name", "created_at")
 
 #: The filters of ``GET /organizations/{org}/runs``.
@@ -103,7 +97,7 @@ RUN_FILTERS = FilterTable(
     readers={
         "q": text,
         "status": some_of(STATUS_FILTERS),
-        "archived": _archived,
+        "archived": archived,
         "owners": numbers,
         "checklist_id": ids,
         "blueprint_id": ids,
@@ -113,7 +107,7 @@ RUN_FILTERS = FilterTable(
         "untagged": flag,
         "groups": ids,
         "starred": flag,
-        "type": some_of(("procedure", "form")),
+        "type": some_of(TYPES),
         "task_status": one_of(("all", "in-progress", "completed")),
         "with": ids,
         "form_fields_values": flag,

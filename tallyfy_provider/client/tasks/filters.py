@@ -12,9 +12,11 @@ from tallyfy_provider.client.filtering import (
     Elements,
     FilterTable,
     Reader,
+    archived,
     flag,
     ids,
     numbers,
+    one_of,
     shown,
     some_of,
     sort_by,
@@ -81,6 +83,15 @@ def _days(name: str, value: Any) -> Elements:
     return (":".join(days),) if days else ()
 
 
+def _assignee(name: str, value: Any) -> Elements:
+    if not (value is None or isinstance(value, str)) or str(value).strip().isdigit():
+        raise TallyfyInputError(
+            f"filters[{name!r}] takes only 'me', the user of the connection; for others, give user ids to "
+            f"filters['owners'], not {shown(value)}."
+        )
+    return one_of(("me",))(name, value)
+
+
 def _is_day(written: str) -> bool:
     if not _DAY.fullmatch(written):
         return False
@@ -97,6 +108,9 @@ _EVERY_LIST: Mapping[str, Reader] = {
     "guests": ids,
     "groups": ids,
     "unassigned": flag,
+    "deadline_on": _day,
+    "deadline_before": _day,
+    "deadline_after": _day,
     "deadline_start_range": _day,
     "deadline_end_range": _day,
     "with": ids,
@@ -123,9 +137,6 @@ _OTHER_NAMES = {
 RUN_TASK_FILTERS = FilterTable(
     {
         **_EVERY_LIST,
-        "deadline_on": _day,
-        "deadline_before": _day,
-        "deadline_after": _day,
         "sort": sort_by("position", "deadline"),
     },
     {name: right for name, right in _OTHER_NAMES.items() if right != "q"},
@@ -136,12 +147,13 @@ TASK_FILTERS = FilterTable(
         "q": text,
         **_EVERY_LIST,
         "roles": ids,
-        "tag": ids,
+        "assignee": _assignee,
+        "tag": text,
         "folder": ids,
         "created": _days,
         "deadline": _days,
         "is_oneoff": flag,
-        "archived": flag,
+        "archived": archived,
         "custom_field_key": text,
         "custom_field_value": text,
         "sort": sort_by("deadline", "newest", "problems", "completed_newest"),
