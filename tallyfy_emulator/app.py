@@ -40,7 +40,7 @@ _BASES = ("", "/api")
 
 def build(organization: Organization, traffic: Traffic, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
     """Build the emulator's application."""
-    limited = RateLimitMiddleware(_api(organization), traffic.limiter)
+    limited = RateLimitMiddleware(_api(organization), traffic.limiter, traffic.comment_limiter)
     faulty = FaultMiddleware(limited, traffic.faults, organization.tokens, connections, stopping)
     return _Router(RecorderMiddleware(faulty, traffic.log), admin.build(organization, traffic))
 

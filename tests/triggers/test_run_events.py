@@ -280,9 +280,10 @@ def test_watchers_that_share_a_feed_share_its_cost_and_lose_nothing(emulator, co
 @pytest.mark.parametrize(
     "quirks",
     [
-        Quirks(feed_dates="sql"),
+        Quirks(),
+        Quirks(feed_dates="iso"),
         Quirks(feed_duplicates=True),
-        Quirks(feed_task_rows=True),
+        Quirks(feed_task_rows=False),
         Quirks(feed_issue_entity="task"),
         Quirks(feed_issue_entity="run"),
         Quirks(feed_strict=True),
