@@ -85,7 +85,7 @@ def test_a_path_that_leads_elsewhere_is_refused(emulator, client, path, words):
 
 @pytest.mark.parametrize("method", ["HEAD", "get it", "", None])
 def test_another_method_is_refused(emulator, client, method):
-    with pytest.raises(TallyfyInputError, match="method cannot be"):
+    with pytest.raises(TallyfyInputError, match="method is"):
         client.request(method, "runs")
     assert emulator.requests == []
 

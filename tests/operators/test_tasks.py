@@ -139,7 +139,7 @@ def test_owners_replace_those_of_the_kinds_that_they_name(emulator, contract, op
         ({}, "There is nothing to change"),
         ({"values": {}, "title": "None"}, "There is nothing to change"),
         ({"title": "x" * 601}, "601 characters"),
-        ({"deadline": "tomorrow"}, "deadline takes a moment"),
+        ({"deadline": "tomorrow"}, "deadline takes a time"),
         ({"add_users": ["jo@x.example"]}, "belongs to guests"),
         ({"owners": {"people": [1]}}, "users, guests, groups"),
         ({"owners": {"users": [1]}, "add_users": [2]}, "keep one"),

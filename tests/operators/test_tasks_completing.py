@@ -182,7 +182,7 @@ def test_a_lost_answer_is_resolved_by_looking_at_the_task(emulator, operate, com
     done = operate(CompleteTaskOperator, "file")
     assert done["completed_at"]
     assert completions(done["id"]) == 1
-    assert "The answer to completing task" in said()
+    assert "The response to completing task" in said()
 
 
 def test_a_lost_request_is_in_doubt_and_a_retry_looks_first(

@@ -72,7 +72,7 @@ def test_what_was_written_is_logged_without_any_of_its_rows(emulator, export, tm
         ({"file_format": "xml"}, "file_format is 'xml'; it takes 'jsonl', 'csv' or 'parquet'"),
         ({"filters": {"owner": "1"}}, "did you mean 'owners'"),
         ({"filters": {"status": "finished"}}, "filters\\['status'\\] cannot be 'finished'"),
-        ({"created_after": "yesterday"}, "created_after takes a moment such as"),
+        ({"created_after": "yesterday"}, "created_after takes a time such as"),
         ({"on_empty": "ignore"}, "it takes 'pass', 'skip' or 'fail'"),
     ],
 )
@@ -87,7 +87,7 @@ def test_what_is_wrong_already_fails_when_the_dag_is_parsed(wrong, message):
         ({"path": "runs.csv"}, "relative"),
         ({"path": "/x/runs"}, "does not tell the format"),
         ({"filters": {"status": "finished"}}, "cannot be 'finished'"),
-        ({"updated_after": "soon"}, "updated_after takes a moment"),
+        ({"updated_after": "soon"}, "updated_after takes a time"),
         ({"max_runs": "many"}, "max_runs takes a whole number"),
         ({"fields": []}, "fields is \\[\\], which names nothing"),
         ({"created_after": "2026-10-31", "created_before": "2026-10-31"}, "No run can be created from 2026-10-31T00"),

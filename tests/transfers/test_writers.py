@@ -223,7 +223,7 @@ def test_a_value_of_another_type_becomes_null_in_parquet_and_is_told_of_without_
     assert found.column("late_tasks").to_pylist() == [None] * 6
     assert notes == [
         "Column 'late_tasks' is of type integer: 6 of its values are not, and became null.",
-        "Column 'created_at' is of type moment: 6 of its values are not, and became null.",
+        "Column 'created_at' is of type timestamp: 6 of its values are not, and became null.",
     ]
 
 

@@ -364,7 +364,7 @@ def test_what_is_undone_before_it_is_seen_is_not_reported(emulator, connect, run
 def test_wrong_arguments_are_refused_at_parse_time():
     with pytest.raises(TallyfyInputError, match="did you mean 'completed'"):
         RunEventTrigger(events=["complete"])
-    with pytest.raises(TallyfyInputError, match="poke_interval takes seconds"):
+    with pytest.raises(TallyfyInputError, match="poke_interval is 0; it takes more than 0 seconds"):
         RunEventTrigger(events=["completed"], poke_interval=0)
 
 

@@ -187,7 +187,7 @@ def test_rows_with_another_status_are_counted_with_one_example():
     )
     assert found == [
         "2 of the runs came back although filters['status'] does not allow them, "
-        "for example run 2 ('B') with status 'active'."
+        "for example run 2 ('B') with status 'active'. Tallyfy ignores filters that it does not understand."
     ]
 
 

@@ -264,7 +264,7 @@ def test_owners_are_understood_as_objects(emulator, client, sent, run, task):
 @pytest.mark.parametrize("owners", [None, {}, [], {"users": [1], "guests": [{"id": "no address"}], "groups": []}])
 def test_where_nobody_knows_the_owners_nothing_is_sent(emulator, client, asked, run, task, owners):
     emulator.order(Fault(kind="status", status=200, body={"data": {**task, "owners": owners}}, method="GET"))
-    with pytest.raises(TallyfyResponseError, match=r"which guests task .* Nothing was sent"):
+    with pytest.raises(TallyfyResponseError, match=r"which guests are assigned to task .* Nothing was sent"):
         client.tasks.update(run["id"], task["id"], {"owners": {"users": [1], "groups": []}})
     assert asked("PUT") == []
 
