@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import json
 import logging
@@ -29,12 +30,15 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parent.parent / "example_dags")
 
-from tallyfy_emulator import Emulator
+from airflow.providers.common.compat.module_loading import import_string
+
+from tallyfy_emulator import Emulator, Fault
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 Connect = Callable[..., TallyfyHook]
 Said = Callable[[], str]
 TaskContext = Callable[..., dict[str, Any]]
+Fire = Callable[..., dict[str, Any]]
 
 
 def build_task_context(try_number: int = 1, map_index: int = -1, **more: Any) -> dict[str, Any]:
@@ -60,6 +64,18 @@ def build_task_context(try_number: int = 1, map_index: int = -1, **more: Any) ->
     }
     task_instance = SimpleNamespace(try_number=try_number, map_index=map_index, **attributes)
     return {"ti": task_instance, "dag_run": SimpleNamespace(start_date=started)}
+
+
+def fire_trigger(trigger: Any, run: Callable[..., Any] = asyncio.run) -> dict[str, Any]:
+    """Run a trigger as another process would, from its serialized form, and give its event as JSON carries it."""
+    path, arguments = trigger.serialize()
+    copy = import_string(path)(**json.loads(json.dumps(arguments)))
+
+    async def first_event() -> Any:
+        async for event in copy.run():
+            return event.payload
+
+    return json.loads(json.dumps(run(first_event())))
 
 
 @pytest.fixture
@@ -104,6 +120,14 @@ def connect(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
 
     connect()
     return connect
+
+
+@pytest.fixture
+def ignores_filters(emulator: Emulator) -> dict[str, Any]:
+    """A Tallyfy that ignores the filters and returns everything, as the real one does with what it does not know."""
+    run = emulator.add_run(name="Stray", status="active")
+    emulator.order(Fault(kind="status", status=200, body={"data": [run]}))
+    return run
 
 
 @pytest.fixture

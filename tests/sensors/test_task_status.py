@@ -16,7 +16,6 @@ from tallyfy_provider.exceptions import (
     TallyfyServerError,
 )
 from tallyfy_provider.sensors.tasks import TaskStatusSensor
-from tests.sensors.conftest import fire
 
 STEPS = [
     {
@@ -258,7 +257,7 @@ def test_errors_that_last_are_raised(emulator, connect, wait):
         wait(fault_tolerance=0.2, between=lambda: emulator.order(Fault(kind="status", status=503)))
 
 
-def test_values_are_nowhere_but_in_what_is_returned(emulator, contract, connect, step, said, task_context):
+def test_values_are_nowhere_but_in_what_is_returned(emulator, contract, connect, step, said, task_context, fire):
     """Airflow writes the events of triggers into its log."""
     said()
     options = {"run_id": contract["id"], "step": "fill", "task_id": "wait", "poke_interval": 0.05}

@@ -3,58 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
-import time
 from collections.abc import Callable, Coroutine, Iterator
-from types import SimpleNamespace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tallyfy_emulator import Emulator, ManualClock
-from tallyfy_provider.triggers import activity_feed, base, events, poller
-from tallyfy_provider.triggers.executor import ConnectionExecutor
-from tallyfy_provider.waiting import tolerance
-
-
-class JumpingSelector(selectors.DefaultSelector):
-    """Moves the clock to the next timer while no call of Tallyfy is under way; else the clock is real."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__()
-        self._clock = clock
-        self.calls = 0
-
-    def select(self, timeout: float | None = None) -> Any:
-        """Wait for events until the next timer."""
-        if self.calls or timeout is None:
-            started = time.monotonic()
-            ready = super().select(timeout)
-            self._clock.advance(time.monotonic() - started)
-            return ready
-        ready = super().select(0)
-        if not ready and timeout > 0:
-            self._clock.advance(timeout + 1e-6)  # by more than the clock rounds to, or the timer might never be due
-        return ready
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop that follows a manual clock."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self.selector = JumpingSelector(clock)
-        self._clock = clock
-        super().__init__(self.selector)
-
-    def time(self) -> float:
-        """Return the time of the clock."""
-        return self._clock.now()
+from tests.virtual_time import follow_manual_clock, run_virtually
 
 
 @pytest.fixture
-def clock() -> ManualClock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """The one clock of the triggers and of their Tallyfy."""
-    return ManualClock()
+    return follow_manual_clock(monkeypatch)
 
 
 @pytest.fixture
@@ -65,28 +27,9 @@ def emulator(clock: ManualClock) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def run(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Run a coroutine in virtual time: a sleep takes no longer than the requests that are made meanwhile."""
-    virtual = SimpleNamespace(time=clock.now, monotonic=clock.now, strftime=time.strftime, gmtime=time.gmtime)
-    for module in (activity_feed, base, events, poller, tolerance):
-        monkeypatch.setattr(module, "time", virtual)
-    call = ConnectionExecutor.call
-
-    async def counted(*args: Any, **kwargs: Any) -> Any:
-        selector = asyncio.get_running_loop().selector
-        selector.calls += 1
-        try:
-            return await call(*args, **kwargs)
-        finally:
-            selector.calls -= 1
-
-    monkeypatch.setattr(ConnectionExecutor, "call", counted)
-
-    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
-            return runner.run(coroutine)
-
-    return run
+def run(clock: ManualClock) -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Run a coroutine in virtual time."""
+    return partial(run_virtually, clock)
 
 
 class Waits:
