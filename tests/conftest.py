@@ -45,10 +45,7 @@ def build_task_context(try_number: int = 1, map_index: int = -1, **more: Any) ->
     """
     Build what operators, sensors and transfers use of Airflow's context.
 
-    :param try_number: The number of the try.
-    :param map_index: The index of a mapped task, else -1.
-    :param more: Other attributes of the task instance, such as ``task_id`` or ``xcom_push``.
-    :return: ``ti``, whose ``pushed`` holds the XComs, and ``dag_run``.
+    That is ``ti``, whose ``pushed`` holds the XComs, and ``dag_run``. ``more`` are attributes of ``ti``.
     """
     started = datetime.now(UTC)
     pushed: dict[str, Any] = {}
@@ -104,17 +101,22 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def connect(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
+def max_attempts() -> int:
+    """Attempts for a request unless a test sets others: few, so that tests of lasting faults are quick."""
+    return 2
+
+
+@pytest.fixture
+def connect(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, max_attempts: int) -> Connect:
     """
     Set the connection ``tallyfy_default`` to the emulator and give a hook for it.
 
-    Named fields of the connection can be changed; ``extra`` is a dict. Two attempts for a request, unless told
-    otherwise, so that tests of lasting faults are quick.
+    Named fields of the connection can be changed; ``extra`` is a dict.
     """
 
     def connect(**changes: Any) -> TallyfyHook:
         fields = json.loads(emulator.connection_json())
-        extra = {"max_attempts": 2, **changes.pop("extra", {})}
+        extra = {"max_attempts": max_attempts, **changes.pop("extra", {})}
         monkeypatch.setenv("AIRFLOW_CONN_TALLYFY_DEFAULT", json.dumps({**fields, **changes, "extra": extra}))
         return TallyfyHook()
 

@@ -114,15 +114,13 @@ def test_a_run_that_never_was_is_told_from_an_archived_one(emulator, connect):
         connect().find_run("b" * 32)
 
 
-def test_a_search_of_archived_runs_that_is_refused_does_not_hide_that_the_run_is_missing(emulator, connect):
-    emulator.order(Fault(kind="status", status=403, path="archived=only"))
-    with pytest.raises(TallyfyNotFoundError, match="its archived runs could not be searched"):
-        connect().find_run("b" * 32)
-
-
-def test_a_search_of_archived_runs_that_fails_for_now_says_so(emulator, connect):
-    emulator.order(Fault(kind="status", status=503, path="archived=only"))
-    with pytest.raises(TallyfyServerError):
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [(403, TallyfyNotFoundError, "its archived runs could not be searched"), (503, TallyfyServerError, "")],
+)
+def test_a_search_of_archived_runs_that_fails_says_so(emulator, connect, status, error, message):
+    emulator.order(Fault(kind="status", status=status, path="archived=only"))
+    with pytest.raises(error, match=message):
         connect().find_run("b" * 32)
 
 

@@ -16,6 +16,7 @@ from tallyfy_provider.notifications.delivery import deliver
 from tallyfy_provider.notifications.event import event_of
 from tallyfy_provider.notifications.message import Message
 from tallyfy_provider.notifications.tallyfy import TallyfyNotifier
+from tests.conftest import build_task_context
 
 KICKOFF = [
     {"label": "What failed", "alias": "what-failed", "required": True},
@@ -29,21 +30,12 @@ def broken():
 
 
 def failure(*, task_id="load", try_number=1, map_index=-1, **more):
-    task_instance = SimpleNamespace(
-        dag_id="sales",
-        task_id=task_id,
-        run_id="monthly",
-        map_index=map_index,
-        try_number=try_number,
-        max_tries=0,
-        state="failed",
-        start_date=datetime.now(UTC),
-        log_url="https://airflow.example/log?a=1&b=2",
-    )
+    attributes = {"dag_id": "sales", "task_id": task_id, "run_id": "monthly", "state": "failed"}
+    details = {"start_date": datetime.now(UTC), "log_url": "https://airflow.example/log?a=1&b=2"}
     return {
         "dag": DAG("sales", schedule=None),
         "run_id": "monthly",
-        "ti": task_instance,
+        "ti": build_task_context(try_number, map_index, **attributes, **details)["ti"],
         "exception": ValueError(SECRET),
         "params": {"severity": "high"},
         "broken": broken,

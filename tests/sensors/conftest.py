@@ -29,6 +29,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
 
 
 @pytest.fixture
+def max_attempts() -> int:
+    """One attempt for a request: a fault reaches the wait."""
+    return 1
+
+
+@pytest.fixture
 def emulator(clock: ManualClock) -> Iterator[Emulator]:
     """A Tallyfy without runs that follows the clock."""
     with Emulator(seed=False, clock=clock) as emulator:

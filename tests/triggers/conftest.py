@@ -20,6 +20,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
 
 
 @pytest.fixture
+def max_attempts() -> int:
+    """One attempt for a request: a fault reaches the wait."""
+    return 1
+
+
+@pytest.fixture
 def emulator(clock: ManualClock) -> Iterator[Emulator]:
     """A Tallyfy without runs that follows the clock."""
     with Emulator(seed=False, clock=clock) as emulator:
@@ -44,12 +50,14 @@ class Waits:
         self._tasks += started
         return started
 
+    async def results(self, started: list[asyncio.Task[Any]], seconds: float = 20) -> list[Any]:
+        """Wait for the events of triggers."""
+        return await asyncio.wait_for(asyncio.gather(*started), seconds)
+
     async def __aenter__(self) -> Waits:
-        """Begin without triggers."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Cancel all triggers."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -59,3 +67,14 @@ async def first_event(trigger: Any) -> Any:
     """Run a trigger until it reports its event."""
     async for event in trigger.run():
         return event.payload
+
+
+@pytest.fixture
+def run_waits(run: Callable[[Coroutine[Any, Any, Any]], Any]) -> Callable[[Callable[[Waits], Any]], Any]:
+    """Run a scenario of waits in virtual time; those that are left at its end are cancelled."""
+
+    async def scenario_of(scenario: Callable[[Waits], Any]) -> Any:
+        async with Waits() as waits:
+            return await scenario(waits)
+
+    return lambda scenario: run(scenario_of(scenario))
