@@ -44,7 +44,7 @@ def test_deferred_waits_are_released_when_people_are_done(airflow, tallyfy):
     assert airflow.xcom("waits", run_id, "hand_on") == names
     log = airflow.task_log("waits", run_id, "wait")
     assert "Deferring: the triggerer polls Tallyfy every 1 s." in log
-    assert "Waiting for all of: 'Contract of" in log
+    assert "Waiting for all to be complete: 'Contract of" in log
     assert "Waited for all to be complete: 'Contract of" in log
 
 

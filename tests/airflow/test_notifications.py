@@ -55,7 +55,7 @@ def call_back_again(airflow: Standalone, dag_id: str, run_id: str) -> None:
     wait_until(is_told, timeout=120, what="the second callback")
 
 
-def test_a_failing_dag_launches_exactly_one_incident_for_each_event_though_one_is_told_twice(airflow, tallyfy):
+def test_a_failing_dag_launches_exactly_one_incident_for_each_event_though_one_is_reported_twice(airflow, tallyfy):
     commented = tallyfy.add_run()["id"]
     airflow.unpause("failures")
     run_id = airflow.trigger("failures", {"run_id": commented})

@@ -70,7 +70,7 @@ def test_the_title_names_the_event_and_its_object(context, title):
     assert event_of(context).title == title
 
 
-def test_the_sentence_tells_the_event_from_others():
+def test_the_sentence_identifies_the_event():
     assert event_of(task_context(map_index=3)).sentence == (
         "task 'load' of Dag 'sales' failed, run 'monthly', map index '3', try '2'"
     )

@@ -208,7 +208,7 @@ def test_a_launch_that_was_refused_is_no_launch(emulator, launch, context_of):
     assert len(emulator.launched) == 1
 
 
-def test_a_store_tells_a_retry_which_run_it_was_without_looking(emulator, launch, context_of):
+def test_a_store_gives_a_retry_the_run_id_without_a_search(emulator, launch, context_of):
     store = Store()
     first = launch(context_of(store=store))
     emulator.clear_requests()

@@ -101,7 +101,7 @@ def test_templates_are_not_checked_when_the_dag_is_parsed():
     ListRunsOperator(task_id="x", filters={"status": "{{ params.status }}", "owners": ["{{ params.owner }}", 1]})
 
 
-def test_a_template_that_renders_to_a_wrong_value_fails_before_anything_is_asked(emulator, connect):
+def test_a_template_that_renders_to_a_wrong_value_fails_before_any_request(emulator, connect):
     operator = ListRunsOperator(task_id="x", filters={"status": "{{ params.status }}"})
     operator.filters = {"status": "finished"}
     with pytest.raises(TallyfyInputError, match="filters\\['status'\\] cannot be 'finished'"):
@@ -131,7 +131,7 @@ def test_when_nothing_matches(run_operator):
         ListRunsOperator(task_id="x", on_empty="ignore")
 
 
-def test_rows_that_were_not_asked_for_are_logged_and_returned(run_operator, ignores_filters, said):
+def test_rows_that_do_not_match_are_logged_and_returned(run_operator, ignores_filters, said):
     done = run_operator(filters={"status": "complete"})
     assert done.run_ids == [ignores_filters["id"]]
     warning = said()
@@ -139,7 +139,7 @@ def test_rows_that_were_not_asked_for_are_logged_and_returned(run_operator, igno
     assert "'Stray'" in warning
 
 
-def test_rows_that_were_not_asked_for_are_an_error_where_that_is_wanted(run_operator, ignores_filters):
+def test_rows_that_do_not_match_are_an_error_with_strict_filters(run_operator, ignores_filters):
     with pytest.raises(TallyfyResponseError, match="strict_filters=True"):
         run_operator(filters={"checklist_id": "another"}, strict_filters=True)
 

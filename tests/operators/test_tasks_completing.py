@@ -146,7 +146,7 @@ def test_a_completed_task_is_recognised_and_not_completed_again(
             operate(CompleteTaskOperator, "fill", if_completed=word)
 
 
-def test_another_decision_than_the_one_asked_for_is_warned_of(emulator, operate, task, said):
+def test_another_decision_than_the_given_one_is_logged(emulator, operate, task, said):
     emulator.complete_task(task("approve")["id"], is_approved=False)
     said()
     operate(CompleteTaskOperator, "approve", decision="approve")

@@ -137,7 +137,7 @@ def test_a_run_named_twice_is_waited_for_once(emulator, run_sensor):
         (True, "takes an id or a list of ids"),
     ],
 )
-def test_an_invalid_run_id_is_refused_before_anything_is_asked(emulator, run_sensor, run_id, words):
+def test_an_invalid_run_id_is_refused_before_any_request(emulator, run_sensor, run_id, words):
     with pytest.raises(TallyfyInputError, match=words):
         run_sensor(run_id=run_id)
     assert emulator.requests == []
@@ -146,7 +146,7 @@ def test_an_invalid_run_id_is_refused_before_anything_is_asked(emulator, run_sen
 # --- Faults ---------------------------------------------------------------------------------------------------------
 
 
-def test_tallyfy_is_not_asked_again_before_it_wants_to_be(emulator, connect, run_sensor):
+def test_no_request_is_sent_during_a_pause_that_tallyfy_requires(emulator, connect, run_sensor):
     run = emulator.add_run(status="complete")
     emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "1"}, times=2))
     assert len(run_sensor(run_id=run["id"])) == 1
@@ -256,7 +256,7 @@ def test_a_run_deleted_while_it_is_waited_for_ends_the_wait_and_says_so(emulator
 
 
 @pytest.mark.parametrize("answer", [200, 404])
-def test_an_archived_run_is_told_from_one_that_never_was(emulator, run_sensor, answer):
+def test_an_archived_run_is_not_reported_as_missing(emulator, run_sensor, answer):
     emulator.quirks = Quirks(archived_run_status=answer)
     run = emulator.add_run(name="Shelved")
     with pytest.raises(TallyfyRunFailedError, match="'Shelved'"):
@@ -347,7 +347,7 @@ def test_a_deadline_that_passed_while_no_triggerer_ran_gets_one_poll(emulator, c
     assert fire(deferral.trigger)["status"] == "ended"
 
 
-def test_the_error_of_a_deferred_wait_keeps_what_tallyfy_said(emulator, connect, run_in_mode):
+def test_the_error_of_a_deferred_wait_keeps_its_details(emulator, connect, run_in_mode):
     run = emulator.add_run()
     headers = {"Retry-After": "3600"}
     with pytest.raises(TallyfyServerError) as raised:

@@ -93,7 +93,7 @@ def test_what_is_wrong_already_fails_when_the_dag_is_parsed(wrong, message):
         ({"created_after": "2026-10-31", "created_before": "2026-10-31"}, "No run can be created from 2026-10-31T00"),
     ],
 )
-def test_a_template_that_renders_to_something_wrong_fails_before_anything_is_asked(
+def test_a_template_that_renders_to_a_wrong_value_fails_before_any_request(
     emulator, connect, tmp_path, rendered, message
 ):
     templates = dict.fromkeys(rendered, "{{ params.x }}") | ({"filters": {}} if "filters" in rendered else {})
@@ -207,12 +207,12 @@ def test_when_nothing_matches(export, tmp_path):
     assert next(csv.reader(path.open()))[:2] == ["id", "increment_id"]
 
 
-def test_rows_that_were_not_asked_for_are_logged_and_written(export, tmp_path, ignores_filters, said):
+def test_rows_that_do_not_match_are_logged_and_written(export, tmp_path, ignores_filters, said):
     assert export(str(tmp_path / "x.jsonl"), filters={"status": "complete"})["rows"] == 1
     assert "1 of the runs came back although filters['status'] does not allow them" in said()
 
 
-def test_rows_that_were_not_asked_for_are_an_error_where_that_is_wanted(export, tmp_path, ignores_filters):
+def test_rows_that_do_not_match_are_an_error_with_strict_filters(export, tmp_path, ignores_filters):
     path = tmp_path / "x.jsonl"
     with pytest.raises(TallyfyResponseError, match="strict_filters=True"):
         export(str(path), filters={"checklist_id": "another"}, strict_filters=True)

@@ -62,7 +62,7 @@ def test_a_hundred_waits_cost_a_few_requests_an_interval(emulator, connect, run_
     assert [event["seen"][0]["id"] for event in events] == ids
 
 
-def test_each_wait_is_asked_at_least_as_often_as_it_wants(emulator, connect, run_waits, trigger):
+def test_each_run_is_polled_at_least_once_an_interval(emulator, connect, run_waits, trigger):
     quick, slow = emulator.add_runs(2)
 
     async def scenario(waits):
@@ -406,7 +406,7 @@ def test_deadlines_one_after_the_other_start_no_rounds_for_everybody(emulator, c
     assert not any("status" in request.query for request in emulator.requests)
 
 
-def test_the_last_poll_before_a_timeout_is_not_cut_short_by_other_news(emulator, connect, run_waits, trigger):
+def test_the_last_poll_before_a_timeout_is_not_cut_short_by_other_updates(emulator, connect, run_waits, trigger):
     first, second = emulator.add_runs(2)
 
     async def scenario(waits):
@@ -419,7 +419,7 @@ def test_the_last_poll_before_a_timeout_is_not_cut_short_by_other_news(emulator,
     assert run_waits(scenario)["status"] == "ended"
 
 
-def test_nothing_is_asked_after_the_last_wait_has_left(emulator, connect, run, trigger):
+def test_no_request_is_sent_after_the_last_wait_has_left(emulator, connect, run, trigger):
     ids = emulator.add_runs(60)
     emulator.order(Fault(kind="status", status=403, path="status="))
     emulator.order(Fault(kind="delay", delay=0.1, method="GET"))
@@ -451,7 +451,7 @@ def test_runs_that_always_fail_do_not_starve_the_others(emulator, connect, run_w
     assert {event["status"] for event in run_waits(scenario)} == {"ended"}
 
 
-def test_a_wait_that_joins_during_a_round_is_not_ended_by_what_a_list_said(emulator, connect, run_waits, trigger):
+def test_a_wait_that_joins_during_a_round_is_not_ended_by_a_stale_list(emulator, connect, run_waits, trigger):
     """The list is behind: it shows as active what is complete."""
     ids = emulator.add_runs(30)
     emulator.quirks = Quirks(list_lag=3600)
