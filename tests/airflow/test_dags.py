@@ -129,5 +129,5 @@ def test_a_deferred_wait_ends_in_the_state_that_a_user_expects(runs):
         "never_was": "failed",
     }
     assert "TallyfyRunFailedError" in runs["log"]
-    assert "Waited for all to be complete, which cannot be any more" in runs["log"]
+    assert "The wait for all to be complete failed: " in runs["log"]
     assert "There is no run 'dddd" in runs["log"]
