@@ -82,7 +82,7 @@ def without_blank_lines(code: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_what_is_said_to_be_from_an_example_dag_stands_in_it(page: Path) -> None:
+def test_code_quoted_from_an_example_dag_stands_in_it(page: Path) -> None:
     for shown in _SHOWN_FROM.finditer(page.read_text(encoding="utf-8")):
         code = re.sub(r"^from .+ import .+\n+", "", shown["text"]).strip()
         example = (ROOT / shown["file"]).read_text(encoding="utf-8")

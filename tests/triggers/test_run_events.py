@@ -318,8 +318,6 @@ def test_every_shape_of_the_feed_gives_the_same_events(emulator, connect, quirks
     ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.path}",
 )
 def test_no_fault_ends_a_watcher_or_loses_an_event(emulator, connect, fault, run):
-    connect(extra={"max_attempts": 1})
-
     async def scenario():
         async with watching(trigger("completed")) as events:
             run = emulator.add_run()["id"]
