@@ -297,6 +297,20 @@ def test_a_run_is_commented_on(emulator, run_id):
     assert (comment["label"], problem["label"]) == ("comment", "problem")
 
 
+@pytest.mark.parametrize("step", [{}, {"step": "Repair"}])
+@pytest.mark.parametrize("kind", ["comment", "problem"])
+@pytest.mark.parametrize("asked_for", [{}, {"state": "open"}])
+def test_guests_see_nothing_unless_asked(emulator, run_id, step, kind, asked_for):
+    TallyfyNotifier(run_id=run_id, kind=kind, **step, **asked_for)(failure())
+    (thread,) = emulator.threads(run_id)
+    assert (thread["label"], thread["state"]) == (kind, asked_for.get("state", "hide-for-guests"))
+
+
+def test_a_state_that_there_is_not_is_refused_when_the_dag_is_parsed():
+    with pytest.raises(TallyfyInputError, match="state is 'hidden'"):
+        TallyfyNotifier(run_id="x", state="hidden")
+
+
 @pytest.mark.parametrize("kind", ["comment", "problem"])
 def test_a_task_is_commented_on_once(emulator, run_id, said, kind):
     for _ in range(2):

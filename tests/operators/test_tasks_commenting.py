@@ -29,9 +29,11 @@ def test_a_run_or_a_task_is_commented_on(emulator, contract, operate, threads, a
 
 
 @pytest.mark.parametrize("alias", ["fill", None])
-def test_guests_need_not_see_a_comment(operate, threads, alias):
-    operate(CommentOperator, alias, content="Between us", state="hide-for-guests")
-    assert threads()[0]["state"] == "hide-for-guests"
+@pytest.mark.parametrize("kind", ["comment", "problem"])
+@pytest.mark.parametrize("asked_for", [{}, {"state": "open"}])
+def test_guests_see_nothing_unless_asked(operate, threads, alias, kind, asked_for):
+    operate(CommentOperator, alias, content="Between us", kind=kind, **asked_for)
+    assert threads()[0]["state"] == asked_for.get("state", "hide-for-guests")
 
 
 @pytest.mark.parametrize(

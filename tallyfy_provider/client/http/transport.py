@@ -47,6 +47,10 @@ HEADERS = {
 }
 
 
+#: The ends of the addresses at which comments, problems and resolutions are written.
+_COMMENTS = ("/comment", "/problem", "/resolved-threads")
+
+
 @dataclass(frozen=True)
 class Request:
     """
@@ -73,6 +77,11 @@ class Request:
     def is_idempotent(self) -> bool:
         """Whether sending it twice has the effect of sending it once."""
         return self.method in IDEMPOTENT_METHODS if self.idempotent is None else self.idempotent
+
+    @property
+    def is_comment(self) -> bool:
+        """Whether it writes a comment: these have an hourly limit apart, which says nothing of other requests."""
+        return self.method == "POST" and self.url.endswith(_COMMENTS)
 
     @property
     def is_cancelled(self) -> bool:
@@ -168,7 +177,7 @@ class Transport:
             log.info(
                 "%s; attempt %d of %d in %.1f s (%s).", summary, attempt, self.retry.max_attempts, delay, request.title
             )
-            if not outcome.asks_for_pause:  # else the rate limiter holds every request back
+            if request.is_comment or not outcome.asks_for_pause:  # else the rate limiter holds every request back
                 self._wait(delay, request)
 
     def _attempt(self, request: Request, token: str | None, attempt: int) -> tuple[Response | Failure, float | None]:
@@ -182,7 +191,7 @@ class Transport:
                 raise TallyfyConnectionError(f"The request was not sent: {why}.", request=request.title)
             outcome = self._exchange(request, token)
             delay = self.retry.delay(outcome, attempt=attempt, idempotent=request.is_idempotent, jitter=self._jitter)
-            pause = self._pause(outcome, delay)
+            pause = None if request.is_comment else self._pause(outcome, delay)
         finally:
             self.rate_limiter.release(outcome, pause)
         return outcome, delay
