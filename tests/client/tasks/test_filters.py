@@ -66,3 +66,10 @@ def test_the_emulator_finds_them(emulator, client):
     assert [each["id"] for each in client.runs.list({"type": "document"})] == [run["id"]]
     assert [each["title"] for each in client.tasks.list({"assignee": "me", "q": "annual"})] == ["Write"]
     assert list(client.tasks.list({"archived": "only"})) == []
+
+
+@pytest.mark.parametrize(("filters", "sort"), [(None, "position"), ({"sort": "-deadline"}, "-deadline")])
+def test_the_tasks_of_a_run_are_asked_for_in_the_order_of_the_process(emulator, client, filters, sort):
+    run = emulator.add_run()
+    assert len(list(client.tasks.list_of_run(run["id"], filters))) > 1
+    assert {request.query["sort"] for request in emulator.requests} == {sort}
