@@ -63,8 +63,6 @@ _FRUITLESS_REQUESTS, _FRUITLESS_PER_PAGE = 60, 2
 _MOST_EMPTY = 3
 #: Answers with the same first row, for pages that begin elsewhere, that show that a page cannot begin elsewhere.
 _MOST_REPEATED = 6
-#: Pages with more rows than were asked for, one after the other, that show that a server has one size only.
-_MOST_OVERSIZED = 3
 #: How often a boundary that no page crosses is read again.
 _MOST_REREADINGS = 5
 #: Largest page, whatever size is asked for (docs/tallyfy-api.md, "Pagination").
@@ -113,7 +111,9 @@ class _Frontier:
         """Cover a page that connects."""
         for key, row in new:
             self.bookmark.move_to(key, row)
-        self.end = request.start + len(page.rows) if new else max(request.stop, self.end)
+        # A short page in the middle lacks rows that the user may not see: they have places all the same.
+        is_short = len(page.rows) < min(request.per_page, self.size) and (page.total or 0) > request.stop
+        self.end = request.start + len(page.rows) if new and not is_short else max(request.stop, self.end)
         if self._distance:
             self._overlap = max(1, min(self.size // 2, self._distance))
         else:
@@ -177,7 +177,10 @@ class LosslessPaginator(Paginator):
         self._last_id = ""
         self._followed: tuple[tuple[int, str], int] = ((0, ""), 0)
         self._furthest = 0
-        self._oversized = 0
+        #: Whether the server gives pages of one size, whatever is asked for.
+        self._has_one_size = False
+        #: Whether the last page held nothing new, so that it is hardly worth reading ahead.
+        self._seems_over = False
         self._has_moved = False
 
     def steps(self) -> Generator[Step, Any, None]:
@@ -221,11 +224,13 @@ class LosslessPaginator(Paginator):
                 return
             if self._accepts(request, page, keys):
                 new = yield from self._take(request, page, keys)
+                self._seems_over = not new
                 if self._left <= 0 or self._is_past_the_limit(keys) or self._is_last(request, page, new):
                     break
                 self._refuse_endlessness(request)
             else:
                 self._has_moved = True
+                self._seems_over = not page.rows
                 self._fruitless += 1
                 if self._is_empty_list(request, page):
                     break
@@ -272,10 +277,11 @@ class LosslessPaginator(Paginator):
         return bool(new)
 
     def _next_page(self) -> Generator[Step, Any, tuple[PageRequest, Page]]:
-        request = self._frontier.request()
+        request = None if self._has_one_size else self._frontier.request()
         if request is None:
             return (yield from self._next_page_without_overlap())
-        ahead = islice(self._frontier.following(request, self._stop()), self._read_ahead)
+        read_ahead = 0 if self._seems_over else self._read_ahead
+        ahead = islice(self._frontier.following(request, self._stop()), read_ahead)
         page = yield from self._fetch(request, ahead)
         return self._as_answered(request, page), page
 
@@ -288,11 +294,8 @@ class LosslessPaginator(Paginator):
     def _as_answered(self, request: PageRequest, page: Page) -> PageRequest:
         """Return the page that a server gave which has pages of one size only."""
         if len(page.rows) <= request.per_page:
-            self._oversized = 0
             return request
-        self._oversized += 1
-        if self._oversized < _MOST_OVERSIZED:
-            return request
+        self._has_one_size = True
         self._warn(
             f"Tallyfy gives pages of {len(page.rows)} {self._what}, although {request.per_page} were asked for: pages "
             "cannot be made to overlap, so a run may slip past between two of them while others leave the list."
@@ -303,7 +306,7 @@ class LosslessPaginator(Paginator):
     def _next_page_without_overlap(self) -> Generator[Step, Any, tuple[PageRequest, Page]]:
         """Cross a boundary that no page crosses: read the page behind it, and the page before it once more."""
         frontier = self._frontier
-        if frontier.size == self._per_page:
+        if frontier.size == self._per_page and not self._has_one_size:
             larger = overlapping(frontier.end, 1, min(_LARGEST_PAGE, 2 * frontier.size + 1))
             if larger is not None:
                 page = yield from self._fetch(larger)
@@ -318,7 +321,8 @@ class LosslessPaginator(Paginator):
             keys = self._order.keys(again.rows)
             if keys and frontier.new_rows(again, keys):
                 return before, again
-            if keys and frontier.connects(before, again, keys) and not self._has_moved:
+            if keys and frontier.connects(before, again, keys) and (self._has_one_size or not self._has_moved):
+                self.doubts += self._has_moved
                 break
         else:
             self.doubts += 1
@@ -359,7 +363,7 @@ class LosslessPaginator(Paginator):
         announced = page.announcements(request)
         is_full = len(page.rows) >= request.per_page
         if not any(announced.values()):
-            return not is_full or bool(announced)
+            return not is_full or "total" in announced  # a full page may be followed by more, unless they are counted
         if has_new or is_full:
             return False
         # The page is short and had nothing new: the list ends here unless totals agree that it does not.
@@ -466,10 +470,12 @@ class LosslessPaginator(Paginator):
         frontier = _Frontier(boundary.left.copy(), boundary.end, self._frontier.size)
         late: list[Row] = []
         for _ in range(_FRUITLESS_REQUESTS):
-            request = frontier.request()
+            request = None if self._has_one_size else frontier.request()
             if request is None:
                 break
             page = yield from self._fetch(request, ahead)
+            if self._as_answered(request, page) != request:
+                break
             keys = self._order.keys(page.rows)
             if keys is None or not frontier.connects(request, page, keys):
                 frontier.step_back(request, page)

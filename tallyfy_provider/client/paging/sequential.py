@@ -83,7 +83,7 @@ class SequentialPaginator(Paginator):
         if new or (page.rows and request.stop <= self._given_before):
             self._without_new = 0
             is_full = len(page.rows) >= request.per_page
-            return not more and (not is_full or bool(announced))
+            return not more and (not is_full or "total" in announced)
         self._without_new += 1
         if page.rows and more and announced.get("total") and self._without_new >= _MOST_REPEATED:
             raise self._stuck(request)
