@@ -209,7 +209,9 @@ class LosslessPaginator(Paginator):
     def _size_of(self, first: Page, request: PageRequest) -> int:
         """Return the size of full pages: a server may cap it without saying so."""
         is_short = len(first.rows) < request.per_page
-        return len(first.rows) if is_short and any(first.announcements(request).values()) else request.per_page
+        announced = first.announcements(request)
+        has_more = announced.get("total", any(announced.values()))
+        return len(first.rows) if is_short and has_more else request.per_page
 
     # Reading with proof
 
@@ -336,7 +338,9 @@ class LosslessPaginator(Paginator):
             announced = page.announcements(request)
             if page.refusal is not None and self._empty[request.start] >= _MOST_EMPTY:
                 yield from self._insist(request, page)
-            if self._empty[request.start] >= _MOST_EMPTY and any(announced.values()):
+            agreed = announced.get("total", False) and announced.get("total_pages", True)
+            if self._empty[request.start] >= _MOST_EMPTY and agreed:
+                self._refuse_endlessness(request)
                 self._warn(f"Page {request.number} of {self._what} is empty although Tallyfy announced more rows.")
                 self.doubts += 1
                 self._frontier.end = request.stop
