@@ -59,6 +59,8 @@ from tallyfy_provider.client.paging.tiles import following, overlapping
 _SHORT_LIST = 10
 #: Requests without a new row that are allowed: so many, and so many for each one with a new row.
 _FRUITLESS_REQUESTS, _FRUITLESS_PER_PAGE = 60, 2
+#: How many times as many requests without a new row end the reading with an error.
+_MOST_FRUITLESS = 4
 #: Requests for the same empty page before it counts as a hole in the list.
 _MOST_EMPTY = 3
 #: Answers with the same first row, for pages that begin elsewhere, that show that a page cannot begin elsewhere.
@@ -232,11 +234,16 @@ class LosslessPaginator(Paginator):
                 self._refuse_endlessness(request)
             else:
                 self._has_moved = True
-                self._seems_over = not page.rows
+                self._seems_over = True
                 self._fruitless += 1
                 if self._is_empty_list(request, page):
                     break
                 yield from self._go_back(request, page)
+                if self._is_end_in_spite_of_meta(request, page):
+                    self._warn_of_contradiction(page, request)
+                    break
+                if self._fruitless > _MOST_FRUITLESS * (_FRUITLESS_REQUESTS + _FRUITLESS_PER_PAGE * self._fruitful):
+                    raise self._stuck(request)
             request, page = yield from self._next_page()
         self._compare_with_total(page)
         self._warn_of_doubts()
@@ -354,6 +361,13 @@ class LosslessPaginator(Paginator):
             return False
         return not any(page.announcements(request).values()) or self._empty.get(0, 0) >= _MOST_EMPTY
 
+    def _is_end_in_spite_of_meta(self, request: PageRequest, page: Page) -> bool:
+        """Tell whether a page is empty again and again, and only a part of ``meta`` still announces more."""
+        announced = page.announcements(request)
+        agreed = announced.get("total", False) and announced.get("total_pages", True)
+        is_empty = not page.rows and sum(self._empty.values()) >= 2 * _MOST_EMPTY
+        return is_empty and any(announced.values()) and not agreed
+
     def _insist(self, request: PageRequest, page: Page) -> Generator[Step, Any, None]:
         """Raise a refusal that is no end: the list still has rows there."""
         first = yield from self._fetch(PageRequest(1, request.per_page))
@@ -409,7 +423,10 @@ class LosslessPaginator(Paginator):
                 is_calm = yield from self._is_unmoved(middle, self._boundaries[last // 2 - 1])
             if keys is None or not is_calm:
                 yield from self._check_all_boundaries()
-                if self._left > 0:
+                if self._left > 0 and self._is_disordered(page, keys):
+                    self._warn_of_disorder()
+                    yield from self._read_in_sequence()
+                elif self._left > 0:
                     yield from self._read(request, page)
                 return
             self._remember_boundary(page, keys)
@@ -430,6 +447,13 @@ class LosslessPaginator(Paginator):
         if len(page.rows) != min(request.per_page, self.total - request.start):
             return False
         return request.number == 1 or not self._frontier.bookmark.covers(keys[0], page.rows[0])
+
+    def _is_disordered(self, page: Page, keys: Sequence[int] | None) -> bool:
+        """Tell whether a page lies before what was given by its moments, and none of its rows was given."""
+        if not keys or self._frontier.new_rows(page, keys):
+            return False
+        given = set(self._given)
+        return not any(hash(str(row["id"])) in given for row in page.rows)
 
     def _remember_boundary(self, page: Page, keys: Sequence[int]) -> None:
         if self._given:
