@@ -59,12 +59,12 @@ from tallyfy_provider.client.paging.tiles import following, overlapping
 _SHORT_LIST = 10
 #: Requests without a new row that are allowed: so many, and so many for each one with a new row.
 _FRUITLESS_REQUESTS, _FRUITLESS_PER_PAGE = 60, 2
+#: How many times as many requests without a new row end the reading with an error.
+_MOST_FRUITLESS = 4
 #: Requests for the same empty page before it counts as a hole in the list.
 _MOST_EMPTY = 3
 #: Answers with the same first row, for pages that begin elsewhere, that show that a page cannot begin elsewhere.
 _MOST_REPEATED = 6
-#: Pages with more rows than were asked for, one after the other, that show that a server has one size only.
-_MOST_OVERSIZED = 3
 #: How often a boundary that no page crosses is read again.
 _MOST_REREADINGS = 5
 #: Largest page, whatever size is asked for (docs/tallyfy-api.md, "Pagination").
@@ -113,7 +113,9 @@ class _Frontier:
         """Cover a page that connects."""
         for key, row in new:
             self.bookmark.move_to(key, row)
-        self.end = request.start + len(page.rows) if new else max(request.stop, self.end)
+        # A short page in the middle lacks rows that the user may not see: they have places all the same.
+        is_short = len(page.rows) < min(request.per_page, self.size) and (page.total or 0) > request.stop
+        self.end = request.start + len(page.rows) if new and not is_short else max(request.stop, self.end)
         if self._distance:
             self._overlap = max(1, min(self.size // 2, self._distance))
         else:
@@ -177,7 +179,10 @@ class LosslessPaginator(Paginator):
         self._last_id = ""
         self._followed: tuple[tuple[int, str], int] = ((0, ""), 0)
         self._furthest = 0
-        self._oversized = 0
+        #: Whether the server gives pages of one size, whatever is asked for.
+        self._has_one_size = False
+        #: Whether the last page held nothing new, so that it is hardly worth reading ahead.
+        self._seems_over = False
         self._has_moved = False
 
     def steps(self) -> Generator[Step, Any, None]:
@@ -206,7 +211,9 @@ class LosslessPaginator(Paginator):
     def _size_of(self, first: Page, request: PageRequest) -> int:
         """Return the size of full pages: a server may cap it without saying so."""
         is_short = len(first.rows) < request.per_page
-        return len(first.rows) if is_short and any(first.announcements(request).values()) else request.per_page
+        announced = first.announcements(request)
+        has_more = announced.get("total", any(announced.values()))
+        return len(first.rows) if is_short and has_more else request.per_page
 
     # Reading with proof
 
@@ -221,15 +228,22 @@ class LosslessPaginator(Paginator):
                 return
             if self._accepts(request, page, keys):
                 new = yield from self._take(request, page, keys)
+                self._seems_over = not new
                 if self._left <= 0 or self._is_past_the_limit(keys) or self._is_last(request, page, new):
                     break
                 self._refuse_endlessness(request)
             else:
                 self._has_moved = True
+                self._seems_over = True
                 self._fruitless += 1
                 if self._is_empty_list(request, page):
                     break
                 yield from self._go_back(request, page)
+                if self._is_end_in_spite_of_meta(request, page):
+                    self._warn_of_contradiction(page, request)
+                    break
+                if self._fruitless > _MOST_FRUITLESS * (_FRUITLESS_REQUESTS + _FRUITLESS_PER_PAGE * self._fruitful):
+                    raise self._stuck(request)
             request, page = yield from self._next_page()
         self._compare_with_total(page)
         self._warn_of_doubts()
@@ -272,10 +286,11 @@ class LosslessPaginator(Paginator):
         return bool(new)
 
     def _next_page(self) -> Generator[Step, Any, tuple[PageRequest, Page]]:
-        request = self._frontier.request()
+        request = None if self._has_one_size else self._frontier.request()
         if request is None:
             return (yield from self._next_page_without_overlap())
-        ahead = islice(self._frontier.following(request, self._stop()), self._read_ahead)
+        read_ahead = 0 if self._seems_over else self._read_ahead
+        ahead = islice(self._frontier.following(request, self._stop()), read_ahead)
         page = yield from self._fetch(request, ahead)
         return self._as_answered(request, page), page
 
@@ -288,11 +303,8 @@ class LosslessPaginator(Paginator):
     def _as_answered(self, request: PageRequest, page: Page) -> PageRequest:
         """Return the page that a server gave which has pages of one size only."""
         if len(page.rows) <= request.per_page:
-            self._oversized = 0
             return request
-        self._oversized += 1
-        if self._oversized < _MOST_OVERSIZED:
-            return request
+        self._has_one_size = True
         self._warn(
             f"Tallyfy gives pages of {len(page.rows)} {self._what}, although {request.per_page} were asked for: pages "
             "cannot be made to overlap, so a run may slip past between two of them while others leave the list."
@@ -303,7 +315,7 @@ class LosslessPaginator(Paginator):
     def _next_page_without_overlap(self) -> Generator[Step, Any, tuple[PageRequest, Page]]:
         """Cross a boundary that no page crosses: read the page behind it, and the page before it once more."""
         frontier = self._frontier
-        if frontier.size == self._per_page:
+        if frontier.size == self._per_page and not self._has_one_size:
             larger = overlapping(frontier.end, 1, min(_LARGEST_PAGE, 2 * frontier.size + 1))
             if larger is not None:
                 page = yield from self._fetch(larger)
@@ -318,7 +330,8 @@ class LosslessPaginator(Paginator):
             keys = self._order.keys(again.rows)
             if keys and frontier.new_rows(again, keys):
                 return before, again
-            if keys and frontier.connects(before, again, keys) and not self._has_moved:
+            if keys and frontier.connects(before, again, keys) and (self._has_one_size or not self._has_moved):
+                self.doubts += self._has_moved
                 break
         else:
             self.doubts += 1
@@ -332,7 +345,9 @@ class LosslessPaginator(Paginator):
             announced = page.announcements(request)
             if page.refusal is not None and self._empty[request.start] >= _MOST_EMPTY:
                 yield from self._insist(request, page)
-            if self._empty[request.start] >= _MOST_EMPTY and any(announced.values()):
+            agreed = announced.get("total", False) and announced.get("total_pages", True)
+            if self._empty[request.start] >= _MOST_EMPTY and agreed:
+                self._refuse_endlessness(request)
                 self._warn(f"Page {request.number} of {self._what} is empty although Tallyfy announced more rows.")
                 self.doubts += 1
                 self._frontier.end = request.stop
@@ -345,6 +360,13 @@ class LosslessPaginator(Paginator):
         if page.rows or request.start > 0:
             return False
         return not any(page.announcements(request).values()) or self._empty.get(0, 0) >= _MOST_EMPTY
+
+    def _is_end_in_spite_of_meta(self, request: PageRequest, page: Page) -> bool:
+        """Tell whether a page is empty again and again, and only a part of ``meta`` still announces more."""
+        announced = page.announcements(request)
+        agreed = announced.get("total", False) and announced.get("total_pages", True)
+        is_empty = not page.rows and sum(self._empty.values()) >= 2 * _MOST_EMPTY
+        return is_empty and any(announced.values()) and not agreed
 
     def _insist(self, request: PageRequest, page: Page) -> Generator[Step, Any, None]:
         """Raise a refusal that is no end: the list still has rows there."""
@@ -359,7 +381,7 @@ class LosslessPaginator(Paginator):
         announced = page.announcements(request)
         is_full = len(page.rows) >= request.per_page
         if not any(announced.values()):
-            return not is_full or bool(announced)
+            return not is_full or "total" in announced  # a full page may be followed by more, unless they are counted
         if has_new or is_full:
             return False
         # The page is short and had nothing new: the list ends here unless totals agree that it does not.
@@ -401,7 +423,10 @@ class LosslessPaginator(Paginator):
                 is_calm = yield from self._is_unmoved(middle, self._boundaries[last // 2 - 1])
             if keys is None or not is_calm:
                 yield from self._check_all_boundaries()
-                if self._left > 0:
+                if self._left > 0 and self._is_disordered(page, keys):
+                    self._warn_of_disorder()
+                    yield from self._read_in_sequence()
+                elif self._left > 0:
                     yield from self._read(request, page)
                 return
             self._remember_boundary(page, keys)
@@ -422,6 +447,13 @@ class LosslessPaginator(Paginator):
         if len(page.rows) != min(request.per_page, self.total - request.start):
             return False
         return request.number == 1 or not self._frontier.bookmark.covers(keys[0], page.rows[0])
+
+    def _is_disordered(self, page: Page, keys: Sequence[int] | None) -> bool:
+        """Tell whether a page lies before what was given by its moments, and none of its rows was given."""
+        if not keys or self._frontier.new_rows(page, keys):
+            return False
+        given = set(self._given)
+        return not any(hash(str(row["id"])) in given for row in page.rows)
 
     def _remember_boundary(self, page: Page, keys: Sequence[int]) -> None:
         if self._given:
@@ -466,10 +498,12 @@ class LosslessPaginator(Paginator):
         frontier = _Frontier(boundary.left.copy(), boundary.end, self._frontier.size)
         late: list[Row] = []
         for _ in range(_FRUITLESS_REQUESTS):
-            request = frontier.request()
+            request = None if self._has_one_size else frontier.request()
             if request is None:
                 break
             page = yield from self._fetch(request, ahead)
+            if self._as_answered(request, page) != request:
+                break
             keys = self._order.keys(page.rows)
             if keys is None or not frontier.connects(request, page, keys):
                 frontier.step_back(request, page)
