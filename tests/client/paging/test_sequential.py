@@ -30,7 +30,8 @@ class Canned(World):
 
 def test_a_row_that_comes_twice_is_given_once():
     paginator = SequentialPaginator("runs", per_page=2)
-    assert ids_of(read(paginator, Canned(page(1, 2, number=1), page(2, 3, number=2)))) == [1, 2, 3]
+    canned = Canned(page(1, 2, number=1), page(2, 3, number=2), page(number=3))  # its rows contradict its total
+    assert ids_of(read(paginator, canned)) == [1, 2, 3]
     assert (paginator.warnings, paginator.doubts) == ([], 0)
 
 
