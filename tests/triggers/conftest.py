@@ -70,7 +70,7 @@ def run(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Callable[[Corout
     virtual = SimpleNamespace(time=clock.now, monotonic=clock.now, strftime=time.strftime, gmtime=time.gmtime)
     for module in (activity_feed, base, events, poller, tolerance):
         monkeypatch.setattr(module, "time", virtual)
-    call = ConnectionExecutor.call
+    call = ConnectionExecutor._call
 
     async def counted(*args: Any, **kwargs: Any) -> Any:
         selector = asyncio.get_running_loop().selector
@@ -80,7 +80,7 @@ def run(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Callable[[Corout
         finally:
             selector.calls -= 1
 
-    monkeypatch.setattr(ConnectionExecutor, "call", counted)
+    monkeypatch.setattr(ConnectionExecutor, "_call", counted)
 
     def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
         with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
