@@ -27,6 +27,7 @@ from tallyfy_provider.exceptions import (
     error_from_dict,
 )
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
+from tallyfy_provider.waiting.tolerance import pause_after
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -40,9 +41,6 @@ Result = TypeVar("Result")
 _CONNECTION_LIFETIME = 600.0
 
 
-#: The longest pause in seconds after an outage, whatever Tallyfy asks for: so it is tried several times before a wait
-#: ends for it. A rate limit's pause is bounded by the connection's ``max_pause`` alone.
-MAX_OUTAGE_PAUSE = 120.0
 #: Calls at the same time; how many requests are, the connection's ``concurrency`` says.
 _MAX_CALLS = 4
 #: The longest time in seconds that a call lets others go first, before each of its requests.
@@ -95,7 +93,12 @@ class ConnectionExecutor:
         :raises TallyfyError: What the function raises, the pause, or that there is no usable connection. Any other
             exception is a transient :class:`~tallyfy_provider.exceptions.TallyfyResponseError`.
         """
-        return await self._call(self._threads, lambda client: function(client, *args, **kwargs))
+
+        def stand_back_and_call(client: TallyfyClient) -> Result:
+            self._nobody_first.wait(_LONGEST_STANDING_BACK)
+            return function(client, *args, **kwargs)
+
+        return await self._call(self._threads, stand_back_and_call)
 
     async def call_first(self, function: Callable[[TallyfyClient], Result]) -> Result:
         """Call a function before the requests that :meth:`in_parallel` has not sent yet."""
@@ -190,8 +193,7 @@ class ConnectionExecutor:
     def _record_pause(self, error: TallyfyError) -> None:
         if not error.retry_after:
             return
-        is_rate_limited = isinstance(error, TallyfyRateLimitError)
-        pause = error.retry_after if is_rate_limited else min(error.retry_after, MAX_OUTAGE_PAUSE)
+        pause = pause_after(error)
         until = self._loop.time() + pause
         if until > self._pause_until:
             log.warning("Tallyfy asks for a pause of %.0f s; it applies to all waits on the connection.", pause)

@@ -12,7 +12,7 @@ from tallyfy_provider.exceptions import TallyfyError, TallyfyWaitTimeoutError
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.waiting.conditions import StatusRule, describe_runs
 from tallyfy_provider.waiting.deferral import NEVER_SEEN, defer, read_event, time_limit_of
-from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault
+from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault, pause_after
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
@@ -89,8 +89,9 @@ class RunWait:
             try:
                 seen = operator.hook.find_run(run_id)
             except TallyfyError as fault:
-                log_fault(operator.log, fault, tolerance.record(fault))
-                pause = max(pause, fault.retry_after or 0.0)
+                lasted = tolerance.record(fault)
+                log_fault(operator.log, fault, lasted)
+                pause = max(pause, pause_after(fault, self._fault_tolerance - lasted))
                 continue
             tolerance.clear()
             if self._is_over(seen):
