@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.client.resource import Resource, included, item_of
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.utils import arguments
+from tallyfy_provider.utils.html import readings
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: Who sees a comment: everybody, members only, or everybody after a click.
 STATES = ("open", "hide-for-guests", "collapsed")
 #: What a comment is marked as.
 LABELS = ("comment", "problem", "resolve", "improvement", "advice")
-
-_TAG = re.compile(r"<[^>]*>")
 
 Thread = Mapping[str, Any]
 
@@ -53,13 +51,9 @@ class CommentsResource(Resource):
         self, task_id: str | int, content: str, state: str = "open", label: str | None = None
     ) -> dict[str, Any]:
         """
-        Comment on a task (``POST /organizations/{org}/tasks/{id}/comment``).
+        Comment on a task (``POST /organizations/{org}/tasks/{id}/comment``), otherwise as :meth:`add_to_run`.
 
         :param task_id: The task's id.
-        :param content: As for :meth:`add_to_run`.
-        :param state: As for :meth:`add_to_run`.
-        :param label: As for :meth:`add_to_run`.
-        :return: As :meth:`add_to_run`, with the same errors.
         """
         return self._comment(("tasks", task_id), content, state, label)
 
@@ -81,11 +75,9 @@ class CommentsResource(Resource):
         """
         Report a problem on a task (``POST /organizations/{org}/tasks/{id}/problem``).
 
-        A completed task is reopened.
+        A completed task is reopened. The rest is as for :meth:`report_problem_on_run`.
 
         :param task_id: The task's id.
-        :param content: What is wrong.
-        :return: As :meth:`report_problem_on_run`, with the same errors.
         """
         return self._add_thread(("tasks", task_id, "problem"), {"content": content})
 
@@ -110,10 +102,10 @@ class CommentsResource(Resource):
         return [dict(thread) for thread in rows_of(task["threads"])]
 
     def _comment(self, place: tuple[object, ...], content: str, state: str, label: str | None) -> dict[str, Any]:
-        _check_choice("state", state, STATES)
+        arguments.choice("state", state, STATES)
         body = {"content": content, "state": state}
         if label is not None:
-            _check_choice("label", label, LABELS)
+            arguments.choice("label", label, LABELS)
             body["label"] = label
         return self._add_thread((*place, "comment"), body)
 
@@ -122,11 +114,6 @@ class CommentsResource(Resource):
         if not isinstance(content, str) or not content.strip():
             raise TallyfyInputError("content is empty: a comment or a problem needs words.")
         return self._item_or(self._send("POST", self._path(*segments), json=body), dict)
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise TallyfyInputError(f"{name} cannot be {value!r}; allowed: {', '.join(choices)}.")
 
 
 def find_comment(
@@ -141,23 +128,12 @@ def find_comment(
     Find the newest comment with some content.
 
     Tallyfy may return text as HTML, so only the words are compared.
-
-    :param label: Such as ``problem``; None means any.
-    :param known: Ids of threads to ignore.
-    :param since: The earliest time at which it can have been written, in seconds since the epoch; None means any.
     """
     for thread in reversed(threads):
         if str(thread.get("id")) in known or (label is not None and thread.get("label") != label):
             continue
         if since is not None and (parse_timestamp(thread.get("created_at")) or 0.0) < since:
             continue
-        if _words(thread.get("content")) & _words(content):
+        if readings(thread.get("content")) & readings(content):
             return dict(thread)
     return None
-
-
-def _words(content: Any) -> set[str]:
-    """Return the readings of a text, as it is and as HTML, without white space."""
-    text = str(content or "")
-    readings = (text, html.unescape(text), html.unescape(_TAG.sub("", text)))
-    return {"".join(reading.split()) for reading in readings} - {""}

@@ -10,25 +10,14 @@ from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.urls import parse_base_url
 from tallyfy_provider.client.settings import ClientSettings
 from tallyfy_provider.exceptions import TallyfyConfigurationError
+from tallyfy_provider.get_provider_info import CONNECTION_FIELDS
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
 #: The extras of a connection of type ``tallyfy``.
-EXTRAS = (
-    "client_id",
-    "token_url",
-    "username",
-    "user_password",
-    "act_as_user",
-    "timeout",
-    "max_attempts",
-    "max_pause",
-    "concurrency",
-    "page_size",
-    "allow_http",
-)
+EXTRAS = tuple(CONNECTION_FIELDS)
 
 
 def read_connection(connection: Connection) -> ClientSettings:

@@ -44,11 +44,7 @@ class TallyfyHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """
-        Return how the connection form looks, for Airflow before 3.2; later versions read it from the provider info.
-
-        :return: Hidden fields, labels and placeholders.
-        """
+        """Return how the connection form looks, for Airflow before 3.2."""
         return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
     @cached_property
@@ -61,32 +57,17 @@ class TallyfyHook(BaseHook):
         return self.client_from(self._connection)
 
     def client_from(self, connection: Connection) -> TallyfyClient:
-        """
-        Build a client from a connection that has been looked up already, as triggers do. Sends no request.
-
-        :param connection: A connection of type ``tallyfy``.
-        :return: The client.
-        :raises TallyfyConfigurationError: A field of the connection is missing or cannot be used.
-        """
+        """Build a client from a connection that has been looked up already, as triggers do. Sends no request."""
         for sentence in misspelt_extras(connection):
             self.log.warning(sentence)
         return build_client(read_connection(connection), on_secret=mask_secret)
 
     def get_conn(self) -> TallyfyClient:
-        """
-        Return the client, which is built on the first call.
-
-        :return: The client for the connection's organization.
-        :raises TallyfyConfigurationError: A field of the connection is missing or cannot be used.
-        """
+        """Return the client, which is built on the first call."""
         return self.client
 
     def new_client(self) -> TallyfyClient:
-        """
-        Build another client, with its own HTTP connections, for use while the first one is busy.
-
-        :return: The client; the Airflow connection is not looked up again.
-        """
+        """Build another client, with its own HTTP connections, for use while the first one is busy."""
         return self.client_from(self._connection)
 
     def list_runs(
@@ -186,11 +167,7 @@ class TallyfyHook(BaseHook):
         return self.client.paginate(path, params, max_rows=max_rows)
 
     def test_connection(self) -> tuple[bool, str]:
-        """
-        Test the connection, for Airflow's *Test* button.
-
-        :return: Whether it works, and which user and organization it reaches, or what to fix.
-        """
+        """Test the connection, for Airflow's *Test* button: whether it works, and what it reaches or what to fix."""
         try:
             return True, self._describe_access()
         except AirflowException as error:

@@ -46,15 +46,7 @@ _LOOKUP_TIMEOUT = 10.0
 
 
 def deliver(connection: Connection, message: Message, *, time_limit: float = TIME_LIMIT) -> str:
-    """
-    Launch the run or write the comment of a message, unless that has been done before.
-
-    :param connection: A connection of type ``tallyfy``.
-    :param message: The message.
-    :param time_limit: Seconds after which no more requests are sent.
-    :return: What was done, in a sentence.
-    :raises TallyfyIndeterminateError: The response was lost: it may have been done. After any other error it was not.
-    """
+    """Launch the run or write the comment of a message, unless that has been done before."""
     with _client_for(connection, time_limit) as client:
         return _launch(client, message) if message.launches else _comment(client, message)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseNotifier
 
+from tallyfy_provider.client.runs.launch_request import ARGUMENTS
 from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyError, TallyfyInputError
 from tallyfy_provider.notifications.event import event_of
 from tallyfy_provider.utils import arguments
@@ -23,20 +24,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["comment", "problem"]
 
-_FOR_LAUNCHES = (
-    "name",
-    "kickoff",
-    "summary",
-    "owner_id",
-    "tags",
-    "folders",
-    "users",
-    "groups",
-    "roles",
-    "steps",
-    "parent_id",
-    "options",
-)
+_FOR_LAUNCHES = ("name", "kickoff", *ARGUMENTS, "options")
 #: Texts with a default that is better than no message.
 _WITH_DEFAULT = ("name", "summary", "comment")
 
@@ -157,11 +145,7 @@ class TallyfyNotifier(BaseNotifier):
             raise TallyfyInputError(f"{for_launches[0]} is for a run that is launched; run_id is one to comment on.")
 
     def __call__(self, *args: Any) -> None:
-        """
-        Notify Tallyfy of an event. Never raises, never changes the context.
-
-        :param args: The context; or, for an SLA, Dag, tasks, blocking tasks, SLAs and blocking task instances.
-        """
+        """Notify Tallyfy of an event. Never raises, never changes the context."""
         # The base class puts the arguments into the context that later callbacks get, where run_id and name would not
         # be Airflow's any more, and stores what it renders in an object that is used again.
         self.notify(_context_of(args))
@@ -171,11 +155,7 @@ class TallyfyNotifier(BaseNotifier):
         return self.async_notify(self.context).__await__()
 
     def notify(self, context: Context) -> None:
-        """
-        Render the arguments and notify Tallyfy of an event. Never raises.
-
-        :param context: The callback's context.
-        """
+        """Render the arguments and notify Tallyfy of an event. Never raises."""
         try:
             from tallyfy_provider.notifications.delivery import deliver
 
@@ -185,11 +165,7 @@ class TallyfyNotifier(BaseNotifier):
             self._report_failed(context, error)
 
     async def async_notify(self, context: Context) -> None:
-        """
-        Do what :meth:`notify` does without blocking the event loop.
-
-        :param context: The callback's context.
-        """
+        """Do what :meth:`notify` does without blocking the event loop."""
         try:
             from tallyfy_provider.notifications.delivery import deliver
 

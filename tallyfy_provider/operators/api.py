@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
 class TallyfyAPIOperator(TallyfyBaseOperator):
     """
     Send a request to any endpoint, with the connection's credentials and the same retries, paging and errors as others.
@@ -58,7 +55,7 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         if arguments.is_literal(method):
-            _verb(method)
+            arguments.http_method(method)
         self.path = path
         self.method = method
         self.query = query
@@ -67,15 +64,10 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
         self.max_rows = max_rows
 
     def execute(self, context: Context) -> Any:
-        """
-        Send the request.
-
-        :param context: Airflow's task context.
-        :return: The response's data.
-        """
+        """Send the request."""
         if arguments.is_nothing(self.path):
             raise TallyfyInputError("path is empty: it says which endpoint.")
-        verb, query = _verb(self.method), arguments.mapping("query", self.query)
+        verb, query = arguments.http_method(self.method), arguments.mapping("query", self.query)
         return without_guest_links(self._list(verb, query) if self.paginate else self._send(verb, query))
 
     def _send(self, verb: str, query: Mapping[str, Any] | None) -> Any:
@@ -90,7 +82,3 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
         rows = list(self.hook.paginate(self.path, query, max_rows=max_rows))
         self.log.info("Listed %d rows of %s.", len(rows), self.path)
         return rows
-
-
-def _verb(method: str) -> str:
-    return arguments.choice("method", str(method).strip().upper(), _METHODS)

@@ -94,12 +94,7 @@ class TallyfySensor(BaseSensorOperator):
         """Return the trigger that waits; ``wait`` holds the arguments that all triggers take."""
 
     def execute(self, context: Context) -> Any:
-        """
-        Wait in the mode that was asked for.
-
-        :param context: Airflow's task context.
-        :return: What the wait returns.
-        """
+        """Wait in the mode that was asked for."""
         if not self.deferrable:
             return self._execute_in_worker(context)
         if self.exponential_backoff:
@@ -131,12 +126,7 @@ class TallyfySensor(BaseSensorOperator):
         return max(0.0, self._paused_until - time.monotonic())
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """
-        Read the state once, and tolerate transient errors.
-
-        :param context: Airflow's task context.
-        :return: Whether the wait is over, with what it returns.
-        """
+        """Read the state once, and tolerate transient errors."""
         while not self._pause_left():
             try:
                 seen = self.read()
@@ -181,13 +171,7 @@ class TallyfySensor(BaseSensorOperator):
         return PokeReturnValue(result.is_success, self.xcom_value(seen) if result.is_success else None)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
-        """
-        End a deferred wait as a poke would have ended it.
-
-        :param context: Airflow's task context.
-        :param event: What the trigger reports.
-        :return: What the wait returns.
-        """
+        """End a deferred wait as a poke would have ended it."""
         seen, is_timeout = read_event(event)
         if is_timeout:
             raise self._timeout_error(NEVER_SEEN if seen is None else self.evaluate(seen).seen)
@@ -231,14 +215,7 @@ class TallyfySensor(BaseSensorOperator):
             raise
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """
-        Resume after the triggerer.
-
-        :param next_method: The method to call.
-        :param next_kwargs: Its arguments.
-        :param context: Airflow's task context.
-        :return: What the method returns.
-        """
+        """Resume after the triggerer."""
         if next_method == _TRIGGER_FAILED and "timeout" in str((next_kwargs or {}).get("error", "")).lower():
             return self._poke_before_timeout(context)
         try:

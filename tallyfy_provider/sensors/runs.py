@@ -11,6 +11,7 @@ from tallyfy_provider.client.runs.status import compact
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.sensors.base import TallyfySensor
+from tallyfy_provider.utils import arguments
 from tallyfy_provider.waiting.conditions import CountRule, StatusRule, WaitResult
 
 if TYPE_CHECKING:
@@ -68,22 +69,17 @@ class RunStatusSensor(TallyfySensor):
         )
 
     def execute(self, context: Context) -> Any:
-        """
-        Wait in the mode that was asked for.
-
-        :param context: Airflow's task context.
-        :return: The runs that were waited for, in a compact form.
-        """
+        """Wait in the mode that was asked for."""
         for status in self.rule.unknown_statuses:
             self.log.warning("Tallyfy does not document the status %r; it may never be reached.", status)
         # The first poke reports an invalid id, honouring soft_fail.
         with suppress(TallyfyInputError):
-            TallyfyRunLink.persist(context, run_ids_of(self.run_id)[0])
+            TallyfyRunLink.persist(context, arguments.run_ids(self.run_id)[0])
         return super().execute(context)
 
     def read(self) -> list[dict[str, Any]]:
         """Return every run, requested each time, since an end can be undone."""
-        return [compact(self.hook.find_run(run_id)) for run_id in run_ids_of(self.run_id)]
+        return [compact(self.hook.find_run(run_id)) for run_id in arguments.run_ids(self.run_id)]
 
     def evaluate(self, seen: Sequence[Mapping[str, Any]]) -> WaitResult:
         """Return what the state of the runs means."""
@@ -97,7 +93,7 @@ class RunStatusSensor(TallyfySensor):
         """Return the trigger that waits."""
         from tallyfy_provider.triggers.runs import RunStatusTrigger
 
-        return RunStatusTrigger(run_ids=run_ids_of(self.run_id), **self.rule.as_arguments(), **wait)
+        return RunStatusTrigger(run_ids=arguments.run_ids(self.run_id), **self.rule.as_arguments(), **wait)
 
 
 class RunCountSensor(TallyfySensor):
@@ -178,36 +174,3 @@ class RunCountSensor(TallyfySensor):
 
     def _rule(self) -> CountRule:
         return CountRule.build(at_least=self.at_least, at_most=self.at_most, exactly=self.exactly)
-
-
-def run_ids_of(run_id: Any) -> list[str]:
-    """Return ids, each once, of an id, text with commas, a run with its ``id``, or a list of these."""
-    if isinstance(run_id, (bytes, bool, float)):
-        raise TallyfyInputError(f"run_id takes an id or a list of ids, not {run_id!r:.100}.")
-    is_one = isinstance(run_id, (str, int, Mapping)) or not isinstance(run_id, Iterable)
-    ids = list(dict.fromkeys(id for one in ([run_id] if is_one else run_id) for id in _ids(one)))
-    if not ids:
-        raise TallyfyInputError(
-            "run_id is an empty list: there is nothing to wait for. Let the task before skip when it finds nothing "
-            "(ListRunsOperator(on_empty='skip'))."
-        )
-    return ids
-
-
-def _ids(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        if value.get("id") in (None, ""):
-            raise TallyfyInputError(f"run_id holds an object without an 'id': {value!r:.100}.")
-        value = value["id"]
-    text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    if text.startswith("["):
-        raise TallyfyInputError(
-            f"run_id is the text of a list: {text!r:.100}. A template renders to text; pass the XCom as it is "
-            "(run_id=list_runs.output['run_ids']), or set render_template_as_native_obj=True on the Dag."
-        )
-    if text in {"", "None", ".", ".."}:
-        raise TallyfyInputError(
-            f"run_id is {value!r:.100}, which is not an id. Has the task that gives it finished before? A template "
-            "alone sets no order: write list_runs >> wait."
-        )
-    return [part.strip() for part in text.split(",") if part.strip()]

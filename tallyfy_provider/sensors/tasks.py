@@ -75,12 +75,7 @@ class TaskStatusSensor(TallyfySensor):
         self._task_id: str | None = None
 
     def execute(self, context: Context) -> Any:
-        """
-        Wait in the mode that was asked for.
-
-        :param context: Airflow's task context.
-        :return: Who did the step, when, and what was decided and written.
-        """
+        """Wait in the mode that was asked for."""
         # The first poke reports an invalid id, honouring soft_fail.
         with suppress(TallyfyInputError):
             TallyfyRunLink.persist(context, arguments.run_id(self.run_id))

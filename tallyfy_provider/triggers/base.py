@@ -63,20 +63,12 @@ class WaitTrigger(BaseTrigger):
         self._last_warning = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """
-        Return the trigger's class path and arguments, JSON primitives all, for another process.
-
-        :return: The path and the arguments.
-        """
+        """Return the trigger's class path and arguments, JSON primitives all, for another process."""
         names = (*self.own_arguments, *_COMMON)
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """
-        Poll until the wait is over.
-
-        :return: One event.
-        """
+        """Poll until the wait is over."""
         self._tolerance = FaultTolerance(self.fault_tolerance, everything=self.silent_fail)
         yield TriggerEvent(await self._wait())  # type: ignore[no-untyped-call]  # Airflow's own lacks types
 

@@ -17,6 +17,8 @@ from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils.suggestions import did_you_mean
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
+HTTP_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
 
 def is_nothing(value: Any) -> bool:
     """Tell whether a template had nothing to render: None, blank text, or the text ``None``."""
@@ -60,6 +62,11 @@ def choice(argument: str, value: Any, choices: Sequence[str]) -> str:
     )
 
 
+def http_method(value: Any) -> str:
+    """Return a method that Tallyfy's endpoints take, in upper case."""
+    return choice("method", str(value).strip().upper(), HTTP_METHODS)
+
+
 def _either(choices: Sequence[str]) -> str:
     quoted = [repr(each) for each in choices]
     return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
@@ -94,13 +101,13 @@ def includes(value: Iterable[str] | str | None) -> list[str]:
     return [] if is_nothing(value) or not value else names("include", value) or []
 
 
-def whole_number(argument: str, value: int | str | None) -> int | None:
-    """Return a whole number from 1, or that of a text; None for nothing."""
+def whole_number(argument: str, value: int | str | None, least: int = 1) -> int | None:
+    """Return a whole number, or that of a text; None for nothing."""
     if is_nothing(value):
         return None
     text = str(value).strip()
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise TallyfyInputError(f"{argument} takes a whole number from 1, or None for all, not {value!r}.")
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or int(text) < least:
+        raise TallyfyInputError(f"{argument} takes a whole number from {least}, not {value!r}; None leaves it out.")
     return int(text)
 
 
@@ -121,11 +128,11 @@ def interval(argument: str, value: float | timedelta) -> float:
     return duration
 
 
-def moment(argument: str, value: str | date | None) -> datetime | None:
+def timestamp(argument: str, value: str | date | None) -> datetime | None:
     """
-    Return a moment in UTC: ISO 8601 text, text as Tallyfy writes it, a date (its first second), or a datetime.
+    Return a time in UTC: ISO 8601 text, text as Tallyfy writes it, a date (its first second), or a datetime.
 
-    Without a time zone it is UTC. A fraction of a second is dropped: Tallyfy gives most moments by the second, and a
+    Without a time zone it is UTC. A fraction of a second is dropped: Tallyfy gives most times by the second, and a
     bound between two seconds would separate runs that cannot be told apart. None for nothing.
     """
     if is_nothing(value):
@@ -133,7 +140,7 @@ def moment(argument: str, value: str | date | None) -> datetime | None:
     since_epoch = parse_timestamp(value) if isinstance(value, (str, date)) else None
     if since_epoch is None:
         raise TallyfyInputError(
-            f"{argument} takes a moment such as '2026-10-31T09:00:00Z' or '2026-10-31', a datetime, or None for no "
+            f"{argument} takes a time such as '2026-10-31T09:00:00Z' or '2026-10-31', a datetime, or None for no "
             f"bound, not {value!r}."
         )
     return datetime.fromtimestamp(math.floor(since_epoch), UTC)
@@ -160,6 +167,39 @@ def run_id(value: Any) -> str:
 def optional_run_id(value: Any) -> str | None:
     """Return the id of one run; None for nothing."""
     return None if is_nothing(value) else run_id(value)
+
+
+def run_ids(value: Any) -> list[str]:
+    """Return ids, each once, of an id, text with commas, a run with its ``id``, or a list of these."""
+    if isinstance(value, (bytes, bool, float)):
+        raise TallyfyInputError(f"run_id takes an id or a list of ids, not {value!r:.100}.")
+    is_one = isinstance(value, (str, int, Mapping)) or not isinstance(value, Iterable)
+    found = list(dict.fromkeys(id for one in ([value] if is_one else value) for id in _run_ids(one)))
+    if not found:
+        raise TallyfyInputError(
+            "run_id is an empty list: there is nothing to wait for. Let the task before skip when it finds nothing "
+            "(ListRunsOperator(on_empty='skip'))."
+        )
+    return found
+
+
+def _run_ids(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        if value.get("id") in (None, ""):
+            raise TallyfyInputError(f"run_id holds an object without an 'id': {value!r:.100}.")
+        value = value["id"]
+    text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if text.startswith("["):
+        raise TallyfyInputError(
+            f"run_id is the text of a list: {text!r:.100}. A template renders to text; pass the XCom as it is "
+            "(run_id=list_runs.output['run_ids']), or set render_template_as_native_obj=True on the Dag."
+        )
+    if text in {"", "None", ".", ".."}:
+        raise TallyfyInputError(
+            f"run_id is {value!r:.100}, which is not an id. Has the task that gives it finished before? A template "
+            "alone sets no order: write list_runs >> wait."
+        )
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def step(value: Any) -> str:

@@ -8,7 +8,7 @@ the task itself is requested then (:func:`confirm`).
 Up to :data:`FEW` runs are requested one by one, every time. For more, Tallyfy's lists of unfinished runs tell which
 have changed, a hundred to a request (:mod:`tallyfy_provider.waiting.run_reader`), and tasks are requested
 
-- of each run that looks different than it did, and once more the next time, since Tallyfy tells moments by the second;
+- of each run that looks different than it did, and once more the next time, since Tallyfy tells times by the second;
 - of each run that the lists do not show;
 - of a fifth of all others in each round, those whose last request is longest ago: whether a completed task always
   changes what the list shows of its run is not documented, and so none waits longer than five rounds.
@@ -57,15 +57,7 @@ _READ_AFTER_CHANGE = 2
 
 
 def read_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any]:
-    """
-    Read a run and one of its tasks.
-
-    :param name: The task's id, alias or title.
-    :return: ``run`` and ``task``, both compact; ``task`` is None where Tallyfy shows none, since the run is new or
-        archived.
-    :raises TallyfyInputError: The run has no such task, or several.
-    :raises TallyfyNotFoundError: There is no such run, not among the archived ones either.
-    """
+    """Read a run and one of its tasks, both compact; the task is None where Tallyfy shows none."""
     run = _find_run(client, run_id)
     task_id = name
     if not looks_like_an_id(name):
@@ -114,12 +106,7 @@ class _Known:
 
 
 class TaskReader:
-    """
-    Reads the tasks of runs, round after round, and remembers which runs seem unchanged.
-
-    :param report: Called with each run's snapshot, whose run has ``tasks``, as soon as it is there, from any thread.
-    :param in_parallel: Makes requests, several at a time.
-    """
+    """Reads the tasks of runs, round after round, and remembers which runs seem unchanged; reports from any thread."""
 
     def __init__(self, report: Report, in_parallel: InParallel = one_by_one) -> None:
         self._report = report
@@ -137,12 +124,7 @@ class TaskReader:
         self._new.add(run_id)
 
     def read(self, client: TallyfyClient, wanted: Mapping[str, IsPending]) -> None:
-        """
-        Read the tasks of each run once, where anything may have changed.
-
-        :param wanted: Run ids; what they are mapped to is not needed here.
-        :raises TallyfyError: Tallyfy is unreachable or refuses the token; what was read before that has been reported.
-        """
+        """Read the tasks of each run once, where anything may have changed."""
         self._round += 1
         self._forget_all_but(wanted)
         if len(wanted) <= FEW:
@@ -224,5 +206,5 @@ def _always(run: Mapping[str, Any]) -> bool:
 
 def _state_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what changes with a run, in a list as in a response for it alone, which has fewer fields."""
-    moments = (run.get("last_updated"), run.get("completed_at"), run.get("archived_at"))
-    return run.get("status"), *moments, bool(run.get("has_open_issue"))
+    times = (run.get("last_updated"), run.get("completed_at"), run.get("archived_at"))
+    return run.get("status"), *times, bool(run.get("has_open_issue"))

@@ -17,13 +17,7 @@ MAX_OUTAGE_PAUSE = 120.0
 
 
 class FaultTolerance:
-    """
-    Tolerates transient errors until they have lasted too long.
-
-    :param limit: Seconds that transient errors may last without a success in between.
-    :param everything: Tolerate every error, without a limit (Airflow's ``silent_fail``).
-    :param clock: A monotonic clock, in seconds.
-    """
+    """Tolerates transient errors for ``limit`` seconds without a success; ``everything``: all errors, forever."""
 
     def __init__(
         self,

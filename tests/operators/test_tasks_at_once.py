@@ -176,6 +176,6 @@ def test_a_claim_is_a_comment_that_says_who_and_that_guests_do_not_see(
     assert all(comment["content"].startswith(words) for comment in comments)
 
 
-def test_without_a_claim_nothing_is_said(steps, emulator, complete_in_threads):
+def test_without_a_claim_no_comment_is_written(steps, emulator, complete_in_threads):
     complete_in_threads(steps[0])
     assert emulator.threads(emulator.launched[0]["id"]) == []

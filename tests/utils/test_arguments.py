@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.arguments import choice, interval, is_literal, moment, names, seconds, whole_number
+from tallyfy_provider.utils.arguments import choice, interval, is_literal, names, seconds, timestamp, whole_number
 
 NINE = datetime(2026, 10, 31, 9, tzinfo=UTC)
 
@@ -25,23 +25,25 @@ NINE = datetime(2026, 10, 31, 9, tzinfo=UTC)
     ],
 )
 def test_a_moment_may_be_written_in_any_of_the_usual_ways(value):
-    assert moment("since", value) == NINE
+    assert timestamp("since", value) == NINE
 
 
 def test_a_day_is_its_first_second():
-    assert moment("since", "2026-10-31") == moment("since", date(2026, 10, 31)) == datetime(2026, 10, 31, tzinfo=UTC)
+    assert (
+        timestamp("since", "2026-10-31") == timestamp("since", date(2026, 10, 31)) == datetime(2026, 10, 31, tzinfo=UTC)
+    )
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "None"])
 def test_nothing_is_no_moment_and_no_number(value):
-    assert moment("since", value) is None
+    assert timestamp("since", value) is None
     assert whole_number("count", value) is None
 
 
 @pytest.mark.parametrize("value", ["yesterday", "31.10.2026", 20261031, 1.5, [], True])
 def test_what_is_no_moment_is_refused(value):
-    with pytest.raises(TallyfyInputError, match="since takes a moment such as"):
-        moment("since", value)
+    with pytest.raises(TallyfyInputError, match="since takes a time such as"):
+        timestamp("since", value)
 
 
 @pytest.mark.parametrize("value", [0, -1, "many", True, 1.5, "²"])

@@ -163,6 +163,7 @@ class LosslessPaginator(Paginator):
             bookmark = Bookmark(self._order.key(first) - 1)
         if last is not None:
             self._limit = self._order.key(last)
+            self._read_ahead = max(1, read_ahead // 3)  # where the list has to be left is not known
         self._covered_before = bookmark.key
         self._frontier = _Frontier(bookmark, 0, per_page)
         self._boundaries: list[_Boundary] = []
@@ -389,30 +390,31 @@ class LosslessPaginator(Paginator):
         """Read pages of one size, until there is a sign that the list moves."""
         size = self._frontier.size
         last = math.ceil(min(self.total or 0, self._left) / size)
+        middle = overlapping(last // 2 * size, max(1, size // 4), size)
         for number in range(1, last + 1):
             request = PageRequest(number, size)
             if number > 1:
-                page = yield from self._fetch_out_of_order(number, last, size)
+                page = yield from self._fetch_in(request, self._out_of_order(number, last, size, middle))
             keys = self._order.keys(page.rows)
-            if keys is None or not self._is_as_expected(request, page, keys):
+            is_calm = keys is not None and self._is_as_expected(request, page, keys)
+            if is_calm and number == last and middle is not None:
+                is_calm = yield from self._is_unmoved(middle, self._boundaries[last // 2 - 1])
+            if keys is None or not is_calm:
                 yield from self._check_all_boundaries()
-                yield from self._read(request, page)
+                if self._left > 0:
+                    yield from self._read(request, page)
                 return
             self._remember_boundary(page, keys)
             yield from self._take(request, page, keys)
-            if self._left <= 0:
-                break
-        if (yield from self._middle_has_moved()):
-            yield from self._check_all_boundaries()
-            if self._left > 0:
-                yield from self._read(*(yield from self._next_page()))
 
-    def _fetch_out_of_order(self, number: int, last: int, size: int) -> Generator[Step, Any, Page]:
+    def _out_of_order(self, number: int, last: int, size: int, middle: PageRequest | None) -> list[PageRequest]:
+        """Return the pages to request, in such an order that a shift shows as a row that comes twice."""
         self._furthest = max(self._furthest, _position(number) + self._read_ahead)
         numbers = (_number_at(place) for place in range(max(0, number - 4), self._furthest))
         order = [PageRequest(each, size) for each in numbers if number <= each <= last]
-        page: Page = yield from self._fetch_in(PageRequest(number, size), order)
-        return page
+        if middle is not None and self._furthest > last:
+            order.append(middle)
+        return order
 
     def _is_as_expected(self, request: PageRequest, page: Page, keys: Sequence[int]) -> bool:
         if page.total != self.total or self.total is None:
@@ -430,16 +432,12 @@ class LosslessPaginator(Paginator):
             self._boundaries.append(boundary)
         self._last_id = str(page.rows[-1]["id"])
 
-    def _middle_has_moved(self) -> Generator[Step, Any, bool]:
-        """Read a page across the boundary in the middle; tell whether its neighbours are no neighbours any more."""
-        boundary = self._boundaries[len(self._boundaries) // 2]
-        request = overlapping(boundary.end, max(1, self._frontier.size // 4), self._frontier.size)
-        if request is None:
-            return False
-        page = yield from self._fetch(request)
+    def _is_unmoved(self, crossing: PageRequest, boundary: _Boundary) -> Generator[Step, Any, bool]:
+        """Read a page across a boundary; tell whether its neighbours are still there, and still neighbours."""
+        page = yield from self._fetch(crossing)
         ids = [str(row["id"]) for row in page.rows]
-        place = boundary.end - request.start
-        return ids[place - 1 : place + 1] != [boundary.left_id, boundary.right_id]
+        place = boundary.end - crossing.start
+        return ids[place - 1 : place + 1] == [boundary.left_id, boundary.right_id]
 
     def _check_all_boundaries(self) -> Generator[Step, Any, None]:
         """Read pages across all boundaries that were not proven, and give what slipped past there."""

@@ -20,7 +20,7 @@ from tallyfy_provider.client.paging.page import Page, PageRequest, page_behind_t
 from tallyfy_provider.client.paging.prefetch import OnIncomplete, read_rows
 from tallyfy_provider.client.paging.progress import Progress
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
-from tallyfy_provider.client.resource import Resource, assigned_ids, included, item_of
+from tallyfy_provider.client.resource import Resource, assigned_to_keep, included, item_of
 from tallyfy_provider.client.runs.filter_check import FilterCheck, is_archived
 from tallyfy_provider.client.runs.filters import Query, encode
 from tallyfy_provider.exceptions import (
@@ -52,7 +52,7 @@ class RunsResource(Resource):
         :param run_id: The run's id.
         :param include: What to get along with it (Tallyfy's ``with``), such as ``tasks`` or ``checklist``.
         :return: The run exactly as the API gave it.
-        :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived: what Tallyfy answers
+        :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived: Tallyfy's response
             for an archived run is not documented (docs/tallyfy-api.md, "Run status").
         """
         payload = self._send("GET", self._path("runs", run_id), params=included(include) or None)
@@ -62,7 +62,7 @@ class RunsResource(Resource):
         """
         Get a run even if it is archived.
 
-        Tallyfy's answer to ``GET`` for an archived run is not documented, so after a 404 the list of archived runs is
+        Tallyfy's response to ``GET`` for an archived run is not documented, so after a 404 the list of archived runs is
         searched (docs/tallyfy-api.md, "Run status").
 
         :param run_id: The run's id.
@@ -79,13 +79,7 @@ class RunsResource(Resource):
         return found[run_id] if run_id in found else self.get_again(run_id, missing, searched)
 
     def find_archived(self, run_ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
-        """
-        Search the archived runs, the newest first, until all ids are found.
-
-        :param run_ids: Ids to look for.
-        :return: The runs that were found, by id, and words that tell how thorough the search was.
-        :raises TallyfyError: A transient error; where Tallyfy refuses the list, the words say so.
-        """
+        """Search the archived runs, the newest first, until all ids are found."""
         found: dict[str, dict[str, Any]] = {}
         searched = 0
         try:
@@ -103,15 +97,7 @@ class RunsResource(Resource):
         return found, f"nor is it among its {searched} newest archived runs"
 
     def get_again(self, run_id: str, missing: TallyfyNotFoundError, searched: str) -> dict[str, Any]:
-        """
-        Get a run that is not archived: it may have left the archive just before the search.
-
-        :param run_id: The run's id.
-        :param missing: The error of the first attempt to get it.
-        :param searched: How thorough the search among archived runs was.
-        :return: The run exactly as the API gave it.
-        :raises TallyfyNotFoundError: There is no such run.
-        """
+        """Get a run that is not archived: it may have left the archive just before the search."""
         try:
             return self.get(run_id)
         except TallyfyNotFoundError:
@@ -142,8 +128,8 @@ class RunsResource(Resource):
 
         :param filters: The API's own names to values; see :class:`~tallyfy_provider.client.runs.filters.RunFilters`.
         :param max_runs: Stop after so many runs.
-        :param created_after: Only runs created at this moment or later; one without a time zone is in UTC.
-        :param created_before: Only runs created before this moment; one without a time zone is in UTC.
+        :param created_after: Only runs created at this time or later; one without a time zone is in UTC.
+        :param created_before: Only runs created before this time; one without a time zone is in UTC.
         :param on_incomplete: Where it cannot be proven that no run was missed: ``warn`` logs at how many places,
             ``fail`` raises. ``fail`` also proves each boundary between two pages of a long list in which nothing seems
             to move, which takes 14 % more requests.
@@ -173,16 +159,7 @@ class RunsResource(Resource):
         created_before: datetime | None = None,
         on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
-        """
-        List runs for encoded filters, without checking the runs against them.
-
-        :param query: The result of :func:`~tallyfy_provider.client.runs.filters.encode`.
-        :param max_runs: As for :meth:`list`.
-        :param created_after: As for :meth:`list`.
-        :param created_before: As for :meth:`list`.
-        :param on_incomplete: As for :meth:`list`.
-        :return: As :meth:`list`, with the same errors.
-        """
+        """List runs for encoded filters, without checking the runs against them."""
         wanted = Range(max_runs, _seconds(created_after), _seconds(created_before))
         if query.page is not None:
             return self._one_page(query, query.page, wanted)
@@ -204,22 +181,14 @@ class RunsResource(Resource):
         for row in page.rows:
             check.check(row)
         for mismatch in check.mismatches:
-            message = f"The number cannot be trusted: {mismatch} Tallyfy ignores filters that it does not understand."
+            message = f"The number cannot be trusted: {mismatch}"
             if strict:
                 raise TallyfyResponseError(message)
             log.warning(message)
         return page.total
 
     def get_page(self, filters: Mapping[str, Any], number: int, *, per_page: int) -> Page:
-        """
-        Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise.
-
-        :param filters: As for :meth:`list`.
-        :param number: Number of the page, from 1.
-        :param per_page: Rows on a page, at most 100.
-        :return: The page, with the total of the whole list.
-        :raises TallyfyInputError: A filter is wrong; nothing was sent.
-        """
+        """Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise."""
         return self._page_of_runs({"sort": STABLE_SORT, **encode(filters).params}, number, per_page=per_page)
 
     def _page_of_runs(
@@ -307,7 +276,11 @@ class RunsResource(Resource):
         if not changes:
             raise TallyfyInputError(f"changes is empty: it says what to change about run {run_id}.")
         run = self.get(run_id, include=("ko_form_fields",) if "prerun" in changes else ())
-        kept = {name: _assigned(run, name, run_id) for name in _EMPTIED_UNLESS_SENT if name not in changes}
+        kept = {
+            kind: assigned_to_keep(run.get(kind), kind, f"run {run_id}", f"changes[{kind!r}]")
+            for kind in _EMPTIED_UNLESS_SENT
+            if kind not in changes
+        }
         body = {**changes, **kept}
         if "prerun" in changes:
             body["prerun"] = merge_form(
@@ -338,27 +311,15 @@ class RunsResource(Resource):
         return self._ensure("PUT", path, lambda: self.find(str(run_id)), lambda run: not is_archived(run))
 
 
-def _seconds(moment: datetime | None) -> float | None:
-    if moment is None:
+def _seconds(time: datetime | None) -> float | None:
+    if time is None:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _checked(rows: Generator[dict[str, Any]], query: Query) -> Generator[dict[str, Any]]:
     check = FilterCheck(query.asked)
     with closing(rows):
-        for row in rows:
-            check.check(row)
-            yield row
+        yield from check.pass_on(rows)
     for mismatch in check.mismatches:
-        log.warning("%s Tallyfy ignores filters that it does not understand.", mismatch)
-
-
-def _assigned(run: Mapping[str, Any], name: str, run_id: str | int) -> list[Any]:
-    ids = assigned_ids(run.get(name), name)
-    if ids is None:
-        raise TallyfyResponseError(
-            f"Tallyfy does not say which {name} are assigned to run {run_id}, and changing it without them "
-            f"would unassign them all. Nothing was sent; give changes[{name!r}] to set them."
-        )
-    return ids
+        log.warning("%s", mismatch)

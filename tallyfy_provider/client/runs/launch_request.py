@@ -54,17 +54,7 @@ def prepare_launch(
     given: Mapping[str, Any],
     options: Any = None,
 ) -> LaunchRequest:
-    """
-    Read the checklist, check everything that was written against it, and build the request.
-
-    :param checklists: The checklists of the organization.
-    :param checklist_id: The checklist to launch.
-    :param name: The run's name; blank means the checklist's title.
-    :param kickoff: Values of the kick-off form by field alias, label or id.
-    :param given: Values of :data:`ARGUMENTS`; blank ones are not sent.
-    :param options: Values of :data:`OPTIONS`.
-    :raises TallyfyInputError: Something cannot be sent; the message says what, and what is taken.
-    """
+    """Read the checklist, check everything that was written against it, and build the request."""
     checklist = checklists.get(checklist_id, include=() if is_blank(given.get("steps")) else ("steps",))
     fields = read_fields(checklist.get("prerun"))
     form = encode_form(fields, kickoff)

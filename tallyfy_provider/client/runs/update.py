@@ -11,7 +11,7 @@ from tallyfy_provider.client.forms.compare import compare
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields
 from tallyfy_provider.client.forms.values import is_blank
-from tallyfy_provider.client.resource import assigned_ids
+from tallyfy_provider.client.resource import assigned_ids, with_added
 from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.runs.launch_marker import line_in, with_line
 from tallyfy_provider.client.runs.launch_request import LONGEST_NAME
@@ -23,14 +23,7 @@ _FLAGS = ("starred", "is_public")
 
 @dataclass(frozen=True)
 class RunUpdate:
-    """
-    A change to a run, checked as far as it can be without the run.
-
-    :param values: The API's own names to values.
-    :param summary: The new summary; None leaves it.
-    :param kickoff: Values of the kick-off form by alias, label or id; None leaves it.
-    :param add: Ids to be assigned in addition, by bucket: ``users`` and ``groups``.
-    """
+    """A change to a run, checked as far as it can be without the run."""
 
     values: Mapping[str, Any]
     summary: str | None
@@ -41,11 +34,7 @@ class RunUpdate:
     def build(
         cls, *, values: Mapping[str, Any], summary: str | None, kickoff: Any, add: Mapping[str, Any]
     ) -> RunUpdate:
-        """
-        Check what a Dag author wrote; values that render to nothing change nothing.
-
-        :raises TallyfyInputError: There is nothing to change, or a value cannot be used.
-        """
+        """Check what a Dag author wrote; values that render to nothing change nothing."""
         kept = {name: _value(name, value) for name, value in values.items() if not is_blank(value)}
         added = {bucket: _ids(bucket, ids) for bucket, ids in add.items() if not is_blank(ids)}
         update = cls(kept, None if is_blank(summary) else summary, None if is_blank(kickoff) else kickoff, added)
@@ -62,18 +51,14 @@ class RunUpdate:
     def apply(
         self, runs: RunsResource, checklists: ChecklistsResource, run_id: str
     ) -> tuple[dict[str, Any], list[str]]:
-        """
-        Change the run; return it as it is then, and what a user should know.
-
-        :raises TallyfyInputError: A value of the form cannot be used; nothing was changed.
-        """
+        """Change the run; return it as it is then, and what a user should know."""
         run = runs.get(run_id, include=("ko_form_fields",) if self.kickoff is not None else ())
         changes = dict(self.values)
         if self.summary is not None:
             line = line_in(run.get("summary"))
             changes["summary"] = with_line(self.summary, line) if line else self.summary
         for bucket, ids in self.add.items():
-            changes[bucket] = _with_added(_assigned(run, bucket, run_id), ids)
+            changes[bucket] = with_added(_assigned(run, bucket, run_id), ids)
         if self.kickoff is None:
             return runs.update(run_id, changes), []
         fields = _fields(checklists, run)
@@ -100,11 +85,6 @@ def _value(name: str, value: Any) -> Any:
 def _ids(bucket: str, value: Any) -> list[Any]:
     ids = arguments.ids(f"add_{bucket}", value)
     return [int(each) if bucket == "users" and str(each).isdigit() else each for each in ids]
-
-
-def _with_added(assigned: list[Any], added: list[Any]) -> list[Any]:
-    known = {str(each) for each in assigned}
-    return [*assigned, *(each for each in added if str(each) not in known)]
 
 
 def _assigned(run: Mapping[str, Any], bucket: str, run_id: str) -> list[Any]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tallyfy_provider.client.forms.merge import merge_form
-from tallyfy_provider.client.resource import ASSIGNEE_KINDS, Resource, assigned_ids, included, item_of
+from tallyfy_provider.client.resource import ASSIGNEE_KINDS, Resource, assigned_to_keep, included, item_of
 from tallyfy_provider.client.tasks import filters as task_filters
 from tallyfy_provider.client.tasks.status import is_completed
-from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.exceptions import TallyfyInputError
 
 #: What Tallyfy wants with every update of a one-off task that belongs to no run.
 _ALWAYS_SENT_OF_A_ONE_OFF = ("title", "deadline")
@@ -116,7 +116,7 @@ class TasksResource(Resource):
             other tasks ignore it.
         :param override_user: The member who is to be named as the one who completed it.
         :return: The task as it is then, with ``tasks_changed_by_rules`` where it belongs to a run.
-        :raises TallyfyIndeterminateError: The answer was lost: the task may be completed. Look before sending it again.
+        :raises TallyfyIndeterminateError: The response was lost: the task may be completed. Look before you repeat it.
         :raises TallyfyValidationError: A required field is empty, an issue is open, or the decision is missing.
         """
         optional = {"is_approved": is_approved, "override_user": override_user}
@@ -178,14 +178,8 @@ def _all_owners(given: Any, current: Any, what: str) -> dict[str, Any]:
     if not isinstance(given, Mapping) or set(given) - set(ASSIGNEE_KINDS):
         raise TallyfyInputError(f"changes['owners'] takes a dict of lists with the keys {', '.join(ASSIGNEE_KINDS)}.")
     owners = dict(given)
-    for bucket in ASSIGNEE_KINDS:
-        if bucket in owners:
-            continue
-        ids = assigned_ids(current.get(bucket), bucket) if isinstance(current, Mapping) else None
-        if ids is None:
-            raise TallyfyResponseError(
-                f"Tallyfy does not say which {bucket} {what} is assigned to, and changing it without them would "
-                f"unassign them all. Nothing was sent; give changes['owners'][{bucket!r}] to set them."
-            )
-        owners[bucket] = ids
+    for kind in ASSIGNEE_KINDS:
+        if kind not in owners:
+            assigned = current.get(kind) if isinstance(current, Mapping) else None
+            owners[kind] = assigned_to_keep(assigned, kind, what, f"changes['owners'][{kind!r}]")
     return owners

@@ -34,7 +34,7 @@ from tallyfy_provider.utils.timestamps import parse_timestamp
 
 log = logging.getLogger(__name__)
 
-#: Most lock files on a machine; tasks that share one by chance wait for each other for a moment.
+#: Most lock files on a machine; tasks that share one by chance wait for each other.
 _FILES = 256
 #: Seconds for which a claim holds.
 LEASE = 180.0
@@ -53,8 +53,6 @@ def host_lock(*names: str) -> Iterator[None]:
 
     The system releases the lock when the process ends, however that happens. Where no lock file can be created, the
     body runs without one, and a warning is logged.
-
-    :param names: What is locked.
     """
     try:
         descriptor = _open(names)
@@ -78,23 +76,12 @@ def claim_task(
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """
-    Claim a task by a comment and wait until it is this process's turn, or another has completed it.
-
-    :param tasks: The tasks of the organization.
-    :param comments: Its comments.
-    :param task: The task as the API gave it.
-    :param claimant: Who claims it, for people.
-    :param sleep: Waits so many seconds.
-    :param clock: A clock that only goes forward, in seconds.
-    :return: True where it is the caller's turn, False where another process has completed the task meanwhile.
-    :raises TallyfyError: Others held the task for too long.
-    """
+    """Claim a task by a comment and wait until it is this process's turn, or another has completed it."""
     task_id, run_id = str(task["id"]), task.get("run_id") or None
     for _ in range(_MOST_CLAIMS):
         token = uuid.uuid4().hex
         claimed_at = clock()
-        # If the answer is lost, the list of comments shows in a moment whether the claim is there.
+        # If the response is lost, the list of comments soon shows whether the claim is there.
         with suppress(TallyfyIndeterminateError):
             text = f"{claimant} is completing this step. [airflow-claim:{token}]"
             comments.add_to_task(task_id, text, state="hide-for-guests")

@@ -56,10 +56,9 @@ class FilteredRunsOperator(TallyfyBaseOperator):
     def _report_mismatches(self, mismatches: Iterable[Any], outcome: str) -> None:
         """Warn of runs that were not asked for, or fail with ``strict_filters``."""
         for mismatch in mismatches:
-            message = f"{mismatch} Tallyfy ignores filters that it does not understand."
             if self.strict_filters:
-                raise TallyfyResponseError(f"{message} The task has strict_filters=True.")
-            self.log.warning("%s %s; strict_filters=True makes this an error.", message, outcome)
+                raise TallyfyResponseError(f"{mismatch} The task has strict_filters=True.")
+            self.log.warning("%s %s; strict_filters=True makes this an error.", mismatch, outcome)
 
 
 class RunOperator(TallyfyBaseOperator):
@@ -79,12 +78,7 @@ class RunOperator(TallyfyBaseOperator):
         self.run_id = run_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """
-        Act on the run.
-
-        :param context: Airflow's task context.
-        :return: The run as it is afterwards.
-        """
+        """Act on the run."""
         run_id = arguments.run_id(self.run_id)
         TallyfyRunLink.persist(context, run_id)
         run: dict[str, Any] = without_guest_links(self._act(run_id))

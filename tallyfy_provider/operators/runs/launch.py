@@ -78,15 +78,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         "checklist_id",
         "name",
         "kickoff",
-        "summary",
-        "owner_id",
-        "tags",
-        "folders",
-        "users",
-        "groups",
-        "roles",
-        "steps",
-        "parent_id",
+        *ARGUMENTS,
         "options",
         "tallyfy_conn_id",
     )
@@ -126,9 +118,6 @@ class LaunchRunOperator(TallyfyBaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         arguments.choice("reuse", reuse, get_args(Reuse))
-        # None of these is templated, and a wrong one would only show when the run is launched already.
-        arguments.seconds("timeout", timeout)
-        arguments.seconds("fault_tolerance", fault_tolerance)
         self.checklist_id = checklist_id
         self.name = name
         self.kickoff = kickoff
@@ -147,8 +136,8 @@ class LaunchRunOperator(TallyfyBaseOperator):
         self.wait_for_completion = wait_for_completion
         self.rule = StatusRule.build(allowed=allowed_statuses, failed=failed_statuses, skipped=skipped_statuses)
         self.poke_interval = arguments.interval("poke_interval", poke_interval)
-        self.timeout = timeout
-        self.fault_tolerance = fault_tolerance
+        self.timeout = arguments.seconds("timeout", timeout)
+        self.fault_tolerance = arguments.seconds("fault_tolerance", fault_tolerance)
         self.deferrable = deferrable
         self.archive_on_kill = archive_on_kill
 
@@ -157,12 +146,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         return RunWait(self)
 
     def execute(self, context: Context) -> str:
-        """
-        Launch the run, or find the one that an earlier try launched, and wait for it if asked to.
-
-        :param context: Airflow's task context.
-        :return: The run's id.
-        """
+        """Launch the run, or find the one that an earlier try launched, and wait for it if asked to."""
         if arguments.is_nothing(self.checklist_id):
             raise TallyfyInputError("checklist_id is empty: it says which checklist (template) to launch.")
         run = self._launch_once(context)
@@ -173,13 +157,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         return str(run["id"])
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
-        """
-        Finish a wait in the triggerer in the same way as one in the worker.
-
-        :param context: Airflow's task context.
-        :param event: The trigger's event.
-        :return: The run's id.
-        """
+        """Finish a wait in the triggerer in the same way as one in the worker."""
         run_id = str(self._wait.conclude(event or {})["id"])
         self._push_run(context, self.hook.find_run(run_id))
         return run_id
@@ -241,7 +219,6 @@ class LaunchRunOperator(TallyfyBaseOperator):
         return launcher.find() if state.is_complete else launcher.find_until_timeout()
 
     def _prepare(self) -> LaunchRequest:
-        """Check all arguments before anything is launched."""
         return prepare_launch(
             self.hook.client.checklists,
             str(self.checklist_id).strip(),

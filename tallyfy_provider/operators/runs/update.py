@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tallyfy_provider.operators.runs.base import RunOperator
-from tallyfy_provider.utils import arguments
 
 #: Fields of a run that are sent as they are given.
 _PLAIN_FIELDS = ("name", "owner_id", "starred", "is_public")
@@ -66,10 +65,10 @@ class UpdateRunOperator(RunOperator):
         from tallyfy_provider.client.runs.update import RunUpdate
 
         update = RunUpdate.build(
-            values={name: arguments.optional(getattr(self, name)) for name in _PLAIN_FIELDS},
-            summary=arguments.optional(self.summary),
-            kickoff=arguments.optional(self.kickoff),
-            add={"users": arguments.optional(self.add_users), "groups": arguments.optional(self.add_groups)},
+            values={name: getattr(self, name) for name in _PLAIN_FIELDS},
+            summary=self.summary,
+            kickoff=self.kickoff,
+            add={"users": self.add_users, "groups": self.add_groups},
         )
         run, notes = update.apply(self.hook.client.runs, self.hook.client.checklists, run_id)
         for note in notes:

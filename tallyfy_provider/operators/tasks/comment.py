@@ -11,6 +11,7 @@ from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
+from tallyfy_provider.operators.tasks.base import find_task
 from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
@@ -70,12 +71,7 @@ class CommentOperator(TallyfyBaseOperator):
         self.state = state
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """
-        Write the comment.
-
-        :param context: Airflow's task context.
-        :return: The comment.
-        """
+        """Write the comment."""
         state = arguments.choice("state", self.state, _STATES)
         if arguments.is_nothing(self.content):
             raise TallyfyInputError("content is empty: a comment or a problem needs words.")
@@ -95,15 +91,11 @@ class CommentOperator(TallyfyBaseOperator):
         return comment
 
     def _comment_on_task(self, context: Context, state: str) -> dict[str, Any]:
-        from tallyfy_provider.client.tasks.lookup import look_up_task, run_of
+        from tallyfy_provider.client.tasks.lookup import run_of
 
         # A template that renders to nothing must not turn a comment on a task into one on the run.
-        step, run_id = arguments.step(self.step), arguments.optional_run_id(self.run_id)
-        if run_id is not None:
-            TallyfyRunLink.persist(context, run_id)
-        task = look_up_task(self.hook.client.tasks, run_id, step, include=("threads",))
-        if run_id is None and (run_id := run_of(task)) is not None:
-            TallyfyRunLink.persist(context, run_id)
+        task = find_task(self, context, include=("threads",))
+        run_id = arguments.optional_run_id(self.run_id) or run_of(task)
         threads = [dict(thread) for thread in rows_of(task.get("threads"))]
         if (comment := self._find_of_earlier_try(context, threads)) is not None:
             self.log.info(

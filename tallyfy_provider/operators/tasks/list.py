@@ -65,12 +65,7 @@ class ListTasksOperator(TallyfyBaseOperator):
         return mappable_output(self)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """
-        List the tasks.
-
-        :param context: Airflow's task context.
-        :return: The tasks, or their ``fields``.
-        """
+        """List the tasks."""
         run_id, fields = arguments.run_id(self.run_id), arguments.names("fields", self.fields)
         TallyfyRunLink.persist(context, run_id)
         found = self.hook.client.tasks.list_of_run(run_id, self.filters, arguments.includes(self.include))

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from tallyfy_provider.client.paging.base import Extent, PageAfterPage, Step, Walk
 from tallyfy_provider.client.paging.newest_first import NewestFirst
 from tallyfy_provider.client.paging.oldest_first import OldestFirst
+
+from tallyfy_provider.client.paging.base import Extent, PageAfterPage, Step, Walk
 from tallyfy_provider.client.paging.page import Page, read_page
 
 EPOCH = 1_760_000_000

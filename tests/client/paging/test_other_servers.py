@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import pytest
+from tallyfy_provider.client.paging.newest_first import NewestFirst
+from tallyfy_provider.client.paging.oldest_first import OldestFirst
 
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.paging.base import PageAfterPage
-from tallyfy_provider.client.paging.newest_first import NewestFirst
-from tallyfy_provider.client.paging.oldest_first import OldestFirst
 from tallyfy_provider.client.paging.page import Page, no_page, read_page
 from tallyfy_provider.exceptions import TallyfyNotFoundError, TallyfyValidationError
 from tests.client.paging.test_lossless import World, follow, ids_of, second_of
