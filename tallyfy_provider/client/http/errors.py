@@ -58,7 +58,7 @@ def error_from_response(
     :param where: Where the credentials came from, such as ``connection 'tallyfy_default'``.
     """
     code = _code(response.payload)
-    kind, advice = _kind_and_advice(response, code, where, redact)
+    kind, advice = _kind_and_advice(response, code, where)
     retry_after = response.retry_after
     pause = f" It asks to wait {retry_after:.0f} s." if retry_after is not None else ""
     return kind(
@@ -97,14 +97,12 @@ def _after(attempts: int) -> str:
     return "" if attempts == 1 else f" (after {attempts} attempts)"
 
 
-def _kind_and_advice(
-    response: Response, code: str | None, where: str, redact: Callable[[str], str]
-) -> tuple[type[TallyfyError], str]:
+def _kind_and_advice(response: Response, code: str | None, where: str) -> tuple[type[TallyfyError], str]:
     status = response.status
     if status < 200:
         return TallyfyResponseError, "That is no final answer: check any proxy in between."
     if 300 <= status < 400:
-        return TallyfyResponseError, _redirect_advice(redact(response.headers.get("location", "")))
+        return TallyfyResponseError, _redirect_advice(response.headers.get("location", ""))
     if status == 401:
         return TallyfyAuthError, (
             f"The credentials of {where} are not accepted. A personal token ends after about six months, and at once "

@@ -223,7 +223,6 @@ class Transport:
             error = indeterminate(error, title)
         error.message = redact(error.message)
         error.args = (error.message,)
-        error.request_id = error.request_id and redact(error.request_id)
         return error
 
     def _exchange(self, request: Request, token: str | None) -> Response | Failure:
@@ -250,7 +249,8 @@ class Transport:
             allow_redirects=False,
             stream=True,
         ) as response:
-            headers = bounded_headers(response.headers)
+            # A header may quote a secret, and goes into messages by itself: the request id, the target of a redirect.
+            headers = {name: self.secrets.redact(text) for name, text in bounded_headers(response.headers).items()}
             body = read_body(response, deadline)
             return parse_response(response.status_code, headers, body, max_pause=self.max_pause)
 

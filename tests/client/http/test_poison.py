@@ -282,11 +282,12 @@ def test_an_error_keeps_no_more_than_a_few_words(client_of):
 
 def test_no_part_of_an_answer_can_smuggle_a_secret_into_an_error(client_of):
     secret = "Sup3r-Secret-Token"
-    headers = {"X-Request-Id": secret, "Location": f"https://{secret}.example/{secret}"}
-    body = json.dumps({"errors": {secret: secret}, "code": secret, "message": secret}).encode()
-    for status in (302, 409, 422, 500):
+    headers = {"Content-Type": "text/plain", "X-Request-Id": secret, "Location": f"https://{secret}.example/{secret}"}
+    said = {"errors": {secret: secret}, "code": secret, "message": secret}
+    for status in (200, 302, 409, 422, 500):
+        body = b"no JSON" if status == 200 else json.dumps(said).encode()
         with (
-            raw_server(lambda request, status=status: [response(status, body, headers)]) as server,
+            raw_server(lambda request, status=status, body=body: [response(status, body, headers)]) as server,
             pytest.raises(TallyfyError) as raised,
         ):
             client_of(server, secret=secret).runs.get(RUN)
