@@ -14,6 +14,7 @@ from typing import Any
 from tallyfy_provider.client.forms.merge import merge_form
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.paging.base import Paginator
+from tallyfy_provider.client.paging.calm import CalmPaginator
 from tallyfy_provider.client.paging.lossless import LosslessPaginator
 from tallyfy_provider.client.paging.order import Range
 from tallyfy_provider.client.paging.page import Page, PageRequest, page_behind_the_end, read_page
@@ -227,12 +228,12 @@ class RunsResource(Resource):
         if params.get("without_pagination") == "true":
             return SequentialPaginator("runs", per_page=sys.maxsize, wanted=wanted)
         if params["sort"] in _BY_CREATION:
-            return LosslessPaginator(
+            paginator = LosslessPaginator if on_incomplete == "fail" else CalmPaginator
+            return paginator(
                 "runs",
                 per_page=per_page,
                 wanted=wanted,
                 newest_first=params["sort"].startswith("-"),
-                prove=on_incomplete == "fail",
                 read_ahead=3 * self.concurrency,
             )
         log.info(
