@@ -23,13 +23,13 @@ from tallyfy_provider.sensors import base as sensors
 from tallyfy_provider.sensors import tasks as task_sensors
 from tallyfy_provider.triggers import activity_feed, base, events, poller
 from tallyfy_provider.triggers.executor import ConnectionExecutor
-from tallyfy_provider.waiting import tolerance
+from tallyfy_provider.waiting import run_reader, tolerance
 
 #: Modules that read the ``time`` module when they need it.
 _AIRFLOW_SENSOR = sys.modules[BaseSensorOperator.__module__]
 _MODULES = (
     *(launch_state, run_wait, sensors, task_sensors, _AIRFLOW_SENSOR),
-    *(activity_feed, base, events, poller, tolerance),
+    *(activity_feed, base, events, poller, run_reader, tolerance),
 )
 #: Functions whose default clock and sleep are those of the machine.
 _FUNCTIONS = (RateLimiter.__init__, Launcher.__init__, build_client)
@@ -95,7 +95,7 @@ def follow_manual_clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     monkeypatch.setattr(sensors, "datetime", virtual_datetime(clock))
     now = SimpleNamespace(utcnow=lambda: datetime.fromtimestamp(clock.now(), UTC))
     monkeypatch.setattr(_AIRFLOW_SENSOR, "timezone", now)
-    call = ConnectionExecutor.call
+    call = ConnectionExecutor._call
 
     async def counted(*args: Any, **kwargs: Any) -> Any:
         selector = asyncio.get_running_loop().selector
@@ -105,5 +105,5 @@ def follow_manual_clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
         finally:
             selector.calls -= 1
 
-    monkeypatch.setattr(ConnectionExecutor, "call", counted)
+    monkeypatch.setattr(ConnectionExecutor, "_call", counted)
     return clock

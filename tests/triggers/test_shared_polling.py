@@ -19,6 +19,9 @@ from tallyfy_provider.triggers.runs import RunStatusTrigger
 
 from .conftest import Waits
 
+#: Of calls, those that go first, and the helpers of a connection whose concurrency is 4.
+MOST_THREADS = 4 + 1 + 3
+
 
 @pytest.fixture
 def trigger(clock):
@@ -111,7 +114,7 @@ def no_connection_threads_are_left():
     return connection_threads() == []
 
 
-def test_one_thread_serves_all_and_ends_with_the_last_wait(emulator, connect, run, trigger):
+def test_a_few_threads_serve_all_and_end_with_the_last_wait(emulator, connect, run, trigger):
     ids = emulator.add_runs(5)
     assert no_connection_threads_are_left()
 
@@ -126,7 +129,7 @@ def test_one_thread_serves_all_and_ends_with_the_last_wait(emulator, connect, ru
         return during, left, poller._pollers[loop], threads._executors[loop]
 
     during, left, pollers, shared = run(scenario())
-    assert during == 1
+    assert 1 <= during <= MOST_THREADS
     assert (left, pollers, shared) == ([], {}, {})
     assert no_connection_threads_are_left()
 

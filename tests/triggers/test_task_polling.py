@@ -96,7 +96,7 @@ def test_waits_on_many_runs_cost_a_fifth_of_a_request_each_and_none_is_lost(
     assert {event["status"] for event in events} == {"ended"}
 
 
-def test_one_thread_serves_all_and_ends_with_the_last_wait(clock, launch, run, trigger):
+def test_a_few_threads_serve_all_and_end_with_the_last_wait(clock, launch, run, trigger):
     run_ids = launch(30)
 
     async def scenario():
@@ -118,12 +118,12 @@ def test_one_thread_serves_all_and_ends_with_the_last_wait(clock, launch, run, t
                 )
             )
             await asyncio.sleep(1.0)
-            during = [each for each in threading.enumerate() if each.name.startswith("tallyfy-tallyfy_default")]
+            started = [each for each in threading.enumerate() if each.name.startswith("tallyfy-tallyfy_default")]
         await asyncio.sleep(0.1)
         loop = asyncio.get_running_loop()
-        return len(during), poller._pollers[loop], threads._executors[loop]
+        return len(started) <= 8, poller._pollers[loop], threads._executors[loop]
 
-    assert run(scenario()) == (1, {}, {})
+    assert run(scenario()) == (True, {}, {})
 
 
 def test_a_wait_that_joins_the_others_on_a_quiet_run_is_answered_from_the_next_round(

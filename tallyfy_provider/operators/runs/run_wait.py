@@ -10,7 +10,7 @@ from tallyfy_provider.client.runs.status import compact
 from tallyfy_provider.exceptions import TallyfyError, TallyfyWaitTimeoutError
 from tallyfy_provider.waiting.conditions import WaitResult, describe_runs
 from tallyfy_provider.waiting.deferral import NEVER_SEEN, defer, read_event, time_limit_of
-from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault
+from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault, pause_after
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
@@ -49,8 +49,9 @@ class RunWait:
             try:
                 seen = operator.hook.find_run(run_id)
             except TallyfyError as fault:
-                log_fault(operator.log, fault, tolerance.record(fault))
-                pause = max(pause, fault.retry_after or 0.0)
+                lasted = tolerance.record(fault)
+                log_fault(operator.log, fault, lasted)
+                pause = max(pause, pause_after(fault, operator.fault_tolerance - lasted))
                 continue
             tolerance.clear()
             if self._is_over(seen):
