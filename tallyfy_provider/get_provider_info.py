@@ -44,6 +44,13 @@ CONNECTION_FIELDS: dict[str, Any] = {
     "max_attempts": _number(
         "Attempts", "Attempts for one request, the first one included; default 5.", "integer", 1, 100
     ),
+    "max_pause": _number(
+        "Longest pause",
+        "Seconds that a response of Tallyfy's can make everybody wait, at most; default 3600.",
+        "number",
+        1,
+        86400,
+    ),
     "concurrency": _number(
         "Concurrency", "Upper bound of the requests under way at the same time; default 4.", "integer", 1, 32
     ),

@@ -12,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tallyfy_emulator.api.responses import error_response, rate_limited
 from tallyfy_emulator.store.clock import Clock
 
+_COMMENTS = ("/comment", "/problem", "/resolved-threads")
+
 
 @dataclass(frozen=True)
 class RateLimit:
@@ -104,11 +106,16 @@ class Admission:
 
 
 class RateLimitMiddleware:
-    """Answer 429 beyond the limit, and send how many requests remain below it."""
+    """
+    Answer 429 beyond a limit, and send how many requests remain below that of all requests.
 
-    def __init__(self, app: ASGIApp, limiter: RateLimiter) -> None:
+    The limit of comments is a layer apart: it refuses comments, problems and their resolutions, and nothing else.
+    """
+
+    def __init__(self, app: ASGIApp, limiter: RateLimiter, comment_limiter: RateLimiter) -> None:
         self._app = app
         self._limiter = limiter
+        self._comment_limiter = comment_limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -116,8 +123,11 @@ class RateLimitMiddleware:
             await self._app(scope, receive, send)
             return
         admission = self._limiter.admit()
-        if not admission.admitted:
-            error = error_response(rate_limited(admission.retry_after), Headers(scope=scope).get("accept", ""))
+        refused = admission
+        if admission.admitted and scope["method"] == "POST" and scope["path"].endswith(_COMMENTS):
+            refused = self._comment_limiter.admit()
+        if not refused.admitted:
+            error = error_response(rate_limited(refused.retry_after), Headers(scope=scope).get("accept", ""))
             await error(scope, receive, send)
             return
 

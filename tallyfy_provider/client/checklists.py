@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tallyfy_provider.client import filtering
-from tallyfy_provider.client.filtering import MAX_PAGE_SIZE, Elements, FilterTable
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE, TYPES, Elements, FilterTable
 from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.client.resource import Resource, included, item_of
 from tallyfy_provider.exceptions import TallyfyResponseError
@@ -19,12 +19,12 @@ def _archived(name: str, value: Any) -> Elements:
 
 
 #: The filters of ``GET /organizations/{org}/checklists`` (docs/tallyfy-api.md, "Filters of other lists"). What
-#: ``status``, ``type``, ``archived`` and ``sort_by`` take is not documented, so they are sent as they are.
+#: ``status``, ``archived`` and ``sort_by`` take is not documented, so they are sent as they are.
 CHECKLIST_FILTERS = FilterTable(
     readers={
         "q": filtering.text,
         "status": filtering.text,
-        "type": filtering.text,
+        "type": filtering.one_of(TYPES),
         "starred": filtering.flag,
         "folder": filtering.ids,
         "tag": filtering.ids,

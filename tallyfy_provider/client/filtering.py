@@ -18,6 +18,8 @@ from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils.arguments import is_literal, is_nothing, mapping, refuse_set
 from tallyfy_provider.utils.suggestions import did_you_mean
 
+#: What kinds of runs and checklists there are.
+TYPES = ("procedure", "form", "document")
 #: Rows on a page at most: Tallyfy's own clients never ask for more.
 MAX_PAGE_SIZE = 100
 
@@ -130,6 +132,13 @@ def flag(name: str, value: Any) -> Elements:
     if isinstance(value, bool) or (isinstance(value, str) and value.strip().lower() in {"true", "false"}):
         return (str(value).strip().lower(),)
     raise TallyfyInputError(f"filters[{name!r}] takes true or false, not {shown(value)}.")
+
+
+def archived(name: str, value: Any) -> Elements:
+    """Read whether to list archived rows too (``true``) or alone (``only``); false, as no filter, leaves them out."""
+    if value is None or (isinstance(value, (bool, str)) and str(value).strip().lower() == "false"):
+        return ()
+    return ("true",) if isinstance(value, bool) else one_of(("only", "true"))(name, value)
 
 
 def one_of(allowed: Sequence[str]) -> Reader:

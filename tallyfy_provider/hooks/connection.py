@@ -39,6 +39,7 @@ def read_connection(connection: Connection) -> ClientSettings:
         act_as_user=extra.text("act_as_user"),
         timeout=extra.number("timeout", ClientSettings.timeout, least=0.001, most=3600),
         max_attempts=int(extra.number("max_attempts", ClientSettings.max_attempts, least=1, most=100, whole=True)),
+        max_pause=extra.number("max_pause", ClientSettings.max_pause, least=1, most=86_400),
         concurrency=int(extra.number("concurrency", ClientSettings.concurrency, least=1, most=32, whole=True)),
         page_size=int(extra.number("page_size", ClientSettings.page_size, least=1, most=MAX_PAGE_SIZE, whole=True)),
         where=where,

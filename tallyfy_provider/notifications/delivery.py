@@ -120,19 +120,19 @@ def _launched(launcher: Launcher, body: Mapping[str, Any], message: Message) -> 
 def _comment(client: TallyfyClient, message: Message) -> str:
     content = with_line(message.body("comment"), message.marker.line)
     run_id, name = _read(message, "run_id", arguments.run_id), _read(message, "step", arguments.step)
-    is_problem = message.arguments.get("kind") == "problem"
+    is_problem, state = message.arguments["kind"] == "problem", message.arguments["state"]
     if name is None:
         # Tallyfy has no list of a run's own comments (docs/tallyfy-api.md, "Endpoints"), so none can be looked for.
         run = run_id or ""
         comment_on_run = client.comments.report_problem_on_run if is_problem else client.comments.add_to_run
-        comment_on_run(run, content)
+        comment_on_run(run, content, state)
         return f"Commented on run {run}: {run_url(run)}".rstrip(": ")
     task = look_up_task(client.tasks, run_id, name, include=("threads",))
     if _is_written(message, task):
         return f"Task {task['id']} has been commented on for it before."
     task_id = str(task["id"])
     comment_on_task = client.comments.report_problem_on_task if is_problem else client.comments.add_to_task
-    comment_on_task(task_id, content)
+    comment_on_task(task_id, content, state)
     return f"Commented on task {task_id}."
 
 

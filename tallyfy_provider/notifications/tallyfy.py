@@ -72,6 +72,7 @@ class TallyfyNotifier(BaseNotifier):
     :param step: The task to comment on: its id, or its alias or title within ``run_id``; templated.
     :param comment: The comment, text or HTML; templated. None means the same as for ``summary``.
     :param kind: ``comment``, or ``problem``, which blocks the task or run until somebody resolves it.
+    :param state: Who sees the comment or problem: ``hide-for-guests`` (members only), ``open`` or ``collapsed``.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :param context: The context of a deadline; given by Airflow.
     :raises TallyfyInputError: The arguments contradict each other.
@@ -106,6 +107,7 @@ class TallyfyNotifier(BaseNotifier):
         step: str | int | None = None,
         comment: str | None = None,
         kind: Kind = "comment",
+        state: str = arguments.DEFAULT_COMMENT_STATE,
         tallyfy_conn_id: str = "tallyfy_default",
         context: Context | None = None,
     ) -> None:
@@ -127,6 +129,7 @@ class TallyfyNotifier(BaseNotifier):
         self.step = step
         self.comment = comment
         self.kind = kind
+        self.state = state
         self.tallyfy_conn_id = tallyfy_conn_id
         self.context: Any = {} if context is None else context
         self._check_what_is_given()
@@ -136,6 +139,7 @@ class TallyfyNotifier(BaseNotifier):
         for_comments = [name for name in ("run_id", "step", "comment") if getattr(self, name) is not None]
         for_launches = [name for name in _FOR_LAUNCHES if getattr(self, name) is not None]
         arguments.choice("kind", self.kind, get_args(Kind))
+        arguments.choice("state", self.state, arguments.COMMENT_STATES)
         if self.checklist_id is not None and for_comments:
             raise TallyfyInputError(
                 f"checklist_id launches a run, {for_comments[0]} is for comments: a notifier does one of the two. "
@@ -182,9 +186,11 @@ class TallyfyNotifier(BaseNotifier):
     def _message(self, context: Context) -> Message:
         from tallyfy_provider.notifications.message import Message, fingerprint_of
 
-        written = {name: getattr(self, name) for name in (*self.template_fields, "kind")}
+        written = {name: getattr(self, name) for name in (*self.template_fields, "kind", "state")}
         event = event_of(context)
-        return Message(event, {**self._rendered(context, event), "kind": self.kind}, fingerprint_of(written))
+        return Message(
+            event, {**self._rendered(context, event), "kind": self.kind, "state": self.state}, fingerprint_of(written)
+        )
 
     def _rendered(self, context: Any, event: Event) -> dict[str, Any]:
         if "run_id" not in context:  # as in that of a deadline

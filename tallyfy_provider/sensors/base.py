@@ -23,7 +23,7 @@ from airflow.providers.common.compat.sdk import (
 from tallyfy_provider.exceptions import TallyfyError, TallyfyRateLimitError, TallyfyRunFailedError
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.waiting.deferral import NEVER_SEEN, defer, read_event, time_limit_of
-from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance, log_fault
+from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance, log_fault, pause_after
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -147,11 +147,11 @@ class TallyfySensor(BaseSensorOperator):
         """Return the seconds after which to read again here; None to leave the next poke to Airflow."""
         lasted = self._record(fault)
         if isinstance(fault, TallyfyRateLimitError) or self.deferrable or not self.reschedule:
-            self._paused_until = time.monotonic() + (fault.retry_after or 0.0)
+            self._paused_until = time.monotonic() + pause_after(fault, self.fault_tolerance - lasted)
             return None
         # A rescheduled task forgets everything, so it tolerates the error here and now; not longer than either limit.
         left = min(self.fault_tolerance, self.timeout) - lasted
-        pause = max(self.poke_interval, fault.retry_after or 0.0)
+        pause = max(self.poke_interval, pause_after(fault))
         return max(_SHORTEST_PAUSE, min(pause, left)) if left > 0 else None
 
     def _record(self, fault: TallyfyError) -> float:

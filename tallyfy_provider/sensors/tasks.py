@@ -12,6 +12,7 @@ from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.sensors.base import TallyfySensor
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.waiting.conditions import TaskRule, WaitResult
+from tallyfy_provider.waiting.tolerance import pause_after
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -115,8 +116,8 @@ class TaskStatusSensor(TallyfySensor):
             try:
                 return form_values_of(self.hook.client.tasks.get(task_id, run_id, include=("form_fields",)))
             except TallyfyError as fault:
-                self._record(fault)
-                time.sleep(max(self.poke_interval, fault.retry_after or 0.0))
+                lasted = self._record(fault)
+                time.sleep(max(self.poke_interval, pause_after(fault, self.fault_tolerance - lasted)))
 
     def build_trigger(self, **wait: Any) -> BaseTrigger:
         """Return the trigger that waits."""

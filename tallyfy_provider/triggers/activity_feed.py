@@ -105,9 +105,16 @@ def read_row(row: Mapping[str, Any]) -> Activity | None:
         row_id=str(row["id"]),
         verb=str(verb).lower(),
         run_id=str(row[f"{names[0]}_id"]),
-        at=parse_timestamp(_one(row.get("created_at"))) or 0.0,
+        at=_moment(row),
         is_about_the_run=names[0] != "parentable",
     )
+
+
+def _moment(row: Mapping[str, Any]) -> float:
+    """Return when a row says that something happened; 0 where it does not, or makes no sense."""
+    moment = parse_timestamp(_one(row.get("created_at"))) or 0.0
+    # A date in the far future would put the cursor there, and everything that happens until then behind it.
+    return moment if 0 < moment < time.time() + LONGEST_HOLD else 0.0
 
 
 def _is_run(row: Mapping[str, Any], name: str) -> bool:
@@ -216,7 +223,7 @@ def read_feed(client: TallyfyClient, since: float | None) -> list[Activity]:
     after = None if since is None else datetime.fromtimestamp(since, UTC) - timedelta(days=1)
     for rows in client.activity_feed.pages(created_after=after.date() if after else None):
         activities += [activity for row in rows if (activity := read_row(row))]
-        oldest = min((at for row in rows if (at := parse_timestamp(_one(row.get("created_at"))))), default=None)
+        oldest = min((at for row in rows if (at := _moment(row))), default=None)
         if since is None:
             since = newest_of(activities) - SETTLING
         if oldest is not None and oldest < since:
@@ -264,7 +271,7 @@ async def read_batches(executor: ConnectionExecutor, interval: float) -> AsyncIt
         try:
             activities = await executor.call(read_feed, since)
         except TallyfyError as fault:
-            pause = max(pause, fault.retry_after or 0.0)
+            pause = max(pause, executor.pause_left())
             if time.monotonic() - last_warning >= _SECONDS_BETWEEN_WARNINGS:
                 last_warning = time.monotonic()
                 log.warning("Tallyfy's activity feed cannot be read, and is tried again: %s", fault)

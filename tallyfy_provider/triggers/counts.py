@@ -57,7 +57,7 @@ class RunCountTrigger(WaitTrigger):
                 except TallyfyError as fault:
                     if event := self._tolerate(fault):
                         return {**event, "seen": seen}
-                    pause = max(pause, fault.retry_after or 0.0)
+                    pause = max(pause, executor.pause_left(self._patience))
                 else:
                     self._tolerance.clear()
                     result = rule.result(count)

@@ -71,6 +71,7 @@ class RunStatusTrigger(PolledTrigger):
             self.run_ids,
             interval=self.poke_interval,
             first_after=self._first_pause(),
+            patience=self._patience,
             rule=self._rule,
         ) as (wait, poller):
             event = await self._wait_for_poller(wait, poller)

@@ -64,6 +64,7 @@ class TaskStatusTrigger(PolledTrigger):
                 [self.run_id],
                 interval=self.poke_interval,
                 first_after=self._first_pause(),
+                patience=self._patience,
                 rule=StatusRule(),  # what ends a run, which is not what is waited for here
                 wait_class=TaskWait,
                 poller_class=TaskPoller,

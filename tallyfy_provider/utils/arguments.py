@@ -23,6 +23,10 @@ from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils.suggestions import did_you_mean
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
+#: Who may be shown a comment: everybody, members only, or everybody after a click.
+COMMENT_STATES = ("open", "hide-for-guests", "collapsed")
+#: What is sent unless somebody asks otherwise: guests are no readers of what Airflow writes.
+DEFAULT_COMMENT_STATE = "hide-for-guests"
 HTTP_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ADDRESS = re.compile("https?://", re.IGNORECASE)
 _RUN_IN_ADDRESS = re.compile(r"/(?:tracker|runs)/([^/?#]+)")

@@ -17,6 +17,7 @@ have changed, a hundred to a request (:mod:`tallyfy_provider.waiting.run_reader`
 from __future__ import annotations
 
 import heapq
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -34,7 +35,16 @@ from tallyfy_provider.exceptions import (
     TallyfyNotFoundError,
     TallyfyRateLimitError,
 )
-from tallyfy_provider.waiting.run_reader import MOST_FAILURES_IN_A_ROW, IsPending, Report, RunReader, Snapshot
+from tallyfy_provider.waiting.run_reader import (
+    MOST_FAILURES_IN_A_ROW,
+    InParallel,
+    IsPending,
+    Report,
+    RunReader,
+    Snapshot,
+    check_id,
+    one_by_one,
+)
 
 #: Up to so many runs are always requested one by one.
 FEW = 10
@@ -48,7 +58,7 @@ _READ_AFTER_CHANGE = 2
 
 def read_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any]:
     """Read a run and one of its tasks, both compact; the task is None where Tallyfy shows none."""
-    run = compact(client.runs.find(run_id))
+    run = _find_run(client, run_id)
     task_id = name
     if not looks_like_an_id(name):
         tasks = list_tasks(client, run)
@@ -58,10 +68,17 @@ def read_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any]:
     return confirm(client, run, task_id)
 
 
+def _find_run(client: TallyfyClient, run_id: str) -> dict[str, Any]:
+    run = compact(client.runs.find(run_id))
+    check_id(run, run_id, "run")
+    return run
+
+
 def confirm(client: TallyfyClient, run: Mapping[str, Any], task_id: str) -> dict[str, Any]:
     """Read one task of a run that has been read, and return both as :func:`read_task` does."""
     try:
         task = compact_task(client.tasks.get(task_id, str(run["id"])))
+        check_id(task, task_id, "task")
     except TallyfyNotFoundError as error:
         if error.code == ENDPOINT_NOT_FOUND or not is_archived(run):
             raise
@@ -89,16 +106,18 @@ class _Known:
 
 
 class TaskReader:
-    """Reads the tasks of runs, round after round, and remembers which runs seem unchanged."""
+    """Reads the tasks of runs, round after round, and remembers which runs seem unchanged; reports from any thread."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, in_parallel: InParallel = one_by_one) -> None:
         self._report = report
+        self._in_parallel = in_parallel
+        self._lock = threading.Lock()
         self._round = 0
         self._known: dict[str, _Known] = {}
         self._seen: dict[str, Snapshot] = {}
         self._new: set[str] = set()
         self._failed: set[str] = set()
-        self._run_reader = RunReader(lambda snapshots: self._seen.update(snapshots))
+        self._run_reader = RunReader(lambda snapshots: self._seen.update(snapshots), in_parallel)
 
     def expect(self, run_id: str) -> None:
         """Request the tasks of a run next time, even when it seems unchanged; from any thread."""
@@ -109,7 +128,7 @@ class TaskReader:
         self._round += 1
         self._forget_all_but(wanted)
         if len(wanted) <= FEW:
-            self._read_each(client, list(wanted), lambda run_id: compact(client.runs.find(run_id)))
+            self._read_each(client, list(wanted), lambda run_id: _find_run(client, run_id))
             return
         self._seen.clear()
         fault = self._read_runs(client, wanted)
@@ -155,8 +174,9 @@ class TaskReader:
 
     def _read_each(self, client: TallyfyClient, run_ids: list[str], read_run: Callable[[str], dict[str, Any]]) -> None:
         failures = 0
-        # Those that failed last time at the end, so that a round that is abandoned has served the others.
-        for run_id in sorted(run_ids, key=self._failed.__contains__):
+
+        def read(run_id: str) -> None:
+            nonlocal failures
             try:
                 run = read_run(run_id)
                 self._report({run_id: Snapshot(run={**run, "tasks": list_tasks(client, run)})})
@@ -164,15 +184,20 @@ class TaskReader:
                 raise
             except TallyfyError as error:
                 self._report({run_id: Snapshot(fault=error)})
-                self._failed.add(run_id)
-                failures = failures + 1 if error.transient else 0
-                if failures >= MOST_FAILURES_IN_A_ROW:
-                    raise
+                with self._lock:
+                    self._failed.add(run_id)
+                    failures = failures + 1 if error.transient else 0
+                    if failures >= MOST_FAILURES_IN_A_ROW:
+                        raise
             else:
-                failures = 0
-                self._failed.discard(run_id)
-                known = self._known.get(run_id) or _Known(_state_of(run))
-                self._known[run_id] = replace(known, requests=known.requests + 1, round=self._round)
+                with self._lock:
+                    failures = 0
+                    self._failed.discard(run_id)
+                    known = self._known.get(run_id) or _Known(_state_of(run))
+                    self._known[run_id] = replace(known, requests=known.requests + 1, round=self._round)
+
+        # Those that failed last time at the end, so that a round that is abandoned has served the others.
+        self._in_parallel(client, read, sorted(run_ids, key=self._failed.__contains__))
 
 
 def _always(run: Mapping[str, Any]) -> bool:

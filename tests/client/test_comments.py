@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from tallyfy_emulator import Fault
+from tallyfy_provider.client.comments import find_comment
 from tallyfy_provider.exceptions import TallyfyIndeterminateError, TallyfyInputError, TallyfyResponseError
 
 
@@ -38,6 +39,12 @@ def report_problem(client, place):
     return partial(getattr(client.comments, f"report_problem_on_{kind}"), its_id)
 
 
+@pytest.fixture
+def resolve(client, place):
+    kind, its_id = place
+    return partial(getattr(client.comments, f"resolve_on_{kind}"), its_id)
+
+
 @pytest.fixture(params=["comment", "report_problem"])
 def say(request, comment, report_problem):
     return comment if request.param == "comment" else report_problem
@@ -45,13 +52,34 @@ def say(request, comment, report_problem):
 
 def test_a_comment_always_has_a_state(asked, sent, place, comment):
     assert comment("All is well")["id"]
-    assert sent() == {"content": "All is well", "state": "open"}
+    assert sent() == {"content": "All is well", "state": "hide-for-guests"}
     assert asked("POST") == [f"POST /{place[0]}s/{place[1]}/comment"]
 
 
-def test_a_comment_can_be_hidden_and_labelled(sent, comment):
-    comment("Better so", state="hide-for-guests", label="improvement")
-    assert sent() == {"content": "Better so", "state": "hide-for-guests", "label": "improvement"}
+def test_a_comment_can_be_shown_to_guests_and_labelled(sent, comment):
+    comment("Better so", state="open", label="improvement")
+    assert sent() == {"content": "Better so", "state": "open", "label": "improvement"}
+
+
+@pytest.mark.parametrize("asked_for", [{}, {"state": "open"}])
+def test_problems_and_resolutions_are_hidden_from_guests_unless_asked(sent, report_problem, resolve, asked_for):
+    state = asked_for.get("state", "hide-for-guests")
+
+    problem = report_problem("Broken", **asked_for)
+    assert sent() == {"content": "Broken", "state": state}
+    resolve(problem["id"], "Repaired", **asked_for)
+    assert sent() == {"thread_id": problem["id"], "content": "Repaired", "state": state}
+    assert len(problem["id"]) == 32
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_newest_comment_is_found_however_they_are_listed(newest_first):
+    threads = [
+        {"id": "f" * 32, "content": "<p>Done</p>", "created_at": "2026-10-31T09:00:00Z"},
+        {"id": "0" * 32, "content": "Done", "created_at": "2026-10-31 09:00:01"},
+    ]
+    found = find_comment(threads[::-1] if newest_first else threads, "Done")
+    assert found == threads[1]
 
 
 def test_comments_on_a_task_are_listed(emulator, client, task):
@@ -64,12 +92,11 @@ def test_comments_on_a_task_are_listed(emulator, client, task):
         client.comments.list_of_task(task["id"])
 
 
-def test_a_problem_is_reported_and_resolved(emulator, client, run, place, report_problem):
-    kind, its_id = place
+def test_a_problem_is_reported_and_resolved(emulator, run, place, report_problem, resolve):
+    kind, _ = place
     thread = report_problem("The form cannot be read")
     assert emulator.run(run["id"])["status"] == {"run": "issue", "task": "problem"}[kind]
-    resolution = {"thread_id": thread["id"], "content": "Scanned again"}
-    client.request("POST", f"{kind}s/{its_id}/resolved-threads", json=resolution)
+    assert resolve(thread["id"], "Scanned again")["label"] == "resolve"
     assert emulator.run(run["id"])["status"] == "active"
 
 

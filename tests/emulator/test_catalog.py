@@ -18,21 +18,29 @@ def test_the_fields_of_a_template(emulator, caller, discount):
     assert row["steps_count"] == 2
     customer, region = row["prerun"]
     assert customer["id"] != region["id"]
-    assert customer == {
+    assert {name: customer[name] for name in ("id", "checklist_id", "field_validation")} == {
         "id": customer["id"],
-        "alias": "customer",
-        "label": "Customer",
-        "field_type": "text",
-        "required": True,
-        "options": [],
-        "columns": [],
-        "guidance": "",
-        "position": 1,
+        "checklist_id": discount["id"],
+        "field_validation": [],
     }
+    assert (
+        customer.items()
+        >= {
+            "id": customer["id"],
+            "alias": "customer",
+            "label": "Customer",
+            "field_type": "text",
+            "required": True,
+            "options": [],
+            "columns": [],
+            "guidance": "",
+            "position": 1,
+        }.items()
+    )
     assert region["options"] == [{"id": 1, "text": "North"}, {"id": 2, "text": "South"}]
     decide, send = with_steps["steps"]["data"]
-    assert (decide["title"], decide["alias"], decide["task_type"]) == ("Decide", "decide", "approval")
-    assert [field["label"] for field in decide["form_fields"]["data"]] == ["Percent", "Why"]
+    assert (decide["title"], decide["alias"], decide["step_type"]) == ("Decide", "decide", "approval")
+    assert [field["label"] for field in decide["captures"]] == ["Percent", "Why"]
     assert (send["alias"], send["position"]) == ("send", 2)
 
 
@@ -102,7 +110,7 @@ DO = {"title": "Do", "completes_in": 1}
         ({"steps": [{"title": "Do", "completes_in": -1}]}, "completes_in is -1"),
         ({"steps": [{**DO, "values": {"x": 1}}]}, "no field 'x'"),
         ({"steps": [{**DO, "form_fields": [{"label": "A", "required": True}]}]}, "A is required"),
-        ({"steps": [{**DO, "form_fields": [{"label": "A"}], "values": {"A": 5}}]}, "A must be a string"),
+        ({"steps": [{**DO, "form_fields": [{"label": "A"}], "values": {"A": [5]}}]}, "A must be a string"),
     ],
 )
 def test_an_invalid_template_is_refused(emulator, given, message):

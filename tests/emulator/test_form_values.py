@@ -13,12 +13,15 @@ TAKEN = [
     ("item", "Laptop"),
     ("item", "x" * 200),
     ("item", ""),
+    ("item", 5),
+    ("item", True),
     ("description", "<p>Fast</p>"),
     ("description", "x" * 30_000),
     ("needed-by", "2026-12-01"),
     ("needed-by", "2026-12-01 09:00:00"),
     ("needed-by", "2026-12-01T09:00:00.000Z"),
     ("contact", "mei.tanaka@brightwater.example"),
+    ("contact", "nobody"),
     ("priority", "urgent"),
     ("office", OFFICE),
     ("accessories", [BAG, MOUSE]),
@@ -29,17 +32,19 @@ TAKEN = [
     ("approvers", {"users": [10201], "guests": ["a@b.example"], "groups": ["g1"]}),
     ("quotation", [{"id": "asset-1", "filename": "quotation.pdf"}]),
     ("quotation", [{"url": "https://files.example/q.pdf"}]),
+    ("quotation", [{"full_url": "https://files.example/q.pdf", "filename": "q.pdf"}]),
     ("office", None),
+    ("office", ""),
+    ("accessories", ""),
 ]
 REFUSED = [
-    ("item", 5),
+    ("item", ["Laptop"]),
     ("item", "x" * 201),
     ("item", "é" * 101),  # bytes are counted
     ("description", ["text"]),
     ("description", "x" * 30_001),
     ("needed-by", 1_793_620_800),
     ("needed-by", "next week"),
-    ("contact", "nobody"),
     ("contact", 5),
     ("priority", "soon"),
     ("priority", {"id": 1, "text": "normal"}),
@@ -205,7 +210,7 @@ def test_fill_task_takes_labels_aliases_ids_and_option_texts(emulator, task):
     [
         ({"Office": "Paris"}, "no option 'Paris'"),
         ({"Offices": "London"}, "no field 'Offices'"),
-        ({"Item": 5}, "Item must be a string"),
+        ({"Item": [5]}, "Item must be a string"),
     ],
 )
 def test_fill_task_refuses_unknown_fields_and_options(emulator, task, values, message):

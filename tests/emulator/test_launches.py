@@ -55,7 +55,7 @@ def test_every_documented_value(emulator, caller, discount):
     kept = {name: run[name] for name in ("owner_id", "starred", "is_public", "parent_id", "users", "groups", "roles")}
     assert kept == {name: sent[name] for name in kept}
     assert run["started_by"] == users[2]
-    assert [each["id"] for each in run["tags"]["data"]] == [tag]
+    assert [each["tag_id"] for each in run["tags"]["data"]] == [tag]
     assert [each["id"] for each in run["folders"]["data"]] == [folder]
     assert caller.listed(f"tag={tag}&folder={folder}&starred=true")["data"][0]["id"] == run["id"]
     assert emulator.task(run["id"], "decide")["owners"]["users"] == [users[3], users[4]]
@@ -121,10 +121,17 @@ def test_an_invalid_kick_off_form_is_refused(caller, discount):
     no_object = ["The prerun must be an object."]
     missing = {field: ["Customer is required"]}
 
-    for prerun in ([], ["Acme"], "Acme"):
-        assert caller.refused("POST", "/runs", body(discount, prerun=prerun)) == {"prerun": no_object}
-    for prerun in ({}, None, {field: ""}, {field: None}, {"customer": "Acme"}):
+    assert caller.refused("POST", "/runs", body(discount, prerun="Acme")) == {"prerun": no_object}
+    for prerun in ([], ["Acme"], {}, None, {field: ""}, {field: None}, {"customer": "Acme"}):
         assert caller.refused("POST", "/runs", body(discount, prerun=prerun)) == {"prerun": missing}
+
+
+def test_a_list_in_place_of_the_form_is_dropped_where_no_field_is_required(emulator, caller):
+    checklist = emulator.add_checklist("Optional", kickoff=[{"label": "Customer"}])
+
+    run = caller.data("POST", "/runs", body(checklist, prerun=[{checklist["prerun"][0]["id"]: "Acme"}]))
+
+    assert run["prerun"] == []
 
 
 def test_unknown_kick_off_keys_are_dropped(caller, discount):

@@ -89,7 +89,8 @@ def test_invalid_kick_off_values_are_refused(caller, discount, launched):
         return caller.refused("PUT", f"/runs/{launched['id']}", {"prerun": prerun})
 
     assert list(errors({region: "South"})["prerun"]) == [region]
-    assert errors([])
+    listed = caller.data("PUT", f"/runs/{launched['id']}", {"prerun": [{customer: "Globex"}]})
+    assert listed["prerun"] == launched["prerun"], "dropped"
     assert errors({customer: ""}) == {"prerun": {customer: ["Customer is required"]}}
 
 

@@ -114,8 +114,10 @@ def test_skipped_tasks_are_only_in_the_list_of_tasks(emulator, caller):
         ("guests=a@b.example", ["Second"]),
         ("deadline=2026-11-03", ["Third"]),
         ("deadline_on=2026-11-02", ["Second"]),
-        ("deadline_before=2026-11-03", ["Second", "Third"]),
-        ("deadline_after=2026-11-03", ["First", "Third", "Fourth"]),
+        ("deadline_before=2026-11-03", ["Second"]),
+        ("deadline_before=2026-11-04", ["Second", "Third"]),
+        ("deadline_after=2026-11-03", ["First", "Fourth"]),
+        ("deadline_after=2026-11-02", ["First", "Third", "Fourth"]),
         ("deadline_start_range=2026-11-03&deadline_end_range=2026-12-31", ["Third"]),
         ("deadline_on=soon", ["First", "Second", "Third", "Fourth"]),
         ("deadline=2026-11-01:2026-11-02", ["Second"]),
@@ -150,7 +152,10 @@ def test_tasks_of_all_runs(emulator, caller, launched):
     assert [row["id"] for row in caller.data("GET", "/tasks?is_oneoff=true")] == [one_off["id"]]
     assert len(caller.data("GET", "/tasks?is_oneoff=false")) == 4
     assert len(caller.data("GET", "/tasks?owners=10206")) == 2
-    assert len(caller.data("GET", f"/tasks?tag={emulator.tags['urgent']}&status=active")) == 1
+    assert len(caller.data("GET", "/tasks?assignee=me")) == 2
+    assert len(caller.data("GET", "/tasks?q=discount")) == 2, "the name of the process"
+    assert caller.data("GET", "/tasks?tag=unknown") == []
+    assert len(caller.data("GET", "/tasks?tag=urgent&status=active")) == 1
     assert caller.data("GET", "/tasks?archived=only") == []
     archived = emulator.add_run(status="archived", tasks_total=1)
     assert archived["id"] not in {row["run_id"] for row in caller.data("GET", "/tasks?per_page=100")}

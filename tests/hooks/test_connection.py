@@ -146,7 +146,7 @@ def test_plain_http_is_allowed_to_this_machine_and_where_it_is_wanted(read):
     assert settings.base_url == "http://t.example"
 
 
-def test_a_misspelt_extra_is_told(read, monkeypatch):
+def test_a_misspelt_extra_is_reported(read, monkeypatch):
     connection = {"conn_type": "tallyfy", "login": ORG, "password": TOKEN, "extra": {"clientid": 1, "team": "x"}}
     monkeypatch.setenv("AIRFLOW_CONN_TALLYFY_DEFAULT", json.dumps(connection))
     assert misspelt_extras(TallyfyHook.get_connection("tallyfy_default")) == [

@@ -1,4 +1,4 @@
-"""Operators on one run: they change what they were told to change, and nothing else."""
+"""Operators on one run: they change what they name, and nothing else."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_run_is_got_whole_or_in_part(emulator, act, launched):
     assert act(GetRunOperator, launched.id, include="tasks")["tasks"]["data"][0]["alias"] == "sign"
 
 
-def test_no_guest_link_is_handed_on(emulator, act, launched):
+def test_no_guest_link_is_returned(emulator, act, launched):
     assert emulator.guest_secret not in repr(act(GetRunOperator, launched.id, include=["tasks"]))
 
 
@@ -147,12 +147,12 @@ def test_archiving_and_bringing_back_are_done_once_and_then_done_already(emulato
 
 
 @pytest.mark.parametrize("operator", [GetRunOperator, ArchiveRunOperator, ActivateRunOperator])
-def test_a_run_that_is_not_there_is_told(act, operator):
+def test_a_run_that_does_not_exist_is_an_error(act, operator):
     with pytest.raises(TallyfyNotFoundError):
         act(operator, "f" * 32)
 
 
 @pytest.mark.parametrize("run_id", ["", None, "None"])
-def test_a_run_id_that_is_empty_is_told(act, run_id):
+def test_an_empty_run_id_is_refused(act, run_id):
     with pytest.raises(TallyfyInputError, match="run_id is empty"):
         act(GetRunOperator, run_id)

@@ -61,7 +61,7 @@ def test_only_what_people_must_mend_fails_at_once(kind, wrap):
 
 @needs_retry_policies
 @pytest.mark.parametrize("wrap", [lambda error: error, caused_by], ids=["itself", "as a cause"])
-def test_a_rate_limit_waits_as_long_as_tallyfy_said(wrap):
+def test_a_rate_limit_waits_as_long_as_retry_after(wrap):
     decision = decide(wrap(errors.TallyfyRateLimitError("slow down", status=429, retry_after=40.5)))
     assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=40.5))
     assert decision.reason == "TallyfyRateLimitError (429): Tallyfy requires a wait of 40.5 s."

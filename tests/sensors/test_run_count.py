@@ -42,7 +42,7 @@ def test_enough_runs_have_been_launched(emulator, count_sensor):
     assert count_sensor(at_least=3, between=lambda: emulator.add_runs(2)) == 3
 
 
-def test_one_row_is_asked_for_whatever_the_number(emulator, count_sensor):
+def test_one_row_is_requested_whatever_the_number(emulator, count_sensor):
     emulator.add_runs(500)
     assert count_sensor(filters={"status": "active"}, at_least=1) == 500
     assert [request.query for request in emulator.requests] == [{"status": "active", "page": "1", "per_page": "1"}]
@@ -63,7 +63,6 @@ def test_a_number_that_is_not_reached_times_out(emulator, count_sensor):
 
 
 def test_faults_are_tolerated_or_raised(emulator, connect, count_sensor):
-    connect(extra={"max_attempts": 1})
     emulator.order(Fault(kind="status", status=503, times=3))
     assert count_sensor(exactly=0) == 0
     emulator.order(Fault(kind="status", status=503))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from urllib.request import getproxies
@@ -9,10 +10,11 @@ from urllib.request import getproxies
 import requests
 import urllib3.exceptions
 
-from tallyfy_provider.client.http.responses import Failure, UnboundedResponseError
+from tallyfy_provider.client.http.body import BodyError, still_coming_in
+from tallyfy_provider.client.http.deadline import Deadline
+from tallyfy_provider.client.http.responses import Failure
 
-#: The exceptions that sending a request may raise.
-EXCEPTIONS = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+log = logging.getLogger(__name__)
 
 #: Raised before a connection stood, so that the request cannot have reached Tallyfy.
 _NEVER_CONNECTED = (
@@ -26,8 +28,10 @@ _PROXY_ANSWER = re.compile(r"Tunnel connection failed: (\d{3}[ \w-]{0,60})")
 _HANDSHAKE_FAILED = re.compile("WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|UNEXPECTED_MESSAGE|HTTP_REQUEST")
 
 
-def failure_from_exception(error: Exception, *, timeout: float, connect_timeout: float) -> Failure:
-    """Describe an exception as a failure, which holds neither the request nor its token."""
+def failure_from_exception(error: Exception, *, timeout: float, connect_timeout: float, deadline: Deadline) -> Failure:
+    """Describe any exception as a failure, which holds neither the request nor its token."""
+    if deadline.is_sent and deadline.is_over:
+        return Failure(still_coming_in(deadline), sent=True, garbled=True)
     text = str(error)
     if (reason := _local_reason(error, text)) is not None:
         return Failure(reason, sent=False, permanent=True, is_local=True)
@@ -46,17 +50,24 @@ def failure_from_exception(error: Exception, *, timeout: float, connect_timeout:
         return Failure(f"No connection within {connect_timeout:g} s", sent=False)
     if isinstance(error, (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
         return Failure(f"No answer within {timeout:g} s", sent=True)
-    if isinstance(error, UnboundedResponseError):
+    if isinstance(error, BodyError):
         return Failure(text, sent=True, garbled=True)
     cause = _root_cause(error)
     if isinstance(cause, urllib3.exceptions.NameResolutionError):
         return Failure("The host name cannot be resolved; it is misspelt, or the name server is out", sent=False)
     if isinstance(cause, _NEVER_CONNECTED):
         return Failure(f"No connection could be made ({_system_error(cause)})", sent=False)
-    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, UnicodeError)):
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader, ValueError)):
+        if deadline.is_sent:  # such as two lengths that contradict each other
+            return Failure(f"Tallyfy's response cannot be read ({type(cause).__name__})", sent=True, garbled=True)
         return Failure(f"The request cannot be sent ({type(error).__name__})", sent=False, permanent=True)
     if isinstance(cause, (urllib3.exceptions.IncompleteRead, urllib3.exceptions.DecodeError)):
         return Failure("Tallyfy's response was cut off", sent=True, garbled=True)
+    if not isinstance(error, (requests.RequestException, urllib3.exceptions.HTTPError, OSError)):
+        log.error("A response cannot be read.", exc_info=error)
+        return Failure(
+            f"Tallyfy's response cannot be read ({type(error).__name__})", sent=deadline.is_sent, garbled=True
+        )
     return Failure(f"The connection broke before the response was complete ({_system_error(cause)})", sent=True)
 
 

@@ -17,13 +17,14 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from tallyfy_provider import __version__
+from tallyfy_provider.client.http.body import ACCEPTED_ENCODING, read_body
+from tallyfy_provider.client.http.deadline import Deadline, DeadlineAdapter, PlainSession, deadline_in
 from tallyfy_provider.client.http.errors import error_from_failure, error_from_response, indeterminate
-from tallyfy_provider.client.http.failures import EXCEPTIONS, failure_from_exception
+from tallyfy_provider.client.http.failures import failure_from_exception
 from tallyfy_provider.client.http.rate_limiter import RateLimiter
-from tallyfy_provider.client.http.responses import Failure, Response, parse_response, read_body
+from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE, Failure, Response, bounded_headers, parse_response
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS, RetryPolicy
 from tallyfy_provider.client.redaction import Secrets
 from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyError
@@ -40,11 +41,16 @@ _CANCEL_CHECK_INTERVAL = 0.5
 #: ``Accept`` its errors are HTML (docs/tallyfy-api.md, "Base, headers, auth").
 HEADERS = {
     "Accept": "application/json",
+    "Accept-Encoding": ACCEPTED_ENCODING,
     "X-Tallyfy-Client": "APIClient",
     "User-Agent": (
         f"airflow-provider-tallyfy/{__version__} requests/{requests.__version__} python/{platform.python_version()}"
     ),
 }
+
+
+#: The ends of the addresses at which comments, problems and resolutions are written.
+_COMMENTS = ("/comment", "/problem", "/resolved-threads")
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,11 @@ class Request:
         return self.method in IDEMPOTENT_METHODS if self.idempotent is None else self.idempotent
 
     @property
+    def is_comment(self) -> bool:
+        """Whether it writes a comment: these have an hourly limit apart, which says nothing of other requests."""
+        return self.method == "POST" and self.url.endswith(_COMMENTS)
+
+    @property
     def is_cancelled(self) -> bool:
         """Whether it must not be sent any more."""
         return self.cancelled is not None and self.cancelled.is_set()
@@ -96,6 +107,7 @@ class Transport:
 
     :param timeout: Seconds without a byte from Tallyfy; a whole response may take ten times that.
     :param where: Where the credentials came from, for messages.
+    :param max_pause: The longest pause in seconds that a response can ask for.
     :param sleep: Waits so many seconds (a test's own clock); by default a wait that ends when the transport is closed.
     :param jitter: Draws a number between two bounds.
     """
@@ -108,10 +120,12 @@ class Transport:
         concurrency: int,
         secrets: Secrets,
         where: str,
+        max_pause: float = DEFAULT_MAX_PAUSE,
         sleep: Callable[[float], object] | None = None,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.timeout = timeout
+        self.max_pause = max_pause
         self.retry = retry
         self.concurrency = concurrency
         self.secrets = secrets
@@ -131,10 +145,10 @@ class Transport:
             return self._open_session
 
     def _new_session(self) -> requests.Session:
-        session = requests.Session()
+        session = PlainSession()
         session.headers.update(HEADERS)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=self.concurrency)
+        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=self.concurrency)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
@@ -168,7 +182,7 @@ class Transport:
             log.info(
                 "%s; attempt %d of %d in %.1f s (%s).", summary, attempt, self.retry.max_attempts, delay, request.title
             )
-            if not outcome.asks_for_pause:  # else the rate limiter holds every request back
+            if request.is_comment or not outcome.asks_for_pause:  # else the rate limiter holds every request back
                 self._wait(delay, request)
 
     def _attempt(self, request: Request, token: str | None, attempt: int) -> tuple[Response | Failure, float | None]:
@@ -182,7 +196,7 @@ class Transport:
                 raise TallyfyConnectionError(f"The request was not sent: {why}.", request=request.title)
             outcome = self._exchange(request, token)
             delay = self.retry.delay(outcome, attempt=attempt, idempotent=request.is_idempotent, jitter=self._jitter)
-            pause = self._pause(outcome, delay)
+            pause = None if request.is_comment else self._pause(outcome, delay)
         finally:
             self.rate_limiter.release(outcome, pause)
         return outcome, delay
@@ -191,6 +205,8 @@ class Transport:
         """Return for how long nothing is to be sent, also where this request is not sent again."""
         if not outcome.asks_for_pause:
             return None
+        if delay is None and not outcome.is_rate_limited:
+            return None  # The error tells whoever goes on for how long; nobody is to wait for it unheard.
         return delay if delay is not None else min(outcome.retry_after or 0.0, self.retry.max_retry_after)
 
     def _wait(self, seconds: float, request: Request) -> None:
@@ -220,23 +236,32 @@ class Transport:
 
     def _exchange(self, request: Request, token: str | None) -> Response | Failure:
         connect_timeout = min(_MAX_CONNECT_TIMEOUT, self.timeout)
-        try:
-            with self._session.request(
-                request.method,
-                request.full_url,
-                json=request.json,
-                data=request.form,
-                auth=_Bearer(token),
-                timeout=(connect_timeout, self.timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                body = read_body(response, self.timeout * _RESPONSE_TIMEOUTS)
-                return parse_response(response.status_code, headers, body)
-        except EXCEPTIONS as error:
-            # Turned into a plain value and dropped: the exception holds the request, and so the token.
-            return failure_from_exception(error, timeout=self.timeout, connect_timeout=connect_timeout)
+        with deadline_in(self.timeout * _RESPONSE_TIMEOUTS) as deadline:
+            try:
+                return self._receive(request, token, connect_timeout, deadline)
+            except Exception as error:  # Whatever a response does to the libraries below, it is a failure.
+                # Turned into a plain value and dropped: the exception holds the request, and so the token.
+                return failure_from_exception(
+                    error, timeout=self.timeout, connect_timeout=connect_timeout, deadline=deadline
+                )
+
+    def _receive(
+        self, request: Request, token: str | None, connect_timeout: float, deadline: Deadline
+    ) -> Response | Failure:
+        with self._session.request(
+            request.method,
+            request.full_url,
+            json=request.json,
+            data=request.form,
+            auth=_Bearer(token),
+            timeout=(connect_timeout, self.timeout),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            # A header may quote a secret, and goes into messages by itself: the request id, the target of a redirect.
+            headers = {name: self.secrets.redact(text) for name, text in bounded_headers(response.headers).items()}
+            body = read_body(response, deadline)
+            return parse_response(response.status_code, headers, body, max_pause=self.max_pause)
 
 
 class _Bearer(requests.auth.AuthBase):

@@ -14,6 +14,7 @@ from typing import Any
 from tallyfy_provider.client.forms.merge import merge_form
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.paging.base import Paginator
+from tallyfy_provider.client.paging.calm import CalmPaginator
 from tallyfy_provider.client.paging.lossless import LosslessPaginator
 from tallyfy_provider.client.paging.order import Range
 from tallyfy_provider.client.paging.page import Page, PageRequest, page_behind_the_end, read_page
@@ -32,6 +33,8 @@ from tallyfy_provider.exceptions import (
 
 #: What ``PUT`` on a run empties where it is left out.
 _EMPTIED_UNLESS_SENT = ("users", "groups")
+#: What an answer says about the rules that were applied.
+RULES_REPORT = ("tasks_changed_by_rules", "rules_evaluated")
 #: Archived runs that are searched at most, the newest first.
 MAX_ARCHIVED = 10_000
 
@@ -232,12 +235,12 @@ class RunsResource(Resource):
         if params.get("without_pagination") == "true":
             return SequentialPaginator("runs", per_page=sys.maxsize, wanted=wanted)
         if params["sort"] in _BY_CREATION:
-            return LosslessPaginator(
+            paginator = LosslessPaginator if on_incomplete == "fail" else CalmPaginator
+            return paginator(
                 "runs",
                 per_page=per_page,
                 wanted=wanted,
                 newest_first=params["sort"].startswith("-"),
-                prove=on_incomplete == "fail",
                 read_ahead=3 * self.concurrency,
             )
         log.info(
@@ -293,6 +296,35 @@ class RunsResource(Resource):
             )
         path = self._path("runs", run_id)
         return self._item_or(self._send("PUT", path, json=body), lambda: self.get(run_id))
+
+    def complete_kickoff(self, run_id: str | int) -> dict[str, Any]:
+        """
+        Complete the kick-off form of a run (``POST /organizations/{org}/runs/{id}/complete-prerun``).
+
+        Tallyfy applies the template's rules to the answers then. It does nothing where the form is completed.
+
+        :param run_id: The run's id.
+        :return: The run, with ``tasks_changed_by_rules`` and ``rules_evaluated`` as far as Tallyfy gave them.
+        :raises TallyfyValidationError: A required field is empty; ``fields`` says which.
+        """
+        return self._kickoff("POST", run_id)
+
+    def reopen_kickoff(self, run_id: str | int) -> dict[str, Any]:
+        """
+        Reopen the kick-off form of a run (``DELETE /organizations/{org}/runs/{id}/complete-prerun``).
+
+        The run is active again, also where it was complete, and its tasks cannot be completed before the form is.
+
+        :param run_id: The run's id.
+        :return: As :meth:`complete_kickoff`.
+        """
+        return self._kickoff("DELETE", run_id)
+
+    def _kickoff(self, method: str, run_id: str | int) -> dict[str, Any]:
+        payload = self._send(method, self._path("runs", run_id, "complete-prerun"))
+        run = self._item_or(payload, lambda: self.get(run_id))
+        beside = payload if isinstance(payload, Mapping) else {}
+        return {**run, **{name: beside[name] for name in RULES_REPORT if name in beside}}
 
     def archive(self, run_id: str | int) -> dict[str, Any]:
         """

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from tallyfy_provider.client import filtering
-from tallyfy_provider.client.filtering import MAX_PAGE_SIZE, Elements, FilterTable
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE, TYPES, Elements, FilterTable
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils import arguments
 
@@ -76,14 +76,6 @@ class RunFilters(_With, total=False):
     without_pagination: Flag
 
 
-def _archived(name: str, value: Any) -> Elements:
-    if value is None or (isinstance(value, (bool, str)) and str(value).strip().lower() == "false"):
-        return ()  # Without the filter archived runs are left out.
-    if isinstance(value, bool):
-        return ("true",)
-    return filtering.one_of(("only", "true"))(name, value)
-
-
 _SORT = filtering.sort_by("name", "created_at")
 
 #: The filters of ``GET /organizations/{org}/runs``.
@@ -91,7 +83,7 @@ RUN_FILTERS = FilterTable(
     readers={
         "q": filtering.text,
         "status": filtering.some_of(STATUS_FILTERS),
-        "archived": _archived,
+        "archived": filtering.archived,
         "owners": filtering.numbers,
         "checklist_id": filtering.ids,
         "blueprint_id": filtering.ids,
@@ -101,7 +93,7 @@ RUN_FILTERS = FilterTable(
         "untagged": filtering.flag,
         "groups": filtering.ids,
         "starred": filtering.flag,
-        "type": filtering.some_of(("procedure", "form")),
+        "type": filtering.some_of(TYPES),
         "task_status": filtering.one_of(("all", "in-progress", "completed")),
         "with": filtering.ids,
         "form_fields_values": filtering.flag,

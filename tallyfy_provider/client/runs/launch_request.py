@@ -106,8 +106,14 @@ def _tasks(steps: Sequence[Mapping[str, Any]], overrides: Mapping[str, Any]) -> 
         step_id = _step_id(steps, str(name).strip())
         if step_id in tasks:
             raise TallyfyInputError(f"steps: two names stand for the same step, {name!r} being one of them.")
-        tasks[step_id] = dict(_mapping(f"steps[{name!r}]", override))
+        tasks[step_id] = _task(_mapping(f"steps[{name!r}]", override))
     return tasks
+
+
+def _task(override: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes to a step; a deadline is marked as given by hand, or automations may move it."""
+    by_hand = {} if is_blank(override.get("deadline")) else {"deadline_set_by_hand": True}
+    return {**by_hand, **override}
 
 
 def _step_id(steps: Sequence[Mapping[str, Any]], name: str) -> str:

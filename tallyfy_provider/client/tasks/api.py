@@ -29,8 +29,8 @@ class TasksResource(Resource):
         """
         List the tasks of a run, each once (``GET /organizations/{org}/runs/{id}/tasks``).
 
-        All pages are read, unless ``filters`` names a ``page``. Tasks that a rule hides are among them, with the status
-        ``auto-skipped``.
+        All pages are read, unless ``filters`` names a ``page``. They are in the order of the process unless ``filters``
+        names another ``sort``. Tasks that a rule hides are among them, with the status ``auto-skipped``.
 
         :param run_id: The run's id.
         :param filters: The API's own names to values: :data:`~tallyfy_provider.client.tasks.filters.RUN_TASK_FILTERS`.
@@ -39,7 +39,8 @@ class TasksResource(Resource):
         :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
         :raises TallyfyNotFoundError: There is no such run.
         """
-        params = _with(task_filters.RUN_TASK_FILTERS.encode(filters), include)
+        # Which order the list has without a sort is not documented.
+        params = _with({"sort": "position", **task_filters.RUN_TASK_FILTERS.encode(filters)}, include)
         return self._walk(self._path("runs", run_id, "tasks"), params, f"tasks of run {run_id}")
 
     def list(self, filters: Mapping[str, Any] | None = None, include: Iterable[str] = ()) -> Iterator[dict[str, Any]]:

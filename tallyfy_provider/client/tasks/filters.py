@@ -69,6 +69,15 @@ def _days(name: str, value: Any) -> Elements:
     return (":".join(days),) if days else ()
 
 
+def _assignee(name: str, value: Any) -> Elements:
+    if not (value is None or isinstance(value, str)) or str(value).strip().isdigit():
+        raise TallyfyInputError(
+            f"filters[{name!r}] takes only 'me', the user of the connection; for others, give user ids to "
+            f"filters['owners'], not {shown(value)}."
+        )
+    return filtering.one_of(("me",))(name, value)
+
+
 def _is_day(written: str) -> bool:
     if not _DAY.fullmatch(written):
         return False
@@ -85,6 +94,9 @@ _EVERY_LIST: Mapping[str, Reader] = {
     "guests": filtering.ids,
     "groups": filtering.ids,
     "unassigned": filtering.flag,
+    "deadline_on": _day,
+    "deadline_before": _day,
+    "deadline_after": _day,
     "deadline_start_range": _day,
     "deadline_end_range": _day,
     "with": filtering.ids,
@@ -111,9 +123,6 @@ _OTHER_NAMES = {
 RUN_TASK_FILTERS = FilterTable(
     {
         **_EVERY_LIST,
-        "deadline_on": _day,
-        "deadline_before": _day,
-        "deadline_after": _day,
         "sort": filtering.sort_by("position", "deadline"),
     },
     {name: right for name, right in _OTHER_NAMES.items() if right != "q"},
@@ -124,12 +133,13 @@ TASK_FILTERS = FilterTable(
         "q": filtering.text,
         **_EVERY_LIST,
         "roles": filtering.ids,
-        "tag": filtering.ids,
+        "assignee": _assignee,
+        "tag": filtering.text,
         "folder": filtering.ids,
         "created": _days,
         "deadline": _days,
         "is_oneoff": filtering.flag,
-        "archived": filtering.flag,
+        "archived": filtering.archived,
         "custom_field_key": filtering.text,
         "custom_field_value": filtering.text,
         "sort": filtering.sort_by("deadline", "newest", "problems", "completed_newest"),

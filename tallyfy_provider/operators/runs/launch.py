@@ -49,7 +49,8 @@ class LaunchRunOperator(TallyfyBaseOperator):
     :param groups: Ids of groups to assign; templated.
     :param roles: Role ids to ``{"users": […], "guests": […], "groups": […]}``; templated.
     :param steps: Step aliases, titles or ids to what to change about them: ``deadline``, ``owners``, ``position``,
-        ``max_assignable``; templated.
+        ``max_assignable``; templated. Automations leave a ``deadline`` alone unless it has ``deadline_set_by_hand:
+        False`` beside it.
     :param parent_id: The run that this one belongs to; templated.
     :param options: More of what the API takes: ``user_id`` (who starts it), ``starred``, ``is_public``,
         ``assign_someone_else``, ``publicly_hidden_fields``; templated.

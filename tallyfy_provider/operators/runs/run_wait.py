@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.client.runs.status import compact
 from tallyfy_provider.exceptions import TallyfyError, TallyfyWaitTimeoutError
-from tallyfy_provider.waiting.conditions import describe_runs
+from tallyfy_provider.waiting.conditions import WaitResult, describe_runs
 from tallyfy_provider.waiting.deferral import NEVER_SEEN, defer, read_event, time_limit_of
-from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault
+from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault, pause_after
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
-    from tallyfy_provider.operators.runs.launch import LaunchRunOperator
 
 
 class RunWait:
     """One wait for a run."""
 
-    def __init__(self, operator: LaunchRunOperator) -> None:
+    def __init__(self, operator: Any) -> None:
         self._operator = operator
         self._run_id: str | None = None
         self._archiver: TallyfyClient | None = None
@@ -50,8 +49,9 @@ class RunWait:
             try:
                 seen = operator.hook.find_run(run_id)
             except TallyfyError as fault:
-                log_fault(operator.log, fault, tolerance.record(fault))
-                pause = max(pause, fault.retry_after or 0.0)
+                lasted = tolerance.record(fault)
+                log_fault(operator.log, fault, lasted)
+                pause = max(pause, pause_after(fault, operator.fault_tolerance - lasted))
                 continue
             tolerance.clear()
             if self._is_over(seen):
@@ -96,7 +96,7 @@ class RunWait:
         return True
 
     def _is_over(self, run: Mapping[str, Any]) -> bool:
-        result = self._operator.rule.result([compact(run)])
+        result: WaitResult = self._operator.rule.result([compact(run)])
         if result.is_success or result.error is not None:
             # A run that is over is never archived by a task that is ended afterwards.
             self._archiver = None

@@ -14,10 +14,8 @@ from tallyfy_provider.utils import arguments
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    from tallyfy_provider.operators.tasks.comment import CommentOperator
 
-
-def find_task(operator: TaskOperator | CommentOperator, context: Context, include: Sequence[str]) -> dict[str, Any]:
+def find_task(operator: Any, context: Context, include: Sequence[str]) -> dict[str, Any]:
     """Find the task that an operator's ``step`` and ``run_id`` name, and store the link to its run."""
     from tallyfy_provider.client.tasks.lookup import look_up_task, run_of
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 
 Kind = Literal["comment", "problem"]
-_STATES = ("open", "hide-for-guests", "collapsed")
 #: Seconds by which Tallyfy's clock may be behind Airflow's.
 _CLOCK_DIFFERENCE = 120.0
 
@@ -37,7 +36,8 @@ class CommentOperator(TallyfyBaseOperator):
     :param step: The task: its alias or title within ``run_id``, or its id; templated. None comments on the run.
     :param kind: ``comment``, or ``problem``: a task with a problem cannot be completed until people resolve it, and a
         run with one stands still.
-    :param state: Who sees a comment: ``open`` (everybody), ``hide-for-guests`` or ``collapsed``; templated.
+    :param state: Who sees it, a problem too: ``hide-for-guests`` (members only), ``open`` (everybody) or ``collapsed``;
+        templated.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :raises TallyfyInputError: An argument cannot be used; nothing was written.
     :raises TallyfyNotFoundError: There is no such run or task.
@@ -54,7 +54,7 @@ class CommentOperator(TallyfyBaseOperator):
         run_id: str | None = None,
         step: str | None = None,
         kind: Kind = "comment",
-        state: str = "open",
+        state: str = arguments.DEFAULT_COMMENT_STATE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -67,14 +67,14 @@ class CommentOperator(TallyfyBaseOperator):
         with arguments.checking_literals(self):
             arguments.choice("kind", kind, get_args(Kind))
             if arguments.is_literal(state):
-                arguments.choice("state", state, _STATES)
+                arguments.choice("state", state, arguments.COMMENT_STATES)
             if run_id is None and step is None:
                 raise TallyfyInputError("Neither run_id nor step is given: one of them says what to comment on.")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Write the comment."""
         arguments.raise_wrong_literal(self)
-        state = arguments.choice("state", self.state, _STATES)
+        state = arguments.choice("state", self.state, arguments.COMMENT_STATES)
         if (content := arguments.text("content", self.content)) is None:
             raise TallyfyInputError("content is empty: a comment or a problem needs words.")
         self.content = content
@@ -87,7 +87,7 @@ class CommentOperator(TallyfyBaseOperator):
         TallyfyRunLink.persist(context, run_id)
         comments = self.hook.client.comments
         if self.kind == "problem":
-            comment = comments.report_problem_on_run(run_id, self.content)
+            comment = comments.report_problem_on_run(run_id, self.content, state)
         else:
             comment = comments.add_to_run(run_id, self.content, state)
         self.log.info("Commented on run %s (%s %s).", run_id, self.kind, comment.get("id"))
@@ -120,7 +120,7 @@ class CommentOperator(TallyfyBaseOperator):
         comments = self.hook.client.comments
         try:
             if self.kind == "problem":
-                return comments.report_problem_on_task(task_id, self.content)
+                return comments.report_problem_on_task(task_id, self.content, state)
             return comments.add_to_task(task_id, self.content, state)
         except TallyfyIndeterminateError as error:
             lost = error

@@ -12,6 +12,7 @@ import requests
 
 from tallyfy_emulator import Fault
 from tallyfy_provider.client import ClientSettings, build_client
+from tallyfy_provider.client.http.deadline import Deadline
 from tallyfy_provider.client.http.failures import failure_from_exception
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
@@ -174,7 +175,7 @@ def test_a_launch_that_a_proxy_stops_was_not_sent_and_may_be_sent_later(client_o
 @pytest.mark.parametrize("what", ["Hostname mismatch, certificate is not valid for 'a'", "IP address mismatch"])
 def test_a_certificate_for_another_name_is_not_called_untrusted(what):
     error = requests.exceptions.SSLError(f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {what}.")
-    failure = failure_from_exception(error, timeout=1, connect_timeout=1)
+    failure = failure_from_exception(error, timeout=1, connect_timeout=1, deadline=Deadline(1))
     assert failure.reason.startswith("The server's certificate is for another host name")
     assert (failure.sent, failure.permanent) == (False, True)
 

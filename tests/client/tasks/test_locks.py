@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tallyfy_emulator import Emulator, Fault, ManualClock
+from tallyfy_emulator import Emulator, Fault, ManualClock, Quirks
 from tallyfy_provider.client.tasks import locks
 from tallyfy_provider.client.tasks.locks import host_lock
 from tallyfy_provider.exceptions import TallyfyError
@@ -16,16 +16,33 @@ from tallyfy_provider.exceptions import TallyfyError
 OWN = "c" * 32
 
 
-def claimed(number: int, token: str, at: str) -> dict[str, Any]:
-    return {"id": number, "content": f"<p>x [airflow-claim:{token * 32}]</p>", "created_at": at}
+def claimed(digit: str, token: str, at: str) -> dict[str, Any]:
+    return {"id": digit * 32, "content": f"<p>x [airflow-claim:{token * 32}]</p>", "created_at": at}
 
 
 def test_the_first_valid_claim_wins():
     long_ago, just_now, now = "2026-10-31T09:00:00Z", "2026-10-31T09:09:00Z", "2026-10-31 09:10:00"
-    assert locks.first_claim([claimed(9, "c", now), claimed(10, "d", now)], OWN) == OWN
-    assert locks.first_claim([claimed(10, "c", now), claimed(9, "b", just_now)], OWN) == "b" * 32
-    assert locks.first_claim([claimed(2, "a", long_ago), claimed(10, "c", now)], OWN) == OWN
-    assert locks.first_claim([claimed(2, "a", now), {"id": 3, "content": None}], OWN) is None
+    assert locks.first_claim([claimed("1", "c", now), claimed("a", "d", now)], OWN) == OWN
+    assert locks.first_claim([claimed("a", "c", now), claimed("f", "b", just_now)], OWN) == "b" * 32
+    assert locks.first_claim([claimed("2", "a", long_ago), claimed("a", "c", now)], OWN) == OWN
+    assert locks.first_claim([claimed("2", "a", now), {"id": "3" * 32, "content": None}], OWN) is None
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(("first", "second"), [("0", "f"), ("f", "0"), ("9", "10")])
+def test_claimants_agree_however_the_comments_are_listed(newest_first, first, second):
+    threads = [claimed(first, "c", "2026-10-31T09:10:00Z"), claimed(second, "d", "2026-10-31 09:10:01")]
+    threads = threads[::-1] if newest_first else threads
+
+    assert {locks.first_claim(threads, token * 32) for token in "cd"} == {OWN}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_of_claims_in_the_same_second_the_lower_id_is_first(newest_first):
+    threads = [claimed("b", "c", "2026-10-31T09:10:00Z"), claimed("a", "d", "2026-10-31T09:10:00Z")]
+    threads = threads[::-1] if newest_first else threads
+
+    assert {locks.first_claim(threads, token * 32) for token in "cd"} == {"d" * 32}
 
 
 @pytest.fixture
@@ -70,12 +87,21 @@ def test_a_single_process_gets_the_claim(claim):
 
 
 @pytest.fixture
-def other_claim(client, task):
-    """Claim the task for another process."""
-    return lambda: client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
+def other_claim(client, clock, task):
+    """Claim the task for another process, a second earlier."""
+
+    def other_claim():
+        client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
+        clock.advance(1)
+
+    return other_claim
 
 
-def test_the_second_process_waits_until_the_first_has_completed_the_task(client, claim, other_claim, clock, task):
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_second_process_waits_until_the_first_has_completed_the_task(
+    emulator, client, claim, other_claim, clock, task, newest_first
+):
+    emulator.quirks = Quirks(newest_thread_first=newest_first)
     other_claim()
     begun = clock.now()
     assert claim(lambda: clock.now() - begun > 20 and client.tasks.complete(task["run_id"], task["id"])) is False
