@@ -156,3 +156,8 @@ def test_a_run_that_does_not_exist_is_an_error(act, operator):
 def test_an_empty_run_id_is_refused(act, run_id):
     with pytest.raises(TallyfyInputError, match="run_id is empty"):
         act(GetRunOperator, run_id)
+
+
+def test_whether_to_reapply_rules_is_true_or_false():
+    with pytest.raises(TallyfyInputError, match="reapply_rules takes True or False, not 'False'"):
+        UpdateRunOperator(task_id="update", run_id="a", name="x", reapply_rules="False")

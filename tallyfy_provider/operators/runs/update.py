@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tallyfy_provider.operators.runs.base import RunOperator
+from tallyfy_provider.utils import arguments
 
 #: Fields of a run that are sent as they are given.
 _PLAIN_FIELDS = ("name", "owner_id", "starred", "is_public")
@@ -64,6 +65,8 @@ class UpdateRunOperator(RunOperator):
         self.owner_id = owner_id
         self.kickoff = kickoff
         self.reapply_rules = reapply_rules
+        with arguments.checking_literals(self):
+            arguments.boolean("reapply_rules", reapply_rules)
         self.add_users = add_users
         self.add_groups = add_groups
         self.starred = starred
