@@ -202,10 +202,10 @@ def test_a_secrets_backend_that_is_out_for_a_moment_does_not_end_the_wait(emulat
     give = TallyfyHook.get_connection
     answers = iter([AirflowNotFoundException("The conn_id `tallyfy_default` isn't defined")] * 2)
 
-    def sometimes(*args):
+    def sometimes(*args, **named):
         if error := next(answers, None):
             raise error
-        return give(args[-1])
+        return give(named.get("conn_id") or args[-1])
 
     mocker.patch.object(TallyfyHook, "get_connection", sometimes)
     run = emulator.add_run(status="complete")

@@ -223,7 +223,7 @@ def test_tasks_of_the_whole_organization_are_listed(emulator, client, checklist,
         ({"deadline_on": "2026-02-30"}, "takes a day such as"),
         ({"sort": "newest"}, r"filters\['sort'\] cannot be 'newest'"),
         ({"per_page": 101}, "from 1 to 100"),
-        ("status=active", "must be a dict"),
+        ("status=active", "takes a dict"),
     ],
 )
 def test_an_invalid_filter_is_refused_before_any_request(emulator, client, filters, words):
