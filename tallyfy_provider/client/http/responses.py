@@ -25,6 +25,8 @@ _MAX_RETRY_AFTER_LENGTH = 64
 _MAX_REQUEST_ID_LENGTH = 128
 #: Nothing of Tallyfy's is nested a tenth as deep; what is walked recursively must not exhaust the stack.
 _MAX_DEPTH = 64
+#: The types that ``json`` makes of arrays and objects, exactly these.
+_CONTAINERS = (dict, list)
 
 
 @dataclass(frozen=True)
@@ -143,12 +145,16 @@ def _parse_json(body: bytes) -> tuple[Any, bool]:
 
 
 def _is_too_deep(payload: Any) -> bool:
-    level = [payload]
+    level = [payload] if type(payload) in _CONTAINERS else []
     for _ in range(_MAX_DEPTH):
-        containers = [each for each in level if isinstance(each, (dict, list))]
-        if not containers:
+        if not level:
             return False
-        level = [inner for each in containers for inner in (each.values() if isinstance(each, dict) else each)]
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if type(each) is dict else each)
+            if type(inner) in _CONTAINERS
+        ]
     return True
 
 
