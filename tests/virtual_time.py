@@ -35,6 +35,10 @@ _MODULES = (
 _FUNCTIONS = (RateLimiter.__init__, Launcher.__init__, build_client)
 
 
+#: Seconds: more than the rounding of a time of ten digits, less than any pause.
+_RESOLUTION = 1e-6
+
+
 class JumpingSelector(selectors.DefaultSelector):
     """Moves the clock to the next timer while no call of Tallyfy is under way; else the clock is real."""
 
@@ -51,7 +55,7 @@ class JumpingSelector(selectors.DefaultSelector):
             return ready
         ready = super().select(0)
         if not ready and timeout > 0:
-            self._clock.advance(timeout + 1e-6)  # by more than the clock rounds to, or the timer might never be due
+            self._clock.advance(timeout)
         return ready
 
 
@@ -62,6 +66,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.selector = JumpingSelector(clock)
         self._clock = clock
         super().__init__(self.selector)
+        # A timer is due within the clock's resolution. That of the machine, a nanosecond, is lost in the sum with a
+        # time of ten digits: a timer due at exactly this moment would never run, and time would stand still.
+        self._clock_resolution = _RESOLUTION
 
     def time(self) -> float:
         return self._clock.now()
