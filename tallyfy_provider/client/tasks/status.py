@@ -84,7 +84,8 @@ def compact_task(task: Task) -> dict[str, Any]:
 def describe_task(task: Task) -> str:
     """Return a task's title, id and state for a message, such as ``'Approve' (0a1b…): completed, rejected``."""
     decision = task.get("decision") or decision_of(task)
-    return f"{task.get('title')!r} ({task.get('id')}): {task.get('status')}{f', {decision}' if decision else ''}"
+    status = "completed" if is_completed(task) else task.get("status")
+    return f"{task.get('title')!r} ({task.get('id')}): {status}{f', {decision}' if decision else ''}"
 
 
 def describe_completion(task: Task) -> str:
