@@ -54,7 +54,7 @@ def fields_of(emulator, run_id, step):
 def test_the_root_leads_a_browser_to_the_start_page_and_answers_programs_as_before(emulator, browser):
     browser.open("/")
     assert browser.url == f"{emulator.base_url}/tracker"
-    assert requests.get(f"{emulator.base_url}/").status_code == 404
+    assert requests.get(f"{emulator.base_url}/", timeout=10).status_code == 404
     assert "Expense approval" in browser.text
     assert "Contract review – Quartz data processing addendum" in browser.text
     assert emulator.requests[-1].path == "/"  # pages are not recorded, and what the API answers is
@@ -189,7 +189,7 @@ def test_an_address_that_runs_code_is_no_link(emulator, browser):
 def test_a_form_of_another_site_does_nothing(emulator, launch):
     run_id = launch()
     page = f"{emulator.base_url}/tracker/{run_id}"
-    answer = requests.post(page, {"action": "archive"}, headers={"Origin": "https://evil.example"})
+    answer = requests.post(page, {"action": "archive"}, headers={"Origin": "https://evil.example"}, timeout=10)
     assert answer.status_code == 403
     assert emulator.run(run_id)["status"] == "active"
 
@@ -203,7 +203,7 @@ def test_what_is_not_there_is_said_on_a_page(browser, path):
 
 def test_an_unknown_button_changes_nothing(emulator, launch):
     run_id = launch()
-    answer = requests.post(f"{emulator.base_url}/tracker/{run_id}", {"action": "explode"})
+    answer = requests.post(f"{emulator.base_url}/tracker/{run_id}", {"action": "explode"}, timeout=10)
     assert answer.status_code == 422
     assert "There is no such button." in answer.text
 
