@@ -17,7 +17,7 @@ from tallyfy_emulator.seed.colleagues import add_colleagues
 from tallyfy_emulator.seed.runs import catalog, seed_runs
 from tallyfy_emulator.server import ServerThread, is_loopback
 from tallyfy_emulator.store.clock import Clock, SystemClock
-from tallyfy_emulator.store.organization import Organization
+from tallyfy_emulator.store.organization import FIRST_NUMBER, Organization
 
 
 class Emulator(RunAdmin, TaskAdmin):
@@ -31,6 +31,8 @@ class Emulator(RunAdmin, TaskAdmin):
     :param seed: whether there are runs to begin with (people, templates, tags and folders there always are).
     :param colleagues: whether people launch processes and finish them for as long as it runs, and take minutes for
         the steps of what Dags launch: for trying things out in a browser.
+    :param first_number: the number of the first run, from which ids are derived: two emulators far enough apart have
+        no id in common.
     :param clock: where the time comes from.
     :param rate_limit: how many requests are welcome: a :class:`RateLimit`, or text such as ``100/60``; None =
         any number.
@@ -56,6 +58,7 @@ class Emulator(RunAdmin, TaskAdmin):
         allow_remote: bool = False,
         comment_limit: RateLimit | str | None = None,
         colleagues: bool = False,
+        first_number: int = FIRST_NUMBER,
     ) -> None:
         if not allow_remote and not is_loopback(host):
             raise ValueError(
@@ -65,7 +68,7 @@ class Emulator(RunAdmin, TaskAdmin):
         self._host = host
         self._port = port
         clock = clock or SystemClock()
-        super().__init__(Organization(clock, catalog(), quirks or Quirks()))
+        super().__init__(Organization(clock, catalog(), quirks or Quirks(), first_number))
         self._traffic = Traffic.begin(clock, RateLimit.of(rate_limit), RateLimit.of(comment_limit))
         if seed:
             seed_runs(self._organization)
