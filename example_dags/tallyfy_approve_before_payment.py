@@ -26,7 +26,7 @@ from tallyfy_provider.sensors.tasks import TaskStatusSensor
 
 # The template's id is in its address in Tallyfy: https://go.tallyfy.com/…/cd8db581a921d9ece9a10659115405cf
 EXPENSE_APPROVAL = "cd8db581a921d9ece9a10659115405cf"
-# Minutes will do for people; the demo sets seconds.
+# What the demo sets is shorter.
 POKE_INTERVAL = float(os.environ.get("TALLYFY_EXAMPLES_POKE_INTERVAL", 300))
 
 
@@ -65,7 +65,7 @@ def tallyfy_approve_before_payment() -> None:
         run_id=ask.output,
         step="approve",  # the step's alias; its title or id will do as well
         deferrable=True,
-        poke_interval=POKE_INTERVAL,
+        poke_interval=POKE_INTERVAL,  # seconds: minutes will do for people
         timeout=timedelta(days=14).total_seconds(),
     )
 

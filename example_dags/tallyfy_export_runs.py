@@ -47,7 +47,6 @@ def tallyfy_export_runs() -> None:
     export = ExportRunsOperator(
         task_id="export_changed_runs",
         # A file for each Dag run: a second one on a day must not replace what the first one wrote.
-        # By the interval's end or, where it is started by hand, by the moment: such a run has no {{ ds }} on Airflow 3.
         path="{{ params.folder }}/dt={{ (dag_run.data_interval_end or dag_run.run_after) | ds }}/{{ run_id }}.jsonl.gz",
         filters={"archived": "true"},  # to be archived is a change, too
         # Where the export before this one ended; empty for the first one, which exports everything.

@@ -22,7 +22,7 @@ from airflow.providers.common.compat.sdk import Param, dag, task
 from tallyfy_provider.operators.runs import ListRunsOperator
 from tallyfy_provider.sensors.runs import RunStatusSensor
 
-# Minutes will do for people; the demo sets seconds.
+# What the demo sets is shorter.
 POKE_INTERVAL = float(os.environ.get("TALLYFY_EXAMPLES_POKE_INTERVAL", 300))
 
 
@@ -57,7 +57,7 @@ def tallyfy_load_after_month_end_close() -> None:
         failed_statuses=["archived", "problem", "issue"],
         deferrable=True,
         retries=2,
-        poke_interval=POKE_INTERVAL,
+        poke_interval=POKE_INTERVAL,  # seconds: minutes will do for people
         timeout=timedelta(days=10).total_seconds(),
     )
 

@@ -22,7 +22,7 @@ from tallyfy_provider.operators.runs import LaunchRunOperator
 
 # The template's id is in its address in Tallyfy: https://go.tallyfy.com/…/dc4db6c7a17f2d27d7076068d2efff30
 EMPLOYEE_ONBOARDING = "dc4db6c7a17f2d27d7076068d2efff30"
-# Minutes will do for people; the demo sets seconds.
+# What the demo sets is shorter.
 POKE_INTERVAL = float(os.environ.get("TALLYFY_EXAMPLES_POKE_INTERVAL", 300))
 
 
@@ -51,7 +51,7 @@ def tallyfy_onboard_each_hire() -> None:
         checklist_id=EMPLOYEE_ONBOARDING,
         wait_for_completion=True,
         deferrable=True,
-        poke_interval=POKE_INTERVAL,
+        poke_interval=POKE_INTERVAL,  # seconds: minutes will do for people
         timeout=timedelta(days=30),
         retries=3,
     ).expand_kwargs(read_new_hires())

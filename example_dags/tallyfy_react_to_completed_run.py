@@ -22,7 +22,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 # The template's id: the last part of its address in Tallyfy. This one is the emulator's "Customer onboarding".
 CUSTOMER_ONBOARDING = "0b04d21ca0f38d044755e667de3ca05e"
-# A minute will do for people; the demo sets seconds.
+# What the demo sets is shorter.
 POKE_INTERVAL = float(os.environ.get("TALLYFY_EXAMPLES_POKE_INTERVAL", 60))
 
 if AIRFLOW_V_3_0_PLUS:
@@ -38,7 +38,7 @@ if AIRFLOW_V_3_0_PLUS:
                 trigger=RunEventTrigger(
                     events=["completed"],
                     checklist_id=CUSTOMER_ONBOARDING,
-                    poke_interval=POKE_INTERVAL,
+                    poke_interval=POKE_INTERVAL,  # seconds: a minute will do for people
                 ),
             )
         ],

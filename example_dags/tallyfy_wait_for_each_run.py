@@ -22,7 +22,7 @@ from airflow.providers.common.compat.sdk import Param, dag, task
 from tallyfy_provider.operators.runs import ListRunsOperator
 from tallyfy_provider.sensors.runs import RunStatusSensor
 
-# Minutes will do for people; the demo sets seconds.
+# What the demo sets is shorter.
 POKE_INTERVAL = float(os.environ.get("TALLYFY_EXAMPLES_POKE_INTERVAL", 300))
 
 
@@ -53,7 +53,7 @@ def tallyfy_wait_for_each_run() -> None:
         map_index_template="{{ ti.xcom_pull(task_ids='list_open_reviews')[ti.map_index]['name'] }}",
         deferrable=True,
         retries=2,
-        poke_interval=POKE_INTERVAL,
+        poke_interval=POKE_INTERVAL,  # seconds: minutes will do for people
         timeout=timedelta(days=14).total_seconds(),
     ).expand(run_id=open_reviews.output["run_ids"])
 

@@ -59,8 +59,8 @@ def _lines(rows: list[dict[str, Any]], width: int) -> Iterator[str]:
     widths = {name: max(map(len, cells[name])) for name in shown}
     for number in range(len(rows) + 1):
         yield _GAP.join(f"{cells[name][number]:<{widths[name]}}" for name in shown).rstrip()
-    if len(shown) < len(names):
-        yield f"… and {len(names) - len(shown)} more columns"
+    if more := len(names) - len(shown):
+        yield f"… and {more} more column{'s' * (more != 1)}"
 
 
 def _place(name: str) -> int:

@@ -23,8 +23,6 @@ CONNECTION_ID = "tallyfy_default"
 #: Seconds between two looks; the examples have minutes, as Dags in production.
 _POKE_INTERVAL = "5"
 _WIDTH = 100
-#: Options of `airflow connections add`, and the fields of a connection that they set.
-_OPTIONS = {"type": "conn_type", "host": "host", "login": "login", "password": "password"}
 _WELCOME = """
 Airflow is ready:  {url}   (user name {username}, password {password})
 Processes:         {tracker}   what Tallyfy's web app is to people: open it in a second tab
@@ -74,8 +72,8 @@ def settings(emulator: Emulator) -> dict[str, str]:
     }
 
 
-def set_up(airflow: Standalone, emulator: Emulator) -> None:
-    """Make the database and put the connection into it, where the UI shows it.
+def start(airflow: Standalone, emulator: Emulator) -> None:
+    """Start an Airflow with a connection to the emulator in its database, where the UI shows it.
 
     :param airflow: prepared, not started.
     :param emulator: what the connection leads to.
@@ -83,11 +81,12 @@ def set_up(airflow: Standalone, emulator: Emulator) -> None:
     """
     with step("migrating the database"):
         airflow_home.migrate(airflow.environment, airflow.log)
-    with step("adding the connection"):
-        fields = json.loads(emulator.connection_json())
-        options = [f"--conn-{name}={fields[key]}" for name, key in _OPTIONS.items()]
-        # Airflow 3.3's Test button compares the stored port with the 0 that its form sends for a hidden one.
-        airflow.run_airflow("connections", "add", CONNECTION_ID, *options, "--conn-port=0")
+    with step("starting Airflow: scheduler, triggerer, Dag processor, web server"):
+        airflow.start()
+    fields = json.loads(emulator.connection_json())
+    # Airflow 3.3's Test button compares the stored port with the 0 that its form sends for a hidden one.
+    connection = {name: fields[name] for name in ("conn_type", "host", "login", "password")} | {"port": 0}
+    airflow.rest("POST", "/connections", {"connection_id": CONNECTION_ID, **connection})
 
 
 def templates_of(emulator: Emulator) -> str:
@@ -128,9 +127,7 @@ def serve(resources: ExitStack) -> int:
     airflow = Standalone(dags_folder=ROOT / "example_dags", environment=settings(emulator), home=home)
     resources.callback(airflow.stop)
     airflow.prepare()
-    set_up(airflow, emulator)
-    with step("starting Airflow: scheduler, triggerer, Dag processor, web server"):
-        airflow.start()
+    start(airflow, emulator)
     print(
         _WELCOME.format(
             url=airflow.url,
