@@ -32,8 +32,8 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _MISSING = """Playwright is not in this environment, so no picture can be taken. Install it there, and a Chromium:
   uv pip install --python {python} playwright
   {python} -m playwright install chromium     (or your system's: apt-get install chromium)"""
-#: Milliseconds until Airflow's pages have drawn what they show.
-_DRAWN = 4000
+#: Milliseconds until a page has drawn what it has, and until it has it on a machine that is busy.
+_DRAWN, _SLOW = 2000, 240_000
 APPROVAL, REVIEWS = "tallyfy_approve_before_payment", "tallyfy_wait_for_each_run"
 
 
@@ -52,13 +52,12 @@ class Camera:
 
     def log_in(self) -> None:
         """Log in to Airflow."""
-        self.page.goto(self._airflow, timeout=180_000)
-        self.page.wait_for_selector("input[type=password]", timeout=180_000)
+        self.page.goto(self._airflow, timeout=_SLOW)
+        self.page.wait_for_selector("input[type=password]", timeout=_SLOW)
         self.page.fill("input[name=username]", USERNAME)
         self.page.fill("input[type=password]", PASSWORD)
         self.page.keyboard.press("Enter")
-        self.page.wait_for_selector("nav", timeout=180_000)
-        self.page.wait_for_timeout(_DRAWN)
+        self.page.get_by_text("Dags").first.wait_for(timeout=_SLOW)
 
     def open(self, path: str, awaited: str) -> None:
         """Open a page.
@@ -66,8 +65,14 @@ class Camera:
         :param path: of a page of Airflow, or a whole address.
         :param awaited: a text that is on the page when it is drawn.
         """
-        self.page.goto(path if path.startswith("http") else self._airflow + path, timeout=180_000)
-        self.page.get_by_text(awaited).first.wait_for(timeout=180_000)
+        self.page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
+        self.page.goto(path if path.startswith("http") else self._airflow + path, timeout=_SLOW)
+        self.page.get_by_text(awaited).first.wait_for(timeout=_SLOW)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until nothing on the page is a placeholder."""
+        self.page.wait_for_function("() => !document.querySelector('.chakra-skeleton')", timeout=_SLOW)
         self.page.wait_for_timeout(_DRAWN)
 
     def take(self, name: str, *, height: int = _HEIGHT) -> None:
@@ -110,26 +115,37 @@ def task_page(dag_id: str, run_id: str, task_id: str, rest: str = "") -> str:
     return f"/dags/{dag_id}/runs/{run_id}/tasks/{task_id}{rest}"
 
 
-def take_pictures(camera: Camera, airflow: AirflowRest, tallyfy: str) -> None:
-    """Do what a new user does, and take a picture of each step.
+def take_home(camera: Camera) -> None:
+    """Take the list of Dags.
 
     :param camera: logged in.
-    :param airflow: the Airflow, logged in.
-    :param tallyfy: the emulator's address.
     """
     camera.open("/dags", APPROVAL)
     camera.take("ui-home", height=1000)
+
+
+def take_connection(camera: Camera) -> None:
+    """Take the form of the connection.
+
+    :param camera: logged in.
+    """
     camera.open("/connections", ui.CONNECTION_ID)
-    camera.page.get_by_role("button", name="Edit Connection").first.click()
-    camera.page.get_by_text("Organization").first.wait_for(timeout=60_000)
-    camera.page.wait_for_timeout(_DRAWN)
+    camera.page.get_by_label("Edit Connection").first.click(timeout=_SLOW)
+    camera.page.get_by_text("Organization").first.wait_for(timeout=_SLOW)
+    camera.wait()
     camera.take("ui-connection", height=1000)
+
+
+def take_docs(camera: Camera) -> None:
+    """Take a Dag's docs.
+
+    :param camera: logged in.
+    """
     camera.open(f"/dags/{APPROVAL}", APPROVAL)
-    camera.page.get_by_role("button", name="Dag Docs").first.click()
-    camera.page.wait_for_timeout(_DRAWN)
+    camera.page.get_by_role("button", name="Dag Docs").first.click(timeout=_SLOW)
+    camera.page.get_by_text("What to press").first.wait_for(timeout=_SLOW)
+    camera.wait()
     camera.take("ui-dag-docs")
-    take_approval(camera, airflow)
-    take_waits(camera, airflow, tallyfy)
 
 
 def take_approval(camera: Camera, airflow: AirflowRest) -> None:
@@ -213,6 +229,7 @@ def main(start_browser: Callable[[], Any]) -> None:
     parser.add_argument("--airflow", help="address of an Airflow that runs already, that of `make ui`")
     parser.add_argument("--tallyfy", help="address of its emulator")
     parser.add_argument("--folder", type=Path, default=IMAGES, help="where the pictures go (default: %(default)s)")
+    parser.add_argument("--only", nargs="*", help="home, connection, docs, approval, waits (default: all)")
     options = parser.parse_args()
     program = next(filter(None, map(shutil.which, _BROWSERS)), None)  # else Playwright's own
     with ExitStack() as resources:
@@ -225,9 +242,17 @@ def main(start_browser: Callable[[], Any]) -> None:
         resources.callback(browser.close)
         context = browser.new_context(viewport={"width": _WIDTH, "height": _HEIGHT}, color_scheme="light")
         camera = Camera(context, airflow.url, options.folder)
+        pictures: dict[str, Callable[[], None]] = {
+            "home": lambda: take_home(camera),
+            "connection": lambda: take_connection(camera),
+            "docs": lambda: take_docs(camera),
+            "approval": lambda: take_approval(camera, airflow),
+            "waits": lambda: take_waits(camera, airflow, tallyfy),
+        }
         with step("taking pictures"):
             camera.log_in()
-            take_pictures(camera, airflow, tallyfy)
+            for name in options.only or pictures:
+                pictures[name]()
 
 
 if __name__ == "__main__":

@@ -48,8 +48,8 @@ What Dags asked, what they launched, and how to let Tallyfy fail twice:
   curl {tallyfy}/_emulator/launched
   curl {tallyfy}/_emulator/faults -d '{{"kind": "status", "status": 503, "times": 2}}'
 
-For a Dag of your own: organization {organization}, and these templates
-({tracker} has their forms, with a button Launch):
+For a Dag of your own: organization {organization}, and these templates by the aliases of their
+fields (* = required), with a step's own form in brackets; {tracker} launches them, too:
 {templates}
 
 Airflow's output is in {log}. Ctrl-C stops everything; nothing is kept.
@@ -101,8 +101,13 @@ def templates_of(emulator: Emulator) -> str:
         lines.append(f"  {title:<24} {checklist_id}")
         if checklist["prerun"]:
             lines += _listed("kickoff", map(_field, checklist["prerun"]))
-        lines += _listed("steps", (step["alias"] for step in checklist["steps"]["data"]))
+        lines += _listed("steps", map(_step, checklist["steps"]["data"]))
     return "\n".join(lines)
+
+
+def _step(step: dict[str, Any]) -> str:
+    form = ", ".join(map(_field, step["captures"]))
+    return f"{step['alias']}{f' [{form}]' if form else ''}"
 
 
 def _field(field: dict[str, Any]) -> str:
