@@ -39,7 +39,7 @@ print("RESULT" + json.dumps(sorted(set(sys.modules) - before)))
 
 
 def parse(path: Path) -> list[str]:
-    done = subprocess.run([sys.executable, "-c", PROBE, str(path)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", PROBE, str(path)], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
     return json.loads(line.removeprefix("RESULT"))
