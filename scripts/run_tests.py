@@ -44,12 +44,8 @@ _UNIT = ["-m", "not airflow and not end_to_end"]
 _END_TO_END = ["-m", "end_to_end"]
 _DATABASE = ["-m", "airflow and not end_to_end"]
 _KILLS = ["tests/airflow/test_launch_once.py"]
-# Tests of many random cases: few of them in `make test`, many in `make test-all`.
-_RANDOM_CASES = [
-    "tests/client/paging/test_lossless.py",
-    "tests/client/http/test_fuzz.py",
-    "tests/waiting/test_run_reader.py",
-]
+# Tests of random cases: few of them in `make test`, many in `make test-all`. Hypothesis marks its own.
+_RANDOM_CASES = ["-m", "hypothesis or random_cases"]
 
 
 class Part(NamedTuple):
