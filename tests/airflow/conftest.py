@@ -103,11 +103,11 @@ def starting_airflow(request: pytest.FixtureRequest) -> Iterator[Future[Standalo
             "TALLYFY_TEST_EAR": str(request.getfixturevalue("ear").port),
         },
     )
-    with ThreadPoolExecutor(1) as thread:
-        try:
+    try:
+        with ThreadPoolExecutor(1) as thread:
             yield thread.submit(airflow.__enter__)
-        finally:
-            airflow.stop()
+    finally:
+        airflow.stop()
 
 
 @pytest.fixture(scope="session")
