@@ -60,6 +60,18 @@ AIRFLOW_2 = {
 }
 
 
+#: Seconds for a single end-to-end test, which waits for a dozen things that a busy machine needs minutes for.
+PATIENCE_WITH_A_TEST = 1800
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Be more patient with end-to-end tests, unless the command line says how patient to be."""
+    if config.getoption("timeout") is None:
+        for item in items:
+            if item.get_closest_marker("end_to_end"):
+                item.add_marker(pytest.mark.timeout(PATIENCE_WITH_A_TEST))
+
+
 @pytest.fixture(scope="session")
 def tallyfy() -> Iterator[Emulator]:
     """The Tallyfy of the connection ``tallyfy_default``: no runs, and a checklist for incidents."""
