@@ -85,8 +85,17 @@ class Launcher:
             return run
         return self._found_after(lost)
 
+    def _carries_it(self, run: Mapping[str, Any]) -> bool:
+        """Tell whether a launched run carries the marker although the response to its launch has cut or dropped it."""
+        if not self._marker.may_be_in(run):
+            return False
+        try:
+            return self._marker.is_in(self._runs.get(str(run["id"])))
+        except TallyfyError:
+            return False
+
     def _warn_unless_kept(self, run: Mapping[str, Any]) -> None:
-        if run.get("summary") and not self._marker.is_in(run):
+        if not (self._marker.is_in(run) or self._carries_it(run)):
             log.warning(
                 "A retry cannot find run %s, and may launch another one: Tallyfy did not keep %s in its summary.",
                 run.get("id"),
@@ -121,11 +130,11 @@ class Launcher:
         return self._runs.list(filters, created_after=since)
 
     def _is_it(self, run: dict[str, Any]) -> bool:
-        """Tell whether a listed run carries the marker; a list may leave out the summary, or leave it empty."""
-        if run.get("summary"):
-            return self._marker.is_in(run)
+        """Tell whether a listed run carries the marker; a list may leave out the summary, leave it empty, or cut it."""
+        if self._marker.is_in(run):
+            return True
         run_id = str(run["id"])
-        if run_id in self._others:
+        if run_id in self._others or not self._marker.may_be_in(run):
             return False
         try:
             whole = self._runs.get(run_id)
