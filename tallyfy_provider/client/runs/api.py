@@ -30,6 +30,7 @@ from tallyfy_provider.exceptions import (
     TallyfyNotFoundError,
     TallyfyResponseError,
 )
+from tallyfy_provider.utils.arguments import whole_number
 
 #: What ``PUT`` on a run empties where it is left out.
 _EMPTIED_UNLESS_SENT = ("users", "groups")
@@ -164,6 +165,7 @@ class RunsResource(Resource):
         on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
         """List runs for encoded filters, without checking the runs against them."""
+        max_runs = whole_number("max_runs", max_runs, least=0)
         wanted = Range(max_runs, _seconds(created_after), _seconds(created_before))
         if wanted.after is not None and wanted.before is not None and wanted.after >= wanted.before:
             raise TallyfyInputError(
