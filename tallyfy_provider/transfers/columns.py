@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 #: What a column holds. ``text``: text, with anything else written as JSON. ``json``: JSON text.
@@ -134,7 +135,7 @@ def _find(run: Mapping[str, Any], name: str) -> Any:
 
 
 def _listed(names: Iterable[str]) -> str:
-    everything = sorted(names)
+    everything = sorted(map(shown, names))
     rest = len(everything) - _MOST_NAMES
     return ", ".join(everything[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 

@@ -14,6 +14,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.runs.launch_marker import LaunchMarker
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError, TallyfyNotFoundError
@@ -98,7 +99,7 @@ class Launcher:
         if not (self._marker.is_in(run) or self._carries_it(run)):
             log.warning(
                 "A retry cannot find run %s, and may launch another one: Tallyfy did not keep %s in its summary.",
-                run.get("id"),
+                shown(run.get("id")),
                 self._marker.token,
             )
 
@@ -109,7 +110,7 @@ class Launcher:
             raise self._in_doubt(lost, f"it cannot be looked for now ({error})") from error
         if run is None:
             raise self._in_doubt(lost, f"it was not found within {self._lookup_timeout:.0f} s") from lost
-        log.info("Found run %s: it was launched although the response was lost.", run.get("id"))
+        log.info("Found run %s: it was launched although the response was lost.", shown(run.get("id")))
         return run
 
     def _in_doubt(self, lost: TallyfyIndeterminateError, why: str) -> TallyfyIndeterminateError:

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any
 
 _BEGINNING = "[airflow:"
@@ -57,7 +57,8 @@ class LaunchMarker:
         shows the cut. It does not where the summary begins in another way, or with the token of another launch.
         """
         shown = _letters(run.get("summary"), is_cut=True)
-        same = len(commonprefix([shown, self.token]))
+        alike = takewhile(lambda letters: letters[0] == letters[1], zip(shown, self.token, strict=False))
+        same = sum(1 for _ in alike)
         if same == len(shown) or not any(map(str.isalnum, shown)):
             return True
         return same > 0 and not (same >= len(_BEGINNING) and shown[same] in _DIGITS)
@@ -80,9 +81,9 @@ def with_line(summary: str | None, line: str) -> str:
     return f"<p>{html.escape(line, quote=False)}</p>{text}" if _HTML.search(text) else f"{line}\n\n{text}"
 
 
-def line_in(summary: str | None) -> str | None:
+def line_in(summary: Any) -> str | None:
     """Return the line with a marker in a summary, without HTML, to keep it when the summary is changed."""
-    for line in re.split(r"\n|<br\s*/?>|</?p>|</?div>", summary or ""):
+    for line in re.split(r"\n|<br\s*/?>|</?p>|</?div>", str(summary or "")):
         if _TOKEN.search(line):
             return html.unescape(_HTML.sub("", line)).strip()
     return None
