@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_rest import wait_until
+from airflow_rest import PATIENCE, wait_until
 from airflow_runner import Standalone
 from tallyfy_emulator import Emulator
-from tests.airflow.conftest import AIRFLOW_2_IN_PARALLEL
+from tests.airflow.conftest import AIRFLOW_MAJOR
+from tests.conftest import THOROUGH
 
 pytestmark = pytest.mark.end_to_end
 
-HERE = Path(__file__).parent
-IS_AIRFLOW_3 = int(metadata.version("apache-airflow").split(".")[0]) >= 3
-WAITS = 50
-FILES = ["dags/waits.py"]
-if IS_AIRFLOW_3:
-    FILES += ["dags_airflow3/reactions.py", "../../example_dags/tallyfy_react_to_completed_run.py"]
-ENVIRONMENT = {
-    # A triggerer that is not heard of for so many seconds counts as dead, and another takes its triggers.
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    # A watcher begins when the file of its Dag is read next after the Dag was unpaused.
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
-}
-if not IS_AIRFLOW_3:
-    ENVIRONMENT |= AIRFLOW_2_IN_PARALLEL
-PATIENCE = 200.0
-
-
-@pytest.fixture(scope="module")
-def airflow(tallyfy, tmp_path_factory):
-    dags = tmp_path_factory.mktemp("dags")
-    for name in FILES:
-        shutil.copy(HERE / name, dags)
-    connections = {"tallyfy_default": tallyfy.connection_json()}
-    environment = ENVIRONMENT | {"TALLYFY_TEST_CHECKLIST": tallyfy.checklists["Contract review"]}
-    with Standalone(dags_folder=dags, connections=connections, environment=environment) as airflow:
-        yield airflow
+IS_AIRFLOW_3 = AIRFLOW_MAJOR >= 3
+WAITS = 51 if THOROUGH else 24
 
 
 class MappedWaits:
@@ -76,35 +49,36 @@ def asked_for_runs(tallyfy: Emulator) -> int:
 
 
 def test_waits_outlive_their_triggerers_and_are_answered_once(airflow, tallyfy):
-    names = [f"Contract {number:02}" for number in range(WAITS)]
+    first, second = WAITS // 3, 2 * WAITS // 3
+    names = [f"Lease {number:02}" for number in range(WAITS)]
     for name in names:
         tallyfy.add_run(name=name)
     airflow.unpause("waits")
-    waits = MappedWaits(airflow, airflow.trigger("waits", {"process": "Contract"}))
+    waits = MappedWaits(airflow, airflow.trigger("waits", {"process": "Lease"}))
     airflow.wait_until_deferred("waits", waits.dag_run, "wait", timeout=PATIENCE)
     runs = airflow.xcom("waits", waits.dag_run, "list_runs", "run_ids")
     assert len(runs) == WAITS
 
-    # All wait: fewer than fifty a hundred, so one page a list, and five requests more are granted to an interval (1 s).
+    # All wait: fewer than a hundred, so one page a list, and five requests more are granted to an interval (1 s).
     tallyfy.clear_requests()
     started = time.monotonic()
     wait_until(lambda: asked_for_runs(tallyfy) >= 10, timeout=PATIENCE, what="the triggerer to ask")
     intervals = time.monotonic() - started
     assert asked_for_runs(tallyfy) <= (1 + 5) * (intervals + 1)
 
-    for run in runs[:16]:
+    for run in runs[:first]:
         tallyfy.complete_run(run)
-    waits.await_successes(16)
+    waits.await_successes(first)
 
     # The second triggerer stands by while the first is killed; people go on meanwhile.
     airflow.start_triggerer()
     airflow.kill_triggerer()
-    for run in runs[16:33]:
+    for run in runs[first:second]:
         tallyfy.complete_run(run)
     # And the second is killed in the middle of it, with no other in sight.
-    waits.await_successes(17)
+    waits.await_successes(first + 1)
     airflow.kill_triggerer()
-    for run in runs[33:]:
+    for run in runs[second:]:
         tallyfy.complete_run(run)
     airflow.start_triggerer()
     assert airflow.wait_for_dag_run("waits", waits.dag_run, timeout=PATIENCE)["state"] == "success"
@@ -120,9 +94,9 @@ def test_waits_outlive_their_triggerers_and_are_answered_once(airflow, tallyfy):
     assert [log.count("Waited for all to be complete") for log in logs] == [1] * WAITS
     # Each triggerer says once of each wait that it asks: so many have held it.
     triggerers = [log.count("Polling every 1 s") for log in logs]
-    assert min(triggerers[:16]) >= 1
-    assert min(triggerers[16:33]) >= 2
-    assert min(triggerers[33:]) >= 3
+    assert min(triggerers[:first]) >= 1
+    assert min(triggerers[first:second]) >= 2
+    assert min(triggerers[second:]) >= 3
 
 
 class Reactions:
@@ -181,6 +155,8 @@ def test_a_dag_is_started_once_for_each_completed_process(airflow, tallyfy):
     customers = [launch("Customer onboarding", f"Onboarding of {name}") for name in ("Dora", "Emil")]
     for each in (reviews, onboardings):
         airflow.unpause(each.dag_id)
+    # A watcher begins when its Dag, unpaused, is read.
+    airflow.read_again()
     for each in (reviews, onboardings):
         each.await_cursor()
 

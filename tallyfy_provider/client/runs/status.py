@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tallyfy_provider.client.redaction import quoted, shown
 from tallyfy_provider.client.runs.filter_check import is_archived
+from tallyfy_provider.utils.timestamps import is_date
 
 Run = Mapping[str, Any]
 
@@ -44,7 +46,7 @@ def statuses_of(run: Run) -> tuple[str, ...]:
     whatever its ``status`` still says. A run with an open issue is in ``problem`` and ``issue`` before its own status.
     """
     status = _status_of(run)
-    if status == COMPLETE or run.get("completed_at"):
+    if status == COMPLETE or is_date(run.get("completed_at")):
         return (COMPLETE, ARCHIVED) if is_archived(run) else (COMPLETE,)
     if is_archived(run):
         return (ARCHIVED,)
@@ -77,4 +79,9 @@ def describe(run: Run) -> str:
     status = _status_of(run)
     archived = ", archived" if is_archived(run) and status != ARCHIVED else ""
     has_issue = run.get("has_open_issue") is True and not is_over(run) and status not in _TROUBLE
-    return f"{run.get('name')!r} ({run.get('id')}): {status}{archived}{', with an open problem' * has_issue}"
+    return f"{name_of(run)}: {shown(status)}{archived}{', with an open problem' * has_issue}"
+
+
+def name_of(run: Run) -> str:
+    """Return a run's name and id for a message."""
+    return f"{quoted(run.get('name'))} ({shown(run.get('id'))})"

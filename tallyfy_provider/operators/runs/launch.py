@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from airflow.providers.common.compat.sdk import conf
 
-from tallyfy_provider.client.redaction import without_guest_links
+from tallyfy_provider.client.redaction import quoted, shown, without_guest_links
 from tallyfy_provider.client.runs.launch_request import ARGUMENTS, LaunchRequest, prepare_launch
 from tallyfy_provider.exceptions import TallyfyNotFoundError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink, pages_of
@@ -254,4 +254,4 @@ class LaunchRunOperator(TallyfyBaseOperator):
 
 
 def _named(run: Mapping[str, Any]) -> str:
-    return f"run {run['id']} ({run.get('name')!r})"
+    return f"run {shown(run['id'])} ({quoted(run.get('name'))})"
