@@ -67,7 +67,7 @@ class Camera:
         """
         self.page.set_viewport_size({"width": _WIDTH, "height": _HEIGHT})
         self.page.goto(path if path.startswith("http") else self._airflow + path, timeout=_SLOW)
-        self.page.get_by_text(awaited).first.wait_for(timeout=_SLOW)
+        self.page.get_by_text(awaited).filter(visible=True).first.wait_for(timeout=_SLOW)
         self.wait()
 
     def wait(self) -> None:
@@ -165,7 +165,8 @@ def take_approval(camera: Camera, airflow: AirflowRest) -> None:
     camera.page.get_by_label("Note").fill("Within the budget.")
     camera.page.get_by_label("payroll").check()
     camera.page.get_by_role("button", name="Approve").click()
-    camera.page.get_by_text("approved").first.wait_for()
+    camera.page.get_by_text("approved").first.wait_for(timeout=_SLOW)
+    camera.open(str(process), "approved")
     camera.take("process-after-approval", height=1000)
     airflow.wait_for_dag_run(APPROVAL, run_id, timeout=600)
     camera.open(f"/dags/{APPROVAL}/runs/{run_id}", task_id)

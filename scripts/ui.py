@@ -121,6 +121,27 @@ def _listed(name: str, words: Iterable[str]) -> list[str]:
     return [f"    {name:<8} {first}", *(f"             {line}" for line in rest)]
 
 
+def welcome(url: str, log: Path, emulator: Emulator) -> str:
+    """Write what to do first, and what else there is.
+
+    :param url: Airflow's address.
+    :param log: file with Airflow's output.
+    :param emulator: the pretend Tallyfy.
+    :return: the text.
+    """
+    return _WELCOME.format(
+        url=url,
+        username=USERNAME,
+        password=PASSWORD,
+        connection=CONNECTION_ID,
+        log=log,
+        tallyfy=emulator.base_url,
+        tracker=emulator.tracker_url,
+        organization=emulator.organization_id,
+        templates=templates_of(emulator),
+    )
+
+
 def serve(resources: ExitStack) -> int:
     """Start all, tell where it is, and wait until it is stopped.
 
@@ -133,20 +154,7 @@ def serve(resources: ExitStack) -> int:
     resources.callback(airflow.stop)
     airflow.prepare()
     start(airflow, emulator)
-    print(
-        _WELCOME.format(
-            url=airflow.url,
-            username=USERNAME,
-            password=PASSWORD,
-            connection=CONNECTION_ID,
-            log=airflow.log,
-            tallyfy=emulator.base_url,
-            tracker=emulator.tracker_url,
-            organization=emulator.organization_id,
-            templates=templates_of(emulator),
-        ),
-        flush=True,
-    )
+    print(welcome(airflow.url, airflow.log, emulator), flush=True)
     airflow.wait()
     print(f"Airflow has ended by itself.\n{processes.tail(airflow.log)}", file=sys.stderr)
     return 1
