@@ -16,7 +16,11 @@ import processes
 from console import say, step
 
 # The release of each supported Airflow that the pins are made for.
-RELEASES = {"3.3": "3.3.2", "2.11": "2.11.2"}
+RELEASES = {"3.3": "3.3.2", "3.2": "3.2.2", "3.1": "3.1.8", "3.0": "3.0.6", "2.11": "2.11.2"}
+BOUNDS: dict[str, list[str]] = {
+    "3.0": ["universal-pathlib<0.3", "fastapi<0.118", "pyjwt==2.10.1"],
+    "3.2": ["fastapi<0.137", "svcs==25.1.0"],
+}
 _HEADER = (
     "# The versions that this project is tested with on Airflow {release}. "
     "Written by `make constraints`; do not edit.\n"
@@ -36,7 +40,7 @@ def compile_for(airflow: str, uv: Path, *, upgrade: bool) -> None:
     release = RELEASES[airflow]
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder, "airflow.in")
-        wanted.write_text(f"apache-airflow=={release}\n")
+        wanted.write_text("\n".join([f"apache-airflow=={release}", *BOUNDS.get(airflow, [])]))
         compiled = Path(folder, "compiled.txt")
         if target.exists() and not upgrade:
             compiled.write_text(target.read_text())

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".environments"
 # The newest Python that each supported Airflow runs on.
-NEWEST_PYTHON = {"3.3": (3, 13), "2.11": (3, 12)}
+NEWEST_PYTHON = {"3.3": (3, 14), "3.2": (3, 14), "3.1": (3, 13), "3.0": (3, 12), "2.11": (3, 12)}
 _STAMP = "made-from"
 
 

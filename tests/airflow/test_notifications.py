@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_rest import wait_until
 from airflow_runner import Standalone
@@ -78,8 +78,22 @@ def test_a_failing_dag_launches_exactly_one_incident_for_each_event_though_one_i
     assert "swordfish" not in str(tallyfy.launched) + str(tallyfy.threads(commented))
 
 
-@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="deadlines came with Airflow 3.1")
-@pytest.mark.parametrize("dag_id", ["late_async", "late_sync"])
+@pytest.mark.parametrize(
+    "dag_id",
+    [
+        pytest.param(
+            "late_async",
+            marks=pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="deadlines came with Airflow 3.1"),
+        ),
+        pytest.param(
+            "late_sync",
+            marks=pytest.mark.skipif(
+                not AIRFLOW_V_3_3_PLUS,
+                reason="Airflow 3.1 has no callbacks in executors; with SQLite, the scheduler of 3.2 ends after one",
+            ),
+        ),
+    ],
+)
 def test_a_missed_deadline_launches_exactly_one_incident(airflow, tallyfy, dag_id):
     airflow.unpause(dag_id)
     run_id = airflow.trigger(dag_id)
