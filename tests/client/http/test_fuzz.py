@@ -25,8 +25,8 @@ CASES = int(os.environ.get("TALLYFY_FUZZ_CASES", "300"))
 SEED = int(os.environ.get("TALLYFY_FUZZ_SEED", "1"))
 RUN, TASK = "a" * 32, "b" * 32
 SECRET = "S3cret-of-the-c0nnection"
-#: Seconds that the slowest case may take: the timeout of a request or two, on a machine that is shared.
-LONGEST = 5.0
+#: Seconds after which a case counts as one that hangs: far beyond its timeouts, as machines are busy at times.
+LONGEST = 30.0
 
 NUMBERS = ["0", "-1", "1", "1e9", "9" * 400, "9" * 5000, "NaN", "-Infinity", "1.5", "2099", "0x10", "٣", "1_000"]
 DATES = [

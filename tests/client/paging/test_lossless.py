@@ -18,9 +18,10 @@ from tallyfy_provider.client.paging.order import Range
 from tallyfy_provider.client.paging.page import Page, PageRequest
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
 from tests.client.paging.worlds import EPOCH, KINDS, World, ids_of, read, second_of
+from tests.conftest import THOROUGH
 
 #: Worlds of each kind in each property test; set WORLDS=5000 to look longer.
-EXAMPLES = int(os.environ.get("WORLDS", "200"))
+EXAMPLES = int(os.environ.get("WORLDS", "400" if THOROUGH else "40"))
 
 
 @st.composite
