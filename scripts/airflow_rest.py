@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: Seconds that something may take before it counts as stuck: far longer than it takes, as machines are busy at times.
 PATIENCE = 400.0
 FINAL_STATES = ("success", "failed")
-_POLL_SECONDS = 0.2
+_POLL_SECONDS = 0.4
 # Loopback only: a proxy that the machine has set up must not be asked.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -61,7 +61,7 @@ def fetch(method: str, url: str, body: Any = None, headers: dict[str, str] | Non
 def wait_until(condition: Callable[[], bool], *, timeout: float, what: str) -> None:
     """Wait for something to become true.
 
-    :param condition: asked five times a second.
+    :param condition: asked twice a second or so.
     :param timeout: seconds to wait.
     :param what: what is waited for, for the message.
     :raises TimeoutError: if it is not true in time.

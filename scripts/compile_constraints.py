@@ -17,9 +17,23 @@ from console import say, step
 
 # The release of each supported Airflow that the pins are made for.
 RELEASES = {"3.3": "3.3.2", "3.2": "3.2.2", "3.1": "3.1.8", "3.0": "3.0.6", "2.11": "2.11.2"}
+# What a release needs beyond its own requirements, since packages that it uses have changed after it.
 BOUNDS: dict[str, list[str]] = {
-    "3.0": ["universal-pathlib<0.3", "fastapi<0.118", "pyjwt==2.10.1"],
-    "3.2": ["fastapi<0.137", "svcs==25.1.0"],
+    "3.2": [
+        # 0.137 refuses a route whose path and prefix are both empty: the execution API's /health is one.
+        "fastapi<0.137",
+        # The newest that 3.2.2 was released with.
+        "svcs==25.1.0",
+    ],
+    "3.0": [
+        # Airflow 3.1 requires the same: later ones close the database session of a request too early for it
+        # (apache/airflow, pull request 56239), and cadwyn imports what 0.121 has removed (issue 57752).
+        "fastapi<0.118",
+        # The newest that 3.0.6 was released with; 2.11 checks more claims of a token than that Airflow writes.
+        "pyjwt==2.10.1",
+        # 0.3 has other base classes, of which ObjectStoragePath knows nothing; Airflow 3.1 requires the same.
+        "universal-pathlib<0.3",
+    ],
 }
 _HEADER = (
     "# The versions that this project is tested with on Airflow {release}. "
@@ -40,7 +54,7 @@ def compile_for(airflow: str, uv: Path, *, upgrade: bool) -> None:
     release = RELEASES[airflow]
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder, "airflow.in")
-        wanted.write_text("\n".join([f"apache-airflow=={release}", *BOUNDS.get(airflow, [])]))
+        wanted.write_text("\n".join([f"apache-airflow=={release}", *BOUNDS.get(airflow, [])]) + "\n")
         compiled = Path(folder, "compiled.txt")
         if target.exists() and not upgrade:
             compiled.write_text(target.read_text())

@@ -21,7 +21,12 @@ from hypothesis import HealthCheck, settings
 #: Whether tests of random cases try many (``make test-all``) or few.
 THOROUGH = os.environ.get("THOROUGH") == "1"
 # The machines are shared and slow at times: how long an example takes says nothing about the code.
-settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "shared machine",
+    deadline=None,
+    max_examples=300 if THOROUGH else 40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("shared machine")
 
 # Airflow reads its settings when it is imported, so they must stand before any test module is.

@@ -13,6 +13,8 @@ import random
 import time
 from itertools import islice
 
+import pytest
+
 from tallyfy_provider.client import ClientSettings, build_client
 from tallyfy_provider.client.runs.status import compact, statuses_of
 from tallyfy_provider.exceptions import TallyfyError
@@ -177,6 +179,7 @@ def check(error, case):
     assert error.retry_after is None or 0 <= error.retry_after <= 3600, case
 
 
+@pytest.mark.random_cases
 def test_every_answer_is_a_result_or_an_error_of_the_provider():
     poison = Poison(SEED)
     with raw_server(poison.answer) as server:
