@@ -120,6 +120,9 @@ class Standalone(AirflowRest):
         settings = {
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": str(_SECONDS_TO_REPORT_A_DEFERRAL),
+            # A task fails if the API server does not answer for so long (5 by default), five times over: a busy machine
+            # makes it do so.
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         }
