@@ -43,7 +43,7 @@ test-2.11: ## run the tests on Airflow 2.11 only
 	@exec $(START) scripts/run_tests.py --airflow 2.11 -- $(ARGS)
 
 test-matrix: ## run the tests on each Airflow (or AIRFLOW=3.1) and each Python found here, and print a table (takes hours)
-	@exec $(START) scripts/test_matrix.py $(if $(filter command,$(firstword $(origin AIRFLOW))),--airflow $(AIRFLOW)) -- $(ARGS)
+	@exec $(START) scripts/matrix.py $(if $(filter command,$(firstword $(origin AIRFLOW))),--airflow $(AIRFLOW)) -- $(ARGS)
 
 kills: ## kill tasks at 200 moments of a launch, on Airflow 3.3 and on 2.11: each launches once (takes 20 minutes)
 	@for airflow in 3.3 2.11; do KILLS=$(KILLS) $(START) scripts/run_tests.py --airflow $$airflow -- \
