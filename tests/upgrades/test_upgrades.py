@@ -71,8 +71,8 @@ def fire(clock):
 
 def resumed_trigger(trigger):
     """Build a trigger from what Airflow has in its database."""
-    encrypted = Trigger.encrypt_kwargs(trigger["kwargs"])
-    return import_string(trigger["classpath"])(**Trigger._decrypt_kwargs(encrypted))
+    row = Trigger(classpath=trigger["classpath"], kwargs=trigger["kwargs"])
+    return import_string(row.classpath)(**row.kwargs)
 
 
 def bring_to_life(emulator, trigger):
