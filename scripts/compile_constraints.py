@@ -20,18 +20,20 @@ RELEASES = {"3.3": "3.3.2", "3.2": "3.2.2", "3.1": "3.1.8", "3.0": "3.0.6", "2.1
 # What a release needs beyond its own requirements, since packages that it uses have changed after it.
 BOUNDS: dict[str, list[str]] = {
     "3.2": [
-        # 0.137 refuses a route whose path and prefix are both empty: the execution API's /health is one.
+        # From 0.137 on the API server does not start: "Prefix and path cannot be both empty" (the route of /health).
+        # With 0.165, it is "Model 'TITerminalStatePayload' needs a discriminator field".
         "fastapi<0.137",
-        # The newest that 3.2.2 was released with.
+        # That of the day 3.2.2 was released. With 26.2.0 the API server starts; more was not tried.
         "svcs==25.1.0",
     ],
     "3.0": [
-        # Airflow 3.1 requires the same: later ones close the database session of a request too early for it
-        # (apache/airflow, pull request 56239), and cadwyn imports what 0.121 has removed (issue 57752).
+        # Airflow 3.1 requires the same (apache/airflow, pull request 56386), and cadwyn breaks with later ones time and
+        # again (issues 57752 and 59856).
         "fastapi<0.118",
-        # The newest that 3.0.6 was released with; 2.11 checks more claims of a token than that Airflow writes.
+        # That of the day 3.0.6 was released: 2.11 checks the issuer of tokens more strictly (issue 61270).
         "pyjwt==2.10.1",
-        # 0.3 has other base classes, of which ObjectStoragePath knows nothing; Airflow 3.1 requires the same.
+        # Airflow 3.1 requires the same. With 0.3, each ObjectStoragePath raises "detected protocol file which is
+        # incompatible", so nothing can be exported.
         "universal-pathlib<0.3",
     ],
 }

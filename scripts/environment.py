@@ -161,7 +161,8 @@ def ensure_uv(interpreter: Interpreter) -> Path:
     folder = ENVIRONMENTS / "uv"
     constraints = constraints_of("3.3")
     pin = re.search(r"^uv==\S+", constraints.read_text(), re.MULTILINE)
-    sources = f"{pin[0] if pin else 'uv'}, Python {interpreter.release}, {folder}"
+    # Not the interpreter: uv is a program that runs without one, and each Python of the matrix would fetch it anew.
+    sources = f"{pin[0] if pin else 'uv'}, {folder}"
     with _locked("uv"):
         if _stamp(folder) != sources:
             log = ENVIRONMENTS / "uv.log"
