@@ -1,7 +1,7 @@
 """Runs the tests on each Airflow and each Python that this machine has, and prints a table of how they ended.
 
 The most telling come first: each Airflow on the oldest Python, then the newest and the oldest Airflow on the others.
-Airflow as a whole is run on the oldest Python only, where `FILES_OF_WHOLE_AIRFLOW` says which tests of it.
+Airflow as a whole is run on the oldest Python only, where `WHOLE_AIRFLOW_TESTS` says which tests of it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ UNIT, DATABASE, WHOLE = "unit tests", "Airflow's database", "whole Airflow"
 _MAIN_FEATURES = ["tests/airflow/test_end_to_end.py", "tests/airflow/test_notifications.py"]
 _MAIN_FEATURES += ["tests/airflow/test_triggerer_life.py", "-k", "not outlive"]
 #: What of the tests with a whole Airflow is run on which: all, or the main features.
-FILES_OF_WHOLE_AIRFLOW: dict[str, list[str]] = {
+WHOLE_AIRFLOW_TESTS: dict[str, list[str]] = {
     "3.3": [],
     "3.1": [],
     "2.11": [],
@@ -74,7 +74,7 @@ def parts_of(combination: Combination) -> list[Part]:
         Part(airflow, UNIT, ["-m", "not airflow and not end_to_end"]),
     ]
     if python == ".".join(map(str, interpreters.OLDEST)):
-        chosen = ["-m", "end_to_end", *FILES_OF_WHOLE_AIRFLOW[airflow]]
+        chosen = ["-m", "end_to_end", *WHOLE_AIRFLOW_TESTS[airflow]]
         parts.insert(0, Part(airflow, WHOLE, chosen, {"KILLS": "8"}, waits=True))
     return parts
 

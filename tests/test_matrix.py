@@ -17,7 +17,7 @@ AIRFLOWS = list(environment.NEWEST_PYTHON)
 
 
 def test_each_airflow_has_a_release_and_a_choice_of_tests():
-    assert set(AIRFLOWS) == set(compile_constraints.RELEASES) == set(matrix.FILES_OF_WHOLE_AIRFLOW)
+    assert set(AIRFLOWS) == set(compile_constraints.RELEASES) == set(matrix.WHOLE_AIRFLOW_TESTS)
     assert set(compile_constraints.BOUNDS) <= set(AIRFLOWS)
 
 
