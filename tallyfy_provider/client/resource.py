@@ -190,7 +190,7 @@ def item_of(payload: Any, what: str, wanted: object | None = None) -> dict[str, 
     if not isinstance(data, dict) or not data:
         raise TallyfyResponseError(f"Tallyfy's response for {what} cannot be read: it holds no object under 'data'.")
     if wanted is not None and not _has_id(data, wanted):
-        raise TallyfyResponseError(f"Tallyfy was asked for {what} and answered for another one.")
+        raise TallyfyResponseError(f"Tallyfy was asked for {shown(what)} and answered for another one.")
     return data
 
 
