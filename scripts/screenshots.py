@@ -192,7 +192,7 @@ def take_waits(camera: Camera, airflow: AirflowRest, tallyfy: str) -> None:
     fetch("PATCH", f"{tallyfy}/_emulator/runs/{first}", {"status": "complete"})
     time.sleep(30)
     camera.open(task_page(REVIEWS, run_id, task_id, "/mapped/0"), "Waiting for")
-    camera.take("ui-log", height=700)
+    camera.take("ui-log", height=620)
 
 
 def serve(resources: ExitStack) -> tuple[AirflowRest, str]:
