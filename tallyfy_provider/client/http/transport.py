@@ -133,6 +133,8 @@ class Transport:
         self.secrets = secrets
         self.where = where
         self.rate_limiter = RateLimiter(concurrency)
+        #: Called with the outcome of each attempt.
+        self.on_outcome: Callable[[Response | Failure], object] | None = None
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._jitter = jitter
@@ -207,6 +209,8 @@ class Transport:
                 why = "the client is closed" if self._closed.is_set() else "it was cancelled"
                 raise TallyfyConnectionError(f"The request was not sent: {why}.", request=request.title)
             outcome = self._exchange(request, token)
+            if self.on_outcome:
+                self.on_outcome(outcome)
             delay = self.retry.delay(outcome, attempt=attempt, idempotent=request.is_idempotent, jitter=self._jitter)
             pause = None if request.is_comment else self._pause(outcome, delay)
         finally:
