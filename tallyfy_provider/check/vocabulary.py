@@ -50,7 +50,16 @@ _SHAPES = [
     "completed",
     "complete",
 ]
-_PHRASES = ("empty text", "empty object", "empty list", "32 hexadecimal digits", "oldest first", "newest first", OTHER)
+_PHRASES = (
+    "empty text",
+    "empty object",
+    "empty list",
+    "32 hexadecimal digits",
+    "oldest first",
+    "newest first",
+    "next and previous",
+    OTHER,
+)
 _CODES = ("ENDPOINT_NOT_FOUND", "RESOURCE_NOT_FOUND", "RATE_LIMIT_EXCEEDED")
 _GRANTS = ("token", "client_credentials", "password", "act_as_user")
 _KEYS = ("auditable", "entity", "parentable", "verb", "entity_type", "created_before", "field_value", "value", "text")

@@ -18,7 +18,7 @@ from tallyfy_provider.utils.timestamps import parse_timestamp
 LISTS = Subject("lists", "Pagination")
 
 _KEYS = ("total", "count", "per_page", "current_page")
-_LINKS = ("next", "previous")
+_LINKS = ("previous", "next")
 #: Rows to a page, and the page, by which the first hundred rows are read again.
 _PART, _NUMBER = 20, 2
 #: Runs that are asked for at once at most.
@@ -69,18 +69,19 @@ def total_pages(reader: ApiReader) -> Finding:
 def links(reader: ApiReader) -> Finding:
     pages = [_with_meta(samples.oldest(reader)), _with_meta(_middle(reader))]
     shapes = [_links_shape(page.pagination) for page in pages]
-    is_known = all(shape == "absent" or set(shape) <= {"next", "previous", "null"} for shape in shapes)
     quirk = _links_quirk([page.pagination for page in pages])
-    return found(is_known, links=shapes, quirks={} if quirk is None else {"links": quirk})
+    return found("other text" not in shapes, links=shapes, quirks={} if quirk is None else {"links": quirk})
 
 
-def _links_shape(pagination: Any) -> Any:
+def _links_shape(pagination: Any) -> str:
     if "links" not in pagination:
         return "absent"
     value = pagination["links"]
-    if isinstance(value, dict):
-        return sorted(key if key in _LINKS else "other text" for key in value)
-    return ["null"] if value is None else [] if value == [] else ["other text"]
+    if not isinstance(value, dict) or not value:
+        return type_of(value) if value in (None, [], {}) else "other text"
+    if not set(value) <= set(_LINKS):
+        return "other text"
+    return "nulls" if None in value.values() else " and ".join(sorted(value))
 
 
 def _links_quirk(paginations: list[Any]) -> str | None:
