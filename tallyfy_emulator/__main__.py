@@ -114,7 +114,7 @@ def _describe(likeness: Likeness, name: str) -> str:
     changed = ", ".join(f"{quirk}={value!r}" for quirk, value in likeness.changed.items())
     lines = [f"It behaves as {name} says: {changed or 'as it does by itself'}."]
     if likeness.left_out:
-        lines.append(f"No quirk exists for: {', '.join(likeness.left_out)}.")
+        lines.append(f"No quirk is known for: {', '.join(likeness.left_out)}.")
     return "\n".join(lines)
 
 

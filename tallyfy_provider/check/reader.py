@@ -98,6 +98,8 @@ class ApiReader:
         self.header_names: set[str] = set()
         #: Responses that refused a request for its rate.
         self.refusals: list[Response] = []
+        #: What facts share: results of :mod:`.samples` by their names.
+        self.samples: dict[str, Any] = {}
         self._pauses = pauses or PauseClock()
         self._on_request = on_request
         self._started = time.monotonic()

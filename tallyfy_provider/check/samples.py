@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from tallyfy_provider.check.finding import Unanswered, cannot_tell
 from tallyfy_provider.check.reader import ApiReader, ListPage, Row, page_of
@@ -19,12 +20,29 @@ LIST_INCLUDES = ("checklist", "tasks", "tasks.form_fields", "tasks.threads", "ta
 #: Names of filters and values that Tallyfy cannot know.
 UNKNOWN = "no-such-value"
 
+Result = TypeVar("Result")
 
+
+def once(get: Callable[[ApiReader], Result]) -> Callable[[ApiReader], Result]:
+    """Let a function be called once for a reader, which keeps what it returned."""
+
+    @wraps(get)
+    def get_once(reader: ApiReader) -> Result:
+        if get.__name__ not in reader.samples:
+            reader.samples[get.__name__] = get(reader)
+        result: Result = reader.samples[get.__name__]
+        return result
+
+    return get_once
+
+
+@once
 def oldest(reader: ApiReader) -> ListPage:
     """Return the first page of runs, the oldest first."""
     return reader.runs(sort="created_at", per_page=MAX_PAGE_SIZE, page=1)
 
 
+@once
 def newest(reader: ApiReader) -> ListPage:
     """Return the newest runs, with what belongs to them where that can be had."""
     params = {"sort": "-created_at", "per_page": str(FEW), "page": "1"}
@@ -34,17 +52,20 @@ def newest(reader: ApiReader) -> ListPage:
     return page_of(with_includes)
 
 
+@once
 def sample(reader: ApiReader) -> list[Row]:
     """Return the newest and the oldest runs, each once; some run must be there."""
     rows = {str(row["id"]): row for row in [*oldest(reader).rows, *newest(reader).rows]}
     return needed(list(rows.values()), "a run that the user of the connection sees")
 
 
+@once
 def archived(reader: ApiReader) -> ListPage:
     """Return the newest archived runs."""
     return reader.runs(sort="-created_at", per_page=FEW, page=1, archived="only")
 
 
+@once
 def one_run(reader: ApiReader) -> Row:
     """Return one of the newest runs, one with tasks where there is one."""
     rows = needed(newest(reader).rows, "a run that the user of the connection sees")
@@ -53,6 +74,7 @@ def one_run(reader: ApiReader) -> Row:
     return next(iter([*with_threads, *with_tasks, *rows]))
 
 
+@once
 def run_alone(reader: ApiReader) -> Row:
     """Return that run, requested by itself with everything that can be included."""
     return reader.item(
@@ -80,11 +102,13 @@ RUN_INCLUDES = (
 )
 
 
+@once
 def tasks_of_run(reader: ApiReader) -> ListPage:
     """Return the tasks of one run, in the order of the process."""
     return reader.page("runs", one_run(reader)["id"], "tasks", params={"sort": "position", "per_page": "100"})
 
 
+@once
 def tasks(reader: ApiReader) -> ListPage:
     """Return tasks of the organization with their runs, forms and threads."""
     params = {"status": "all", "per_page": str(MAX_PAGE_SIZE), "page": "1", "with": "run,form_fields,threads"}
@@ -96,11 +120,13 @@ def filtered_tasks(reader: ApiReader, **filters: str) -> ListPage:
     return reader.page("tasks", strict=True, params={"per_page": str(FEW), "page": "1", **filters})
 
 
+@once
 def checklists(reader: ApiReader) -> ListPage:
     """Return a page of checklists."""
     return reader.page("checklists", params={"per_page": str(MAX_PAGE_SIZE), "page": "1"})
 
 
+@once
 def checklist_alone(reader: ApiReader) -> Row:
     """Return a checklist with its steps: one with a kick-off form where there is one, with the most types of fields."""
     rows = needed(checklists(reader).rows, "a checklist that the user of the connection sees")
@@ -108,6 +134,7 @@ def checklist_alone(reader: ApiReader) -> Row:
     return reader.item("checklists", best["id"], params={"with": "steps"})
 
 
+@once
 def feed(reader: ApiReader) -> ListPage:
     """Return the newest rows of the activity feed."""
     page = reader.page("activity-feeds", params={"per_page": str(MAX_PAGE_SIZE), "page": "1"})
@@ -115,6 +142,7 @@ def feed(reader: ApiReader) -> ListPage:
     return page
 
 
+@once
 def threads(reader: ApiReader) -> list[list[Row]]:
     """Return the threads of the tasks that have some."""
     holders = [*tasks(reader).rows, *(task for run in newest(reader).rows for task in rows_in(run, "tasks"))]
@@ -163,6 +191,7 @@ def rarest(rows: list[Row], values_of: Callable[[Row], list[str]], among: list[R
     return min(values, key=lambda value: counts[value])
 
 
+@once
 def of_one_checklist(reader: ApiReader) -> tuple[str, ListPage]:
     """Return the id of a checklist, and its newest runs."""
     checklist_id = rarest(

@@ -65,9 +65,10 @@ def thread_labels(reader: ApiReader) -> Finding:
 
 @COMMENTS.fact("open-problem", "An open problem has the label problem and no resolve_id", "the threads of tasks")
 def open_problem(reader: ApiReader) -> Finding:
-    rows = [row for row in samples.tasks(reader).rows if row.get("problem") is True]
     page = samples.filtered_tasks(reader, status="hasproblem", **{"with": "threads"})
-    tasks = samples.needed([*rows, *page.rows], "a task with an open problem")
+    rows = [*samples.tasks(reader).rows, *page.rows]
+    with_problem = [row for row in rows if row.get("problem") is True and isinstance(row.get("threads"), (dict, list))]
+    tasks = samples.needed(with_problem, "a task with an open problem")
     without = sum(not any(_is_open(thread) for thread in samples.rows_in(task, "threads")) for task in tasks)
     return found(without == 0, tasks=len(tasks), without=without)
 

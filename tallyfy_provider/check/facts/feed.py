@@ -70,7 +70,8 @@ def can_be_read(reader: ApiReader) -> Finding:
         return Finding("not allowed", {"status": 403}, "The user may not see the activity feed.", {"feed": False})
     page = samples.feed(reader)
     is_capped = page.total is not None and len(page.rows) < min(page.total, 100)
-    return found(not is_capped, rows=len(page.rows), quirks={"feed": True})
+    quirks = {"feed": True} | ({"per_page_cap": len(page.rows)} if is_capped else {})
+    return found(not is_capped, rows=len(page.rows), quirks=quirks)
 
 
 @FEED.fact("feed-columns", "Columns of a row are values, or lists of one", "a page of the feed")

@@ -228,8 +228,8 @@ def past_the_end(reader: ApiReader) -> Finding:
     number = (first.total or 0) // MAX_PAGE_SIZE + 1000
     params = {"sort": "created_at", "per_page": str(MAX_PAGE_SIZE), "page": str(number)}
     response = reader.response("runs", params=params)
-    if response.status in (404, 422):
-        return holds(status=response.status)
+    if 400 <= response.status < 500 and response.status not in (401, 403, 429):
+        return found(response.status in (404, 422), status=response.status)
     rows = reader.page("runs", params=params).ids
     if not rows:
         return holds(status=response.status, rows=0, quirks={"endless": False})
