@@ -121,19 +121,24 @@ NEWEST = {"sort": "-created_at", "per_page": "25", "archived": None, "q": None, 
 plant("json", answers("runs", lambda exchange: exchange.headers.update({"content-type": "text/html"}), **OLDEST))
 plant(
     "client-header",
-    lambda exchange: setattr(exchange, "status", 200)
-    if exchange.status and "X-Tallyfy-Client" in (exchange.request.headers or {})
-    else None,
+    lambda exchange: (
+        setattr(exchange, "status", 200)
+        if exchange.status and "X-Tallyfy-Client" in (exchange.request.headers or {})
+        else None
+    ),
 )
 plant("no-token", answers("runs", status(403), sort=None, per_page="1", page="1"), "client-header")
 plant("me", each_row("/me", setting(id="10201")))
 plant("my-organizations", answers("/me/organizations", empty))
-plant("organization", lambda exchange: exchange.rows[0].update(id="f" * 32) if exchange.status and not exchange.path else None)
+plant(
+    "organization",
+    lambda exchange: exchange.rows[0].update(id="f" * 32) if exchange.status and not exchange.path else None,
+)
 plant(
     "auto-archive",
-    lambda exchange: exchange.rows[0].update(auto_archive_processes_after=52)
-    if exchange.status and not exchange.path
-    else None,
+    lambda exchange: (
+        exchange.rows[0].update(auto_archive_processes_after=52) if exchange.status and not exchange.path else None
+    ),
 )
 
 # Pages
@@ -177,7 +182,10 @@ plant("unknown-names:there is one", answers("runs", empty, updated_since="2100-0
 plant("archived-default", each_row("runs", setting(archived_at="2026-10-31T09:00:00Z"), **OLDEST))
 plant("archived-only", ignoring("runs", "archived", "only"), "archived-true")
 plant("archived-true", ignoring("runs", "archived", "true"))
-plant("archived-run:gone", answers("runs/*", lambda exchange: not exchange.query and exchange.status == 200 and status(410)(exchange)))
+plant(
+    "archived-run:gone",
+    answers("runs/*", lambda exchange: not exchange.query and exchange.status == 200 and status(410)(exchange)),
+)
 
 # Runs
 plant("run-ids", each_row("runs", lambda row: row.update(checklist_id="a-title")), "same-run", "filter-checklist")
@@ -257,7 +265,11 @@ plant("feed:few", answers("activity-feeds", lambda exchange: cut(len(exchange.ro
 plant("feed-columns", each_row("activity-feeds", setting(verb=["created", "completed"]), **FEED))
 plant("feed-verbs", each_row("activity-feeds", setting(verb=["exploded"]), **FEED))
 plant("feed-entities", each_row("activity-feeds", without("auditable_type"), **FEED))
-plant("feed-runs", each_row("activity-feeds", setting(auditable_type="Tag", parentable_type="User"), **FEED), "feed-issues")
+plant(
+    "feed-runs",
+    each_row("activity-feeds", setting(auditable_type="Tag", parentable_type="User"), **FEED),
+    "feed-issues",
+)
 plant("feed-issues", each_row("activity-feeds", setting(parentable_type=None), verb="issue-reported"))
 plant("feed-dates", each_row("activity-feeds", setting(created_at="31/10/2026 09:00"), **FEED))
 plant("feed-order", answers("activity-feeds", reverse, **FEED), "feed-pages")
@@ -266,7 +278,11 @@ plant("feed-created-after", ignoring("activity-feeds", "created_after"))
 
 # Errors
 plant("unknown-id:code", answers("runs/*", lambda exchange: exchange.status == 404 and exchange.payload.pop("code")))
-plant("unknown-id:status", answers("runs/*", lambda exchange: exchange.status == 404 and status(403)(exchange)), "accept-header")
+plant(
+    "unknown-id:status",
+    answers("runs/*", lambda exchange: exchange.status == 404 and status(403)(exchange)),
+    "accept-header",
+)
 plant("unknown-path", answers("no-such-value", status(403)))
 plant("error-body", answers("runs/*", lambda exchange: exchange.status == 404 and exchange.payload.pop("message")))
 plant("validation", answers("activity-feeds", lambda exchange: exchange.status == 422 and status(400)(exchange)))

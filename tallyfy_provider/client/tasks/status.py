@@ -37,7 +37,7 @@ _COMPACT_FIELDS = (
 
 def is_completed(task: Task) -> bool:
     """Tell whether a task is completed, for which Tallyfy has two words: ``complete`` and ``completed``."""
-    return bool(task.get("completed_at")) or task.get("status") in {"complete", "completed"}
+    return bool(task.get("completed_at")) or task.get("status") in ("complete", "completed")
 
 
 def is_hidden(task: Task) -> bool:
