@@ -25,9 +25,10 @@ def type_of(value: Any) -> str:
     if isinstance(value, (int, float)):
         return "number"
     if isinstance(value, str):
-        return "text" if value else "empty text"
-    kind = "object" if isinstance(value, Mapping) else "list"
-    return kind if value else f"empty {kind}"
+        return "text" if value else '""'
+    if isinstance(value, Mapping):
+        return "object" if value else "{}"
+    return "list" if value else "[]"
 
 
 def types_of(values: Iterable[Any]) -> list[str]:

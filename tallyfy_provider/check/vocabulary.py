@@ -51,9 +51,9 @@ _SHAPES = [
     "complete",
 ]
 _PHRASES = (
-    "empty text",
-    "empty object",
-    "empty list",
+    '""',
+    "{}",
+    "[]",
     "32 hexadecimal digits",
     "oldest first",
     "newest first",
@@ -65,7 +65,18 @@ _GRANTS = ("token", "client_credentials", "password", "act_as_user")
 _KEYS = ("auditable", "entity", "parentable", "verb", "entity_type", "created_before", "field_value", "value", "text")
 _ROW_KEYS = ("checklist_id", "created_at", "owner_id", "columns", "options", "type", "run")
 #: Values of the emulator's quirks that are no words of Tallyfy's.
-_QUIRKS = ("both", "nulls", "repeat", "new", "asked", "capped", "sent", "rendered", "https://elsewhere.example")
+_QUIRKS = (
+    "empty list",
+    "both",
+    "nulls",
+    "repeat",
+    "new",
+    "asked",
+    "capped",
+    "sent",
+    "rendered",
+    "https://elsewhere.example",
+)
 
 WORDS: frozenset[str] = frozenset(
     {

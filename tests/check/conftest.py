@@ -132,7 +132,7 @@ def add_tried_checklist(emulator: Emulator) -> str:
         {"label": "Region", "field_type": "dropdown", "options": ["North", "South"]},
         {"label": "Colours", "field_type": "multiselect", "options": ["Red", "Blue"]},
     ]
-    checklist = emulator.add_checklist(TRIED, kickoff=kickoff, steps=[{"title": "Look"}, {"title": "Decide"}])
+    checklist = emulator.add_checklist(TRIED, kickoff=kickoff, steps=[{"title": "Weigh it up"}, {"title": "Decide"}])
     return str(checklist["id"])
 
 

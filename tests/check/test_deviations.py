@@ -12,8 +12,8 @@ from tests.check.conftest import Exchange, Rewriter, World, answered
 
 #: What always holds: where sources disagree and any answer is accepted, what was seen is told.
 TOLD = frozenset(
-    {"accept-header", "plus", "links-target", "page-size-cap", "status-archived", "replica-lag", "thread-order"}
-    | {"feed-unknown-values", "launch-listed", "form-part", "comment-order"}
+    {"accept-header", "plus", "links-target", "page-size-cap", "status-archived", "replica-lag", "thread-sequence"}
+    | {"feed-unknown-values", "launch-listed", "form-part", "comment-sequence"}
 )
 #: Facts that are planted in other tests: by quirks, by tokens, or by failing changes.
 ELSEWHERE = frozenset({"page-size", "token-lifetime", "rate-limit", "accept-header"})
@@ -199,7 +199,7 @@ plant("last-updated", each_row("runs", without("last_updated"), **OLDEST))
 plant("progress:number", each_row("runs", setting(progress=50), **OLDEST))
 plant("progress:other keys", each_row("runs", setting(progress={"done": 1}), **OLDEST))
 plant("kickoff-values", each_row("runs", setting(prerun={"an-alias": "1"}), **OLDEST))
-plant("empty-objects", each_row("runs", setting(custom_fields=""), **OLDEST))
+plant("objects-as-lists", each_row("runs", setting(custom_fields=""), **OLDEST))
 plant("summary", each_row("runs", setting(summary={"html": ""}), **OLDEST))
 plant("run-users", each_row("runs/*", without("users")))
 plant("same-run", each_row("runs/*", setting(owner_id=1)))
@@ -210,7 +210,7 @@ plant("run-form-values", each_row("runs/*", without("form_fields_values")))
 
 # Tasks
 plant("tasks-of-run", each_row("runs/*/tasks", setting(run_id="0" * 32)))
-plant("task-order", answers("runs/*/tasks", reverse))
+plant("task-sequence", answers("runs/*/tasks", reverse))
 plant("task-ids", each_row("tasks", lambda row: row.update(id=row["increment_id"]), status_="all"))
 plant("task-statuses", each_row("tasks", setting(status="blocked"), status_="all"))
 plant("task-types", each_row("tasks", setting(task_type="robot"), status_="all"))
@@ -272,7 +272,7 @@ plant(
 )
 plant("feed-issues", each_row("activity-feeds", setting(parentable_type=None), verb="issue-reported"))
 plant("feed-dates", each_row("activity-feeds", setting(created_at="31/10/2026 09:00"), **FEED))
-plant("feed-order", answers("activity-feeds", reverse, **FEED), "feed-pages")
+plant("feed-newest-first", answers("activity-feeds", reverse, **FEED), "feed-pages")
 plant("feed-pages", answers("activity-feeds", empty, per_page="10"))
 plant("feed-created-after", ignoring("activity-feeds", "created_after"))
 

@@ -21,7 +21,7 @@ FEED = {
     "feed-runs",
     "feed-issues",
     "feed-dates",
-    "feed-order",
+    "feed-newest-first",
     "feed-pages",
     "feed-created-after",
     "feed-unknown-values",
@@ -163,7 +163,7 @@ def test_what_no_quirk_exists_for_is_told(world: World) -> None:
 
 @pytest.mark.parametrize("report", [None, [], {}, {"facts": []}, {"facts": {"me": 1}}, {"facts": {}, "format": 99}])
 def test_what_is_no_report_is_refused(report: Any) -> None:
-    with pytest.raises(ValueError, match="report of a check|format"):
+    with pytest.raises(ValueError, match=r"report of a check|format"):
         likeness_of(report)
 
 

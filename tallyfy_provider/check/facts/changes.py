@@ -61,7 +61,7 @@ def launch_listed(reader: ApiReader) -> Finding:
     result = _tried(reader, "listed")
     lag = {"list_lag": 0.0} if result["looks"] == 1 else {"list_lag": float(result["looks"] - 1)}
     return holds(
-        seconds=result["seconds"], looks=result["looks"], summary=type_of(result["row"].get("summary")), quirks=lag
+        seconds=result["seconds"], tries=result["looks"], summary=type_of(result["row"].get("summary")), quirks=lag
     )
 
 
@@ -104,7 +104,7 @@ def comment_state(reader: ApiReader) -> Finding:
     return found(sent == ["open"], states=words)
 
 
-@CHANGES.fact("comment-order", "Comments are listed in the order of time, or against it", "two comments")
+@CHANGES.fact("comment-sequence", "Comments are listed in the order of time, or against it", "two comments")
 def comment_order(reader: ApiReader) -> Finding:
     return order_of([_tried(reader, "comments")["threads"]])
 

@@ -33,7 +33,7 @@ def thread_times(reader: ApiReader) -> Finding:
     return found(unread == 0, dates=date_forms(times), unread=unread)
 
 
-@COMMENTS.fact("thread-order", "Threads are listed in the order of time, or against it", "the threads of tasks")
+@COMMENTS.fact("thread-sequence", "Threads are listed in the order of time, or against it", "the threads of tasks")
 def thread_order(reader: ApiReader) -> Finding:
     return order_of(samples.threads(reader))
 
@@ -46,9 +46,9 @@ def order_of(by_task: list[list[Row]]) -> Finding:
         return cannot_tell("It needs a task with two comments that were written at different times.")
     newest_first = all(step < 0 for step in steps)
     if not newest_first and not all(step > 0 for step in steps):
-        return holds(order="mixed")
-    order = "newest first" if newest_first else "oldest first"
-    return holds(order=order, quirks={"newest_thread_first": newest_first})
+        return holds(sequence="mixed")
+    sequence = "newest first" if newest_first else "oldest first"
+    return holds(sequence=sequence, quirks={"newest_thread_first": newest_first})
 
 
 @COMMENTS.fact("thread-states", "state of a thread is open, hide-for-guests or collapsed", "the threads of tasks")

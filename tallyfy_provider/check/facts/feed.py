@@ -138,7 +138,7 @@ def dates(reader: ApiReader) -> Finding:
     return found(unread == 0 and set(forms) <= {"sql", "iso", "iso_millis"}, dates=forms, unread=unread, quirks=quirks)
 
 
-@FEED.fact("feed-order", "The newest rows come first", "a page of the feed")
+@FEED.fact("feed-newest-first", "The newest rows come first", "a page of the feed")
 def order(reader: ApiReader) -> Finding:
     times = [parse_timestamp(one_of(row.get("created_at"))) or 0.0 for row in samples.feed(reader).rows]
     if len(set(times)) < 2:

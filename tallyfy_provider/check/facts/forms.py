@@ -28,7 +28,7 @@ def checklists(reader: ApiReader) -> Finding:
 @FORMS.fact("checklist-form", "prerun of a checklist is a bare list", "a checklist with its steps", section="Endpoints")
 def checklist_form(reader: ApiReader) -> Finding:
     prerun = samples.checklist_alone(reader).get("prerun")
-    return found(type_of(prerun) in ("list", "empty list"), prerun=type_of(prerun))
+    return found(type_of(prerun) in ("list", "[]"), prerun=type_of(prerun))
 
 
 @FORMS.fact("checklist-steps", "with=steps adds steps under data, with id, title and captures", "the same")
@@ -58,7 +58,7 @@ def field_ids(reader: ApiReader) -> Finding:
 @FORMS.fact("field-types", "The types of fields are those that can be filled", "the fields of checklists")
 def field_types(reader: ApiReader) -> Finding:
     known, others = split_known((field.get("field_type") for field in _fields(reader)), FIELD_TYPES)
-    return found(not others, f"Not known: {quoted(others)}." if others else "", types=known, others=len(others))
+    return found(not others, f"Not known: {quoted(others)}." if others else "", types=len(known), others=len(others))
 
 
 @FORMS.fact("field-options", "Options are objects of id and text, the id a number", "fields with options")

@@ -57,6 +57,6 @@ def run_form_values(reader: ApiReader) -> Finding:
     if "form_fields_values" not in run:
         return differs(form_fields_values=_MISSING)
     return found(
-        type_of(run["form_fields_values"]) in ("object", "empty list", "list", "empty object"),
+        type_of(run["form_fields_values"]) in ("object", "[]", "list", "{}"),
         form_fields_values=type_of(run["form_fields_values"]),
     )

@@ -86,7 +86,7 @@ def progress(reader: ApiReader) -> Finding:
     values = [row.get("progress") for row in samples.sample(reader)]
     types = types_of(values)
     whole = all({"complete", "total", "percent"} <= set(value) for value in values if isinstance(value, dict) and value)
-    fits = set(types) <= {"object", "empty object", "empty list", "null"} and whole
+    fits = set(types) <= {"object", "{}", "[]", "null"} and whole
     return found(fits, progress=types, whole=whole, quirks={"numbers_for_objects": "number" in types})
 
 
@@ -95,17 +95,17 @@ def kickoff_values(reader: ApiReader) -> Finding:
     values = [row.get("prerun") for row in samples.sample(reader)]
     types = types_of(values)
     forms = id_forms(key for value in values if isinstance(value, dict) for key in value)
-    is_known = set(types) <= {"object", "empty object", "empty list", "null"}
+    is_known = set(types) <= {"object", "{}", "[]", "null"}
     return found(is_known and "other text" not in forms, prerun=types, ids=forms)
 
 
-@RUNS.fact("empty-objects", "An empty object may come as []", "pages of runs", section="Endpoints")
+@RUNS.fact("objects-as-lists", "An empty object may come as []", "pages of runs", section="Endpoints")
 def empty_objects(reader: ApiReader) -> Finding:
     names = ("prerun", "custom_fields", "progress")
     types: dict[str, Any] = {
         name: types_of(row[name] for row in samples.sample(reader) if name in row) for name in names
     }
-    known = {"object", "empty object", "empty list", "null", "number", "list"}
+    known = {"object", "{}", "[]", "null", "number", "list"}
     return found(set().union(*types.values()) <= known, **types)
 
 
@@ -117,7 +117,7 @@ def summary(reader: ApiReader) -> Finding:
     types = types_of(row.get("summary") for row in rows)
     missing = sum("summary" not in row for row in rows)
     # One that is missing or empty is requested by itself.
-    return found(set(types) <= {"text", "empty text", "null"}, summary=types, missing=missing)
+    return found(set(types) <= {"text", '""', "null"}, summary=types, missing=missing)
 
 
 @RUNS.fact("run-users", "users and groups of a run are lists of ids, or of objects with an id", "a run by itself")

@@ -36,7 +36,7 @@ def tasks_of_run(reader: ApiReader) -> Finding:
     return found(others == 0, rows=len(rows), others=others)
 
 
-@TASKS.fact("task-order", "sort=position gives tasks in the order of the process", "the same", section=_FILTERS)
+@TASKS.fact("task-sequence", "sort=position gives tasks in the order of the process", "the same", section=_FILTERS)
 def task_order(reader: ApiReader) -> Finding:
     rows = samples.tasks_of_run(reader).rows
     positions = [row["position"] for row in rows if isinstance(row.get("position"), int)]
@@ -97,7 +97,7 @@ def task_owners(reader: ApiReader) -> Finding:
     known = [each for each in owners if isinstance(each, dict)]
     kinds: dict[str, Any] = {kind: types_of(each.get(kind) for each in known) for kind in ASSIGNEE_KINDS}
     users = types_of(user for each in known for user in each.get("users") or [])
-    are_lists = all(set(types) <= {"list", "empty list"} for types in kinds.values())
+    are_lists = all(set(types) <= {"list", "[]"} for types in kinds.values())
     fits = len(known) == len(owners) and are_lists and set(users) <= {"number", "object", "text"}
     return found(fits, owners=types_of(owners), ids=users, **kinds)
 
@@ -192,4 +192,4 @@ def of_user(reader: ApiReader) -> Finding:
 @TASKS.fact("task-threads", "Each task has a list of threads where they are asked for", "tasks with threads")
 def task_threads(reader: ApiReader) -> Finding:
     shapes = sorted({type_of(row.get("threads")) for row in _all(reader)})
-    return found(set(shapes) <= {"object", "list", "empty list"}, threads=shapes)
+    return found(set(shapes) <= {"object", "list", "[]"}, threads=shapes)
