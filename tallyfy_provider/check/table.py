@@ -56,7 +56,7 @@ def _print_differences(console: Console, outcome: Outcome) -> None:
     for fact, finding in outcome.findings:
         if finding.answer == "differs":
             _print(console, Text.assemble(("differs", _STYLES["differs"]), f"  {fact.id}: {fact.title}."))
-            _print(console, f'  Said in docs/tallyfy-api.md, "{fact.section}". Asked for: {fact.asks}.')
+            _print(console, f"  Section {fact.section!r} of docs/tallyfy-api.md. Asked for: {fact.asks}.")
             _print(console, f"  Seen: {describe(finding) or 'nothing'}")
             _print(console, "")
 
