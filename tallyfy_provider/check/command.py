@@ -85,9 +85,14 @@ def _check(arguments: argparse.Namespace, output: IO[str]) -> int:
     else:
         print_outcome(console_for(output), outcome, _left_out(arguments))
     if trial is not None and trial.is_left:
-        text = f"Run {trial.run_id} could not be archived: archive it in Tallyfy. {trial.error('archive')}"
-        print(printable(text), file=sys.stderr)
+        print(printable(_describe_what_is_left(trial)), file=sys.stderr)
     return DIFFERS if outcome.count("differs") else 0
+
+
+def _describe_what_is_left(trial: Trial) -> str:
+    if trial.run_id is None:
+        return str(trial.error("launch"))
+    return f"Run {trial.run_id} could not be archived: archive it in Tallyfy. {trial.error('archive')}"
 
 
 def _print_list(arguments: argparse.Namespace, output: IO[str]) -> None:

@@ -18,9 +18,15 @@ from tallyfy_provider.client.forms.decode import stored_values
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields, rows_of
 from tallyfy_provider.client.resource import assigned_ids
+from tallyfy_provider.client.runs.launch import Launcher
 from tallyfy_provider.client.runs.launch_marker import LaunchMarker
 from tallyfy_provider.client.tasks.status import PLAIN, is_completed, is_hidden
-from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyError, TallyfyPermissionError
+from tallyfy_provider.exceptions import (
+    TallyfyAuthError,
+    TallyfyError,
+    TallyfyIndeterminateError,
+    TallyfyPermissionError,
+)
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
@@ -31,6 +37,8 @@ _LINE = "Launched by a check of airflow-provider-tallyfy. It is archived by itse
 _BETWEEN_COMMENTS = 1.1
 #: How often the list is read until it has the run, a second apart.
 _MOST_LOOKS = 10
+#: Seconds for which a launch is looked for whose response was lost.
+_LOOKUP_TIMEOUT = 30.0
 
 Row = dict[str, Any]
 
@@ -52,7 +60,7 @@ class Trial:
     client: TallyfyClient
     checklist_id: str
     sleep: Callable[[float], object] = time.sleep
-    #: The run that was launched; and whether it could not be archived.
+    #: The run that was launched; and whether one may be left that is not archived.
     run_id: str | None = None
     is_left: bool = False
     _results: dict[str, Any] = field(default_factory=dict)
@@ -99,6 +107,7 @@ class Trial:
         try:
             self._try("launch", self._launch)
             if self.run_id is None:
+                self.is_left = isinstance(self._errors.get("launch"), TallyfyIndeterminateError)
                 return
             for part, act in (
                 ("listed", self._find_in_list),
@@ -131,12 +140,20 @@ class Trial:
         body = {
             "checklist_id": str(checklist["id"]),
             "name": NAME,
-            "summary": marker.written_into(None),
             **({"prerun": dict(encoded.values)} if encoded.values else {}),
             **({} if self._me is None else {"users": [self._me]}),
         }
         self._launched_at = time.monotonic()
-        run = self.client.runs.launch(body)
+        # A launch whose response is lost is looked for, so that it does not stay behind.
+        launcher = Launcher(
+            self.client.runs,
+            str(checklist["id"]),
+            marker,
+            since=time.time(),
+            lookup_timeout=_LOOKUP_TIMEOUT,
+            sleep=self.sleep,
+        )
+        run = launcher.launch(body)
         self.run_id = str(run["id"])
         self._fields, self._sent = fields, dict(encoded.values)
         self._marker = marker

