@@ -223,6 +223,8 @@ for value in ("complete", "active", "hasproblem", "overdue", "not-started"):
 plant("tasks-several", answers("tasks", page(setting(total=1)), status_="complete,not-started"))
 plant("tasks-unknown", answers("tasks", empty, status_="no-such-value"))
 plant("tasks-owners", ignoring("tasks", "owners"))
+plant("tasks-deadline-before", ignoring("tasks", "deadline_before"))
+plant("tasks-sort-deadline", ignoring("tasks", "sort"))
 plant("task-threads", each_row("tasks", setting(threads="none"), status_="all"))
 
 # Forms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -187,6 +188,32 @@ def of_user(reader: ApiReader) -> Finding:
     user = samples.rarest(rows, users, rows, "a task that is assigned to a user")
     page = filtered_tasks(reader, status="all", owners=user)
     return _filter(reader, page, sum(user not in users(row) for row in page.rows), "tasks of several users")
+
+
+def _before_a_day(reader: ApiReader) -> tuple[ListPage, float]:
+    """Return tasks with a deadline before some day, the latest first, and the beginning of that day."""
+    times = sorted(time for row in _all(reader) if (time := parse_timestamp(row.get("deadline"))) is not None)
+    middle = samples.needed(times, "a task with a deadline")[len(times) // 2]
+    day = datetime.fromtimestamp(middle, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    page = filtered_tasks(reader, status="all", deadline_before=day.date().isoformat(), sort="-deadline")
+    return page, day.timestamp()
+
+
+@TASKS.fact("tasks-deadline-before", "deadline_before takes a day, which it excludes", "tasks by it", section=_FILTERS)
+def deadline_before(reader: ApiReader) -> Finding:
+    page, day = _before_a_day(reader)
+    wrong = sum((parse_timestamp(row.get("deadline")) or day) >= day for row in page.rows)
+    return _filter(reader, page, wrong, "tasks with earlier and with later deadlines")
+
+
+@TASKS.fact("tasks-sort-deadline", "sort=-deadline gives the latest deadline first", "the same", section=_FILTERS)
+def sort_deadline(reader: ApiReader) -> Finding:
+    read = [parse_timestamp(row.get("deadline")) for row in _before_a_day(reader)[0].rows]
+    times = [time for time in read if time is not None]
+    if len(set(times)) < 2:
+        return cannot_tell("It needs two tasks with different deadlines.", rows=len(times))
+    wrong = sum(one < other for one, other in pairwise(times))
+    return found(wrong == 0, rows=len(times), wrong=wrong)
 
 
 @TASKS.fact("task-threads", "Each task has a list of threads where they are asked for", "tasks with threads")
