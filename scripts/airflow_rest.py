@@ -67,10 +67,17 @@ def wait_until(condition: Callable[[], bool], *, timeout: float, what: str) -> N
     :raises TimeoutError: if it is not true in time.
     """
     deadline = time.monotonic() + timeout
-    while not condition():
+    while not _holds(condition):
         if time.monotonic() > deadline:
             raise TimeoutError(f"Waited {timeout:.0f} s in vain for {what}.")
         time.sleep(_POLL_SECONDS)
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    try:
+        return condition()
+    except OSError:
+        return False  # a server that is too busy to answer may do so next time
 
 
 class AirflowRest:
@@ -206,12 +213,19 @@ class AirflowRest:
         :param state: the state.
         :param timeout: seconds to wait.
         :raises TimeoutError: if it does not in time.
+        :raises RuntimeError: if it never will, since the run has ended; the message has the tasks' states.
         """
 
         def reached() -> bool:
+            run = self.dag_run(dag_id, run_id)
             tasks = self.task_instances(dag_id, run_id)
             states = [task["state"] for task in tasks if task["task_id"] == task_id]
-            return bool(states) and all(found == state for found in states)
+            if states and all(found == state for found in states):
+                return True
+            if run["state"] in FINAL_STATES:
+                ends = {task["task_id"]: task["state"] for task in tasks}
+                raise RuntimeError(f"The run {run_id} of the Dag {dag_id} ended as {run['state']}. Its tasks: {ends}")
+            return False
 
         wait_until(reached, timeout=timeout, what=f"the task {task_id} of {dag_id} to be {state}")
 

@@ -28,6 +28,8 @@ _SECONDS_TO_START = 600.0
 _SECONDS_TO_STOP = 20.0
 # How long after a task has deferred itself its worker may take to report that (5 by Airflow's own default).
 _SECONDS_TO_REPORT_A_DEFERRAL = 1
+# How long a task waits for the API server. By Airflow's default of 5, a busy machine fails tasks without a fault.
+_SECONDS_FOR_AN_ANSWER = 60
 
 
 def free_port() -> int:
@@ -120,6 +122,7 @@ class Standalone(AirflowRest):
         settings = {
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": str(_SECONDS_TO_REPORT_A_DEFERRAL),
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": str(_SECONDS_FOR_AN_ANSWER),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         }
