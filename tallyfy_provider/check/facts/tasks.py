@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -209,7 +210,7 @@ def deadline_before(reader: ApiReader) -> Finding:
 @TASKS.fact("tasks-sort-deadline", "sort=-deadline gives the latest deadline first", "the same", section=_FILTERS)
 def sort_deadline(reader: ApiReader) -> Finding:
     read = [parse_timestamp(row.get("deadline")) for row in _before_a_day(reader)[0].rows]
-    times = [time for time in read if time is not None]
+    times = [math.floor(time) for time in read if time is not None]  # not all rows tell more than seconds
     if len(set(times)) < 2:
         return cannot_tell("It needs two tasks with different deadlines.", rows=len(times))
     wrong = sum(one < other for one, other in pairwise(times))
