@@ -20,9 +20,10 @@ from tallyfy_provider.check.options import HELP, OPTIONS
 from tallyfy_provider.check.reader import ApiReader, PauseClock
 from tallyfy_provider.check.report import build_json, build_list, build_report
 from tallyfy_provider.check.runner import Outcome, run
-from tallyfy_provider.check.table import console_for, print_facts, print_outcome, printable
+from tallyfy_provider.check.table import console_for, print_facts, print_outcome
 from tallyfy_provider.check.trial import Trial
 from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.redaction import one_line
 from tallyfy_provider.client.settings import build_client
 from tallyfy_provider.hooks.connection import read_connection
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
@@ -63,7 +64,7 @@ def check(arguments: argparse.Namespace) -> int:
         with redirect_stdout(sys.stderr):  # what Airflow prints must not get into the output
             return _check(arguments, output)
     except UsageError as error:
-        print(printable(str(error)), file=sys.stderr)
+        print(one_line(str(error)), file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print("The check was interrupted.", file=sys.stderr)
@@ -85,7 +86,7 @@ def _check(arguments: argparse.Namespace, output: IO[str]) -> int:
     else:
         print_outcome(console_for(output), outcome, _left_out(arguments))
     if trial is not None and trial.is_left:
-        print(printable(_describe_what_is_left(trial)), file=sys.stderr)
+        print(one_line(_describe_what_is_left(trial)), file=sys.stderr)
     return DIFFERS if outcome.count("differs") else 0
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from tallyfy_provider.client.redaction import quoted
+
 _DATES = (
     ("sql", re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")),
     ("iso", re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")),
@@ -13,6 +15,7 @@ _DATES = (
     ("iso_offset", re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d:?\d\d")),
     ("day", re.compile(r"\d{4}-\d\d-\d\d")),
 )
+_SHOWN_WORDS = 5
 _HEX = re.compile(r"[0-9a-f]{32}")
 
 
@@ -68,9 +71,10 @@ def split_known(words: Iterable[Any], known: Collection[str]) -> tuple[list[str]
     return sorted(seen & set(known)), sorted(seen - set(known))
 
 
-def quoted(words: Iterable[str]) -> str:
-    """Return words for a note."""
-    return ", ".join(repr(word[:40]) for word in words)
+def listed(words: Collection[str]) -> str:
+    """Return words for a note, the first few of many."""
+    more = f" and {len(words) - _SHOWN_WORDS} more" if len(words) > _SHOWN_WORDS else ""
+    return ", ".join(quoted(word) for word in list(words)[:_SHOWN_WORDS]) + more
 
 
 def keys_in(rows: Iterable[Mapping[str, Any]], known: Iterable[str]) -> list[str]:

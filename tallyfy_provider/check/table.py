@@ -15,6 +15,7 @@ from tallyfy_provider.check.fact import Fact
 from tallyfy_provider.check.finding import Answer, Finding
 from tallyfy_provider.check.runner import Outcome
 from tallyfy_provider.check.vocabulary import allowed
+from tallyfy_provider.client.redaction import one_line
 
 _STYLES: Mapping[Answer, str] = {
     "holds": "green",
@@ -88,12 +89,7 @@ def print_facts(console: Console, facts: Sequence[Fact]) -> None:
 def describe(finding: Finding) -> str:
     """Return what was seen of a fact, and the note."""
     seen = "; ".join(f"{name.replace('_', ' ')}: {_shown(value)}" for name, value in allowed(finding.seen).items())
-    return printable(" ".join(part for part in (f"{seen}." if seen else "", finding.note) if part))
-
-
-def printable(text: str) -> str:
-    """Return a text without control characters, which a terminal would obey."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return one_line(" ".join(part for part in (f"{seen}." if seen else "", finding.note) if part))
 
 
 def _answer(finding: Finding) -> Text:
