@@ -18,7 +18,7 @@ from tallyfy_provider.hooks.connection import EXTRAS, read_connection
 from tallyfy_provider.triggers.activity_feed import EVENTS, Activity, confirm
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 SOURCES = sorted(
     path
     for folder in ("tallyfy_provider", "tallyfy_emulator", "scripts", "benchmarks", "example_dags")
@@ -28,7 +28,7 @@ SOURCES = sorted(
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 _HEADING = re.compile(r"^#{1,6} +(?P<text>.+)$", re.MULTILINE)
-_SECTION = re.compile(r'docs/(?P<page>[\w-]+\.md), "(?P<section>[^"]+)"')
+_SECTION = re.compile(r'docs/(?P<page>[\w/-]+\.md), "(?P<section>[^"]+)"')
 _SHOWN_FROM = re.compile(r"^```python\n(?P<text>[^`]*)^```\n\nIt is from\s+\[`(?P<file>[^`]+)`\]", re.MULTILINE)
 
 
@@ -91,7 +91,7 @@ def test_code_quoted_from_an_example_dag_stands_in_it(page: Path) -> None:
 
 
 def test_connections_in_the_docs_can_be_read() -> None:
-    page = ROOT / "docs" / "connection.md"
+    page = ROOT / "docs" / "operate" / "connection.md"
     text = page.read_text(encoding="utf-8")
     from_json = [Connection.from_json(block, conn_id="shown") for block in blocks(page, "json")]
     from_uri = [Connection(conn_id="shown", uri=uri) for uri in re.findall(r"^tallyfy://\S+$", text, re.MULTILINE)]
@@ -99,7 +99,7 @@ def test_connections_in_the_docs_can_be_read() -> None:
     assert [read_connection(each) for each in from_json] == [read_connection(each) for each in from_uri]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/connection.md", "docs/emulator.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/operate/connection.md", "docs/reference/emulator.md"])
 def test_connections_for_the_environment_can_be_read(page: str) -> None:
     values = re.findall(r"^export AIRFLOW_CONN_TALLYFY_DEFAULT='(.+)'$", (ROOT / page).read_text(), re.MULTILINE)
     assert values
@@ -120,24 +120,24 @@ def test_sections_that_the_code_refers_to_exist(source: Path) -> None:
 
 @pytest.mark.parametrize("source", SOURCES, ids=name_of)
 def test_pages_that_the_code_refers_to_exist(source: Path) -> None:
-    pages = re.findall(r"docs/([\w-]+\.md)", source.read_text(encoding="utf-8"))
+    pages = re.findall(r"docs/([\w/-]+\.md)", source.read_text(encoding="utf-8"))
     assert [page for page in pages if not (ROOT / "docs" / page).exists()] == []
 
 
 def test_every_filter_is_described() -> None:
-    assert set(RUN_FILTERS.readers) - first_cells(ROOT / "docs" / "listing.md") == set()
+    assert set(RUN_FILTERS.readers) - first_cells(ROOT / "docs" / "guides" / "list.md") == set()
 
 
 def test_every_extra_is_described() -> None:
-    assert set(EXTRAS) - first_cells(ROOT / "docs" / "connection.md") == set()
+    assert set(EXTRAS) - first_cells(ROOT / "docs" / "operate" / "connection.md") == set()
 
 
 def test_every_event_is_described() -> None:
-    assert set(EVENTS) - first_cells(ROOT / "docs" / "events.md") == set()
+    assert set(EVENTS) - first_cells(ROOT / "docs" / "guides" / "react.md") == set()
 
 
 def test_the_payload_of_an_event_is_shown_and_described() -> None:
-    page = ROOT / "docs" / "events.md"
+    page = ROOT / "docs" / "guides" / "react.md"
     event = confirm(Activity("1", "completed", "run", 0.0), {"status": "complete"}, "organization")
     assert event is not None
     (shown,) = (json.loads(block) for block in blocks(page, "json"))
@@ -147,7 +147,7 @@ def test_the_payload_of_an_event_is_shown_and_described() -> None:
 
 def test_every_quirk_is_described() -> None:
     names = {field.name for field in fields(Quirks)}
-    assert names - first_cells(ROOT / "docs" / "emulator.md") == set()
+    assert names - first_cells(ROOT / "docs" / "reference" / "emulator.md") == set()
 
 
 def test_the_files_to_open_for_a_change_exist() -> None:
