@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import griffe
@@ -11,7 +12,7 @@ _ROLE = re.compile(r":(?:class|meth|func|data|attr|mod|exc|obj):`(?P<short>~)?(?
 _LINK = re.compile(r"`(?P<text>[^`<]+) <(?P<address>https?://[^>]+)>`__?")
 _PAGE = re.compile(r"``docs/(?P<page>[\w/-]+\.md)``|(?<![\w/`])docs/(?P<bare>[\w/-]+\.md)")
 _CODE_BLOCK = re.compile(r"^(?P<indent> *)\.\. code-block:: (?P<language>\w+)\n\n", re.MULTILINE)
-_REPOSITORY = "https://github.com/airflow-provider-tallyfy/airflow-provider-tallyfy/blob/main"
+_DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def markdown(text: str, scope: str) -> str:
@@ -38,7 +39,8 @@ def _reference(role: re.Match[str], scope: str) -> str:
 
 def _page(reference: re.Match[str]) -> str:
     page = reference["page"] or reference["bare"]
-    return f"[{page}]({_REPOSITORY}/docs/{page})"
+    title = (_DOCS / page).read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+    return f"[{title}](../../{page.removesuffix('.md')}/)"  # docstrings are shown below reference/
 
 
 class DocstringsAsMarkdown(griffe.Extension):

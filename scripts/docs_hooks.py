@@ -1,4 +1,4 @@
-"""What MkDocs does with each page: links to files beside docs/ lead to the repository, and messages come from the code."""
+"""What MkDocs does with each page: links that leave docs/ lead to the repository, and messages come from the code."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import re
 import tomllib
 from pathlib import Path
@@ -72,16 +73,17 @@ def with_tables(page: str) -> str:
     parts = []
     everything = messages()
     for area in AREAS:
-        rows = [_row(message, known["cures"]) for message in everything if message.area == area]
+        rows = [_row(message, known) for message in everything if message.area == area]
         if rows:
             parts += [f"### {area}", "", "| message | raised or logged as | what to do |", "|---|---|---|", *rows, ""]
     return page.replace("<!-- cures:messages -->", "\n".join(parts))
 
 
-def _row(message: Message, known: dict[str, str]) -> str:
-    cure = next((cure for part, cure in known.items() if part.replace("%s", "…").replace("%r", "…") in message.text), "")
-    text = message.text.replace("|", "\\|").replace("\n", " ")
-    return f"| `` {text} `` | {message.raised_as} | {cure} |"
+def _row(message: Message, known: dict[str, dict[str, str]]) -> str:
+    by_part = (cure for part, cure in known["cures"].items() if part in message.text)
+    cure = next(by_part, None) or known["kinds"].get(message.raised_as.strip("`"), "As it says.")
+    text = html.escape(message.text, quote=False).replace("|", "&#124;").replace("\n", " ")
+    return f"| <code>{text}</code> | {message.raised_as} | {cure} |"
 
 
 def _area(path: Path) -> str:

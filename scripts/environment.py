@@ -1,9 +1,9 @@
 """Makes the virtual environments that the project is tested in, one for each Airflow and Python.
 
-``python scripts/environment.py 3.3`` makes what is missing and prints the environment's folder; ``docs`` and ``release``
-are environments without Airflow, of the dependency group of that name. Only one
-that was filled to the end counts: a stamp, written last, holds the hash of all that it was made from. When
-that was interrupted, or something has changed since, the environment is made anew.
+``python scripts/environment.py 3.3`` makes what is missing and prints the environment's folder; ``docs`` and
+``release`` are environments without Airflow, of the dependency group of that name. Only one that was filled to the
+end counts: a stamp, written last, holds the hash of all that it was made from. When that was interrupted, or
+something has changed since, the environment is made anew.
 """
 
 from __future__ import annotations

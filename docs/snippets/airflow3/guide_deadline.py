@@ -11,7 +11,10 @@ is_late = AsyncCallback(
     TallyfyNotifier,
     kwargs={
         "checklist_id": "bb70211661e8841e30898f3fec0e2bb7",
-        "kickoff": {"What failed": "{{ dag_run.dag_id }} is late", "Severity": "low"},
+        "kickoff": {
+            "What failed": "{{ dag_run.dag_id }} is late",
+            "Severity": "low",
+        },
     },
 )
 
@@ -19,7 +22,11 @@ is_late = AsyncCallback(
 @dag(
     schedule=None,
     start_date=datetime(2026, 1, 1),
-    deadline=DeadlineAlert(reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=timedelta(hours=2), callback=is_late),
+    deadline=DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(hours=2),
+        callback=is_late,
+    ),
 )
 def orders_in_time():
     # --8<-- [end:deadline]

@@ -26,9 +26,14 @@ onboarded = Asset(
 def bill_onboarded_customers():
     @task
     def completed_onboardings(triggering_asset_events=None):
-        events = [event for events in triggering_asset_events.values() for event in events]
+        events = [
+            event for events in triggering_asset_events.values() for event in events
+        ]
         # After a crash an event may come again, with the same event_id: bill nobody twice.
-        payloads = {event.extra["payload"]["event_id"]: event.extra["payload"] for event in events}
+        payloads = {
+            event.extra["payload"]["event_id"]: event.extra["payload"]
+            for event in events
+        }
         return [payload["run"] for payload in payloads.values()]
 
     @task

@@ -11,7 +11,10 @@ def ask_before_paying():
     ask = LaunchRunOperator(
         task_id="ask_for_approval",
         checklist_id="cd8db581a921d9ece9a10659115405cf",  # the template "Expense approval"
-        kickoff={"Amount": "1,840.00 EUR", "Reason": "Licences"},  # its kick-off form
+        kickoff={
+            "Amount": "1,840.00 EUR",
+            "Reason": "Licences",
+        },  # its kick-off form
         retries=3,  # a retry finds the process that was launched before
     )
     decision = TaskStatusSensor(
@@ -27,7 +30,12 @@ def ask_before_paying():
 
     @task
     def pay(decision):
-        print("Approved by", decision["completed_by"], "to be paid by", decision["values"]["pay-by"])
+        print(
+            "Approved by",
+            decision["completed_by"],
+            "to be paid by",
+            decision["values"]["pay-by"],
+        )
 
     pay(decision.output)
 

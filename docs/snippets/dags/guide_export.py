@@ -6,7 +6,12 @@ from airflow.providers.common.compat.sdk import DAG, Asset
 
 from tallyfy_provider.transfers.object_storage import ExportRunsOperator
 
-with DAG("guide_export", schedule=None, start_date=datetime(2026, 1, 1), params={"folder": "/tmp/tallyfy"}):
+with DAG(
+    "guide_export",
+    schedule=None,
+    start_date=datetime(2026, 1, 1),
+    params={"folder": "/tmp/tallyfy"},
+):
     # --8<-- [start:export]
     export = ExportRunsOperator(
         task_id="export_runs",

@@ -15,16 +15,25 @@ from tallyfy_provider.operators.runs import (
 EXPENSE_APPROVAL = "cd8db581a921d9ece9a10659115405cf"
 EMPLOYEE_ONBOARDING = "dc4db6c7a17f2d27d7076068d2efff30"
 
-with DAG("guide_launch", schedule=None, start_date=datetime(2026, 1, 1), params={"invoice": "2026-117"}):
+with DAG(
+    "guide_launch",
+    schedule=None,
+    start_date=datetime(2026, 1, 1),
+    params={"invoice": "2026-117"},
+):
     # --8<-- [start:launch]
     ask = LaunchRunOperator(
         task_id="ask_for_approval",
         checklist_id=EXPENSE_APPROVAL,
         name="Approve invoice {{ params.invoice }}",
-        kickoff={"Amount": "1,840.00 EUR", "Reason": "Licences", "Cost centre": "IT"},
+        kickoff={
+            "Amount": "1,840.00 EUR",
+            "Reason": "Licences",
+            "Cost centre": "IT",
+        },
         summary="From the invoice inbox.",
         tags=["7549b316d41ece6b7a18dfe80e4b79dc"],
-        steps={"approve": {"deadline": "2027-01-31T17:00:00Z", "deadline_set_by_hand": True}},
+        steps={"approve": {"deadline": "2027-01-31T17:00:00Z"}},
         retries=3,
         retry_delay=timedelta(minutes=1),
     )
@@ -52,6 +61,8 @@ with DAG("guide_launch", schedule=None, start_date=datetime(2026, 1, 1), params=
     # --8<-- [start:archive]
     cancel = ArchiveRunOperator(task_id="cancel", run_id=ask.output)
     bring_back = ActivateRunOperator(task_id="bring_back", run_id=ask.output)
-    look = GetRunOperator(task_id="look", run_id=ask.output, fields=["id", "name", "status"])
+    look = GetRunOperator(
+        task_id="look", run_id=ask.output, fields=["id", "name", "status"]
+    )
     # --8<-- [end:archive]
     hand_over >> cancel >> bring_back >> look

@@ -9,11 +9,18 @@ from tallyfy_provider.notifications.tallyfy import TallyfyNotifier
 # --8<-- [start:launch]
 start_incident = TallyfyNotifier(
     checklist_id="bb70211661e8841e30898f3fec0e2bb7",
-    kickoff={"What failed": "Dag {{ dag.dag_id }}, run {{ run_id }}", "Severity": "high"},
+    kickoff={
+        "What failed": "Dag {{ dag.dag_id }}, run {{ run_id }}",
+        "Severity": "high",
+    },
 )
 
 
-@dag(schedule=None, start_date=datetime(2026, 1, 1), on_failure_callback=start_incident)
+@dag(
+    schedule=None,
+    start_date=datetime(2026, 1, 1),
+    on_failure_callback=start_incident,
+)
 def orders():
     # --8<-- [end:launch]
     @task

@@ -19,7 +19,11 @@ EXPENSE_APPROVAL = "cd8db581a921d9ece9a10659115405cf"
 INCIDENT = "bb70211661e8841e30898f3fec0e2bb7"
 
 with DAG("guide_steps", schedule=None, start_date=datetime(2026, 1, 1)):
-    ask = LaunchRunOperator(task_id="ask", checklist_id=EXPENSE_APPROVAL, kickoff={"Amount": "12", "Reason": "Tea"})
+    ask = LaunchRunOperator(
+        task_id="ask",
+        checklist_id=EXPENSE_APPROVAL,
+        kickoff={"Amount": "12", "Reason": "Tea"},
+    )
 
     # --8<-- [start:answer]
     approval = TaskStatusSensor(
@@ -36,7 +40,11 @@ with DAG("guide_steps", schedule=None, start_date=datetime(2026, 1, 1)):
     def choose(approval):
         if approval["decision"] == "rejected":
             return "send_back"
-        return "pay_with_payroll" if approval["values"]["pay-by"] == "payroll" else "pay_by_transfer"
+        return (
+            "pay_with_payroll"
+            if approval["values"]["pay-by"] == "payroll"
+            else "pay_by_transfer"
+        )
 
     # --8<-- [end:answer]
     @task
@@ -50,15 +58,20 @@ with DAG("guide_steps", schedule=None, start_date=datetime(2026, 1, 1)):
 
     choose(approval.output) >> [pay_by_transfer(), pay_with_payroll(), send_back()]
 
-    incident = LaunchRunOperator(task_id="incident", checklist_id=INCIDENT, kickoff={"What failed": "Load"})
+    incident = LaunchRunOperator(
+        task_id="incident", checklist_id=INCIDENT, kickoff={"What failed": "Load"}
+    )
 
     # --8<-- [start:list]
     open_steps = ListTasksOperator(
-        task_id="list_steps", run_id=incident.output, filters={"status": "active"}, fields=["id", "title"]
+        task_id="list_steps",
+        run_id=incident.output,
+        filters={"status": "active"},
+        fields=["id", "title"],
     )
-    remind = CommentOperator.partial(task_id="remind", content="The data is here.").expand(
-        step=open_steps.output["task_ids"]
-    )
+    remind = CommentOperator.partial(
+        task_id="remind", content="The data is here."
+    ).expand(step=open_steps.output["task_ids"])
     # --8<-- [end:list]
     # --8<-- [start:update]
     fill_in = UpdateTaskOperator(
@@ -71,7 +84,9 @@ with DAG("guide_steps", schedule=None, start_date=datetime(2026, 1, 1)):
     )
     # --8<-- [end:update]
     # --8<-- [start:complete]
-    repaired = CompleteTaskOperator(task_id="repaired", run_id=incident.output, step="Repair")
+    repaired = CompleteTaskOperator(
+        task_id="repaired", run_id=incident.output, step="Repair"
+    )
     approve = CompleteTaskOperator(
         task_id="acknowledge",
         run_id=incident.output,
@@ -80,14 +95,28 @@ with DAG("guide_steps", schedule=None, start_date=datetime(2026, 1, 1)):
     )
     # --8<-- [end:complete]
     # --8<-- [start:reopen]
-    again = ReopenTaskOperator(task_id="repair_again", run_id=incident.output, step="Repair")
+    again = ReopenTaskOperator(
+        task_id="repair_again", run_id=incident.output, step="Repair"
+    )
     stop = CommentOperator(
-        task_id="stop", run_id=incident.output, step="Repair", kind="problem", content="Not repaired: @[10203]"
+        task_id="stop",
+        run_id=incident.output,
+        step="Repair",
+        kind="problem",
+        content="Not repaired: @[10203]",
     )
     # --8<-- [end:reopen]
     open_steps >> fill_in >> repaired >> approve >> again >> stop
 
     # --8<-- [start:any]
-    tags = TallyfyAPIOperator(task_id="tags", path="tags", paginate=True, max_rows=500)
-    new_tag = TallyfyAPIOperator(task_id="new_tag", method="POST", path="tags", json={"title": "month-end"}, retries=0)
+    tags = TallyfyAPIOperator(
+        task_id="tags", path="tags", paginate=True, max_rows=500
+    )
+    new_tag = TallyfyAPIOperator(
+        task_id="new_tag",
+        method="POST",
+        path="tags",
+        json={"title": "month-end"},
+        retries=0,
+    )
     # --8<-- [end:any]

@@ -8,7 +8,12 @@ from tallyfy_provider.hooks.tallyfy import TallyfyHook
 from tallyfy_provider.operators.runs import ListRunsOperator
 from tallyfy_provider.sensors.runs import RunCountSensor, RunStatusSensor
 
-with DAG("guide_wait", schedule=None, start_date=datetime(2026, 1, 1), params={"owner_ids": "", "folder": "311"}):
+with DAG(
+    "guide_wait",
+    schedule=None,
+    start_date=datetime(2026, 1, 1),
+    params={"owner_ids": "", "folder": "311"},
+):
     # --8<-- [start:list]
     open_reviews = ListRunsOperator(
         task_id="list_open_reviews",
@@ -59,7 +64,9 @@ with DAG("guide_wait", schedule=None, start_date=datetime(2026, 1, 1), params={"
         """Count the open runs of each template; never more than some pages are in memory."""
         counts: dict[str, int] = {}
         for run in TallyfyHook().list_runs({"status": "active"}):
-            counts[run["checklist_title"]] = counts.get(run["checklist_title"], 0) + 1
+            counts[run["checklist_title"]] = (
+                counts.get(run["checklist_title"], 0) + 1
+            )
         return counts
 
     # --8<-- [end:hook]

@@ -7,7 +7,11 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 from tallyfy_provider.operators.api import TallyfyAPIOperator
-from tallyfy_provider.operators.runs import LaunchRunOperator, ListRunsOperator, UpdateRunOperator
+from tallyfy_provider.operators.runs import (
+    LaunchRunOperator,
+    ListRunsOperator,
+    UpdateRunOperator,
+)
 from tallyfy_provider.operators.tasks import UpdateTaskOperator
 from tallyfy_provider.sensors.runs import RunStatusSensor
 from tallyfy_provider.sensors.tasks import TaskStatusSensor
@@ -21,9 +25,13 @@ with DAG("recipes", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
     # --8<-- [start:yesterday]
     @task
     def created_yesterday(dag_run=None) -> list[str]:
-        today = (dag_run.data_interval_end or dag_run.run_after).replace(hour=0, minute=0, second=0, microsecond=0)
+        today = (dag_run.data_interval_end or dag_run.run_after).replace(
+            hour=0, minute=0, second=0, microsecond=0
+        )
         yesterday = today - timedelta(days=1)
-        runs = TallyfyHook().list_runs({"archived": "true"}, created_after=yesterday, created_before=today)
+        runs = TallyfyHook().list_runs(
+            {"archived": "true"}, created_after=yesterday, created_before=today
+        )
         return [run["id"] for run in runs]
 
     # --8<-- [end:yesterday]
@@ -31,16 +39,25 @@ with DAG("recipes", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
 
     # --8<-- [start:each]
     open_reviews = ListRunsOperator(
-        task_id="open_reviews", filters={"q": "Contract review", "status": "active"}, on_empty="skip"
+        task_id="open_reviews",
+        filters={"q": "Contract review", "status": "active"},
+        on_empty="skip",
     )
     each_done = RunStatusSensor.partial(
-        task_id="each_done", deferrable=True, poke_interval=300, timeout=timedelta(days=14).total_seconds(), retries=2
+        task_id="each_done",
+        deferrable=True,
+        poke_interval=300,
+        timeout=timedelta(days=14).total_seconds(),
+        retries=2,
     ).expand(run_id=open_reviews.output["run_ids"])
     # --8<-- [end:each]
 
     # --8<-- [start:escalate]
     ask = LaunchRunOperator(
-        task_id="ask", checklist_id=EXPENSE_APPROVAL, kickoff={"Amount": "12", "Reason": "Tea"}, retries=3
+        task_id="ask",
+        checklist_id=EXPENSE_APPROVAL,
+        kickoff={"Amount": "12", "Reason": "Tea"},
+        retries=3,
     )
     three_days = TaskStatusSensor(
         task_id="three_days",
@@ -78,8 +95,16 @@ with DAG("recipes", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
             print(checklist["title"], checklist["id"])
             for field in checklists.get_kickoff_fields(checklist["id"]):
                 options = [option["text"] for option in field.get("options") or []]
-                print("  kick-off:", field["alias"], field["field_type"], field["label"], options)
-            for step in TallyfyHook().paginate(f"checklists/{checklist['id']}/steps"):
+                print(
+                    "  kick-off:",
+                    field["alias"],
+                    field["field_type"],
+                    field["label"],
+                    options,
+                )
+            for step in TallyfyHook().paginate(
+                f"checklists/{checklist['id']}/steps"
+            ):
                 print("  step:", step["alias"], step["title"])
 
     # --8<-- [end:find]
@@ -88,7 +113,11 @@ with DAG("recipes", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
     order = LaunchRunOperator(
         task_id="order",
         checklist_id=EQUIPMENT_ORDER,
-        kickoff={"Item": "Laptop", "Budget": ["4711", "60 %"], "Priority": "normal"},
+        kickoff={
+            "Item": "Laptop",
+            "Budget": ["4711", "60 %"],
+            "Priority": "normal",
+        },
     )
 
     # --8<-- [start:table]
@@ -105,7 +134,11 @@ with DAG("recipes", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
     read_budget(order.output)
 
     # --8<-- [start:update]
-    change_answers = UpdateRunOperator(task_id="change_answers", run_id=order.output, kickoff={"Priority": "urgent"})
+    change_answers = UpdateRunOperator(
+        task_id="change_answers",
+        run_id=order.output,
+        kickoff={"Priority": "urgent"},
+    )
     # --8<-- [end:update]
 
     # --8<-- [start:tag]
@@ -124,7 +157,11 @@ with DAG("recipes", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
         task_id="file_it",
         method="POST",
         path="folders/add-object",
-        json={"subject_id": order.output, "subject_type": "Run", "folder_id": "311"},
+        json={
+            "subject_id": order.output,
+            "subject_type": "Run",
+            "folder_id": "311",
+        },
     )
     # --8<-- [end:tag]
 
@@ -158,7 +195,9 @@ with DAG("recipes", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
         import requests
         from airflow.providers.common.compat.sdk import BaseHook
 
-        connection = BaseHook.get_connection("tallyfy_default")  # with an access token
+        connection = BaseHook.get_connection(
+            "tallyfy_default"
+        )  # with an access token
         hook = TallyfyHook()
         run = hook.get_run(order_id)
         with open(path, "rb") as file:
@@ -169,7 +208,11 @@ with DAG("recipes", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
                     "Accept": "application/json",
                     "X-Tallyfy-Client": "APIClient",
                 },
-                data={"subject_id": run["checklist_id"], "subject_type": "Checklist", "uploaded_from": "ko_field"},
+                data={
+                    "subject_id": run["checklist_id"],
+                    "subject_type": "Checklist",
+                    "uploaded_from": "ko_field",
+                },
                 files={"name": file},
                 timeout=60,
             )

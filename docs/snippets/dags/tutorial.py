@@ -12,7 +12,12 @@ EXPENSE_APPROVAL = "cd8db581a921d9ece9a10659115405cf"
 
 
 # --8<-- [start:dag]
-@dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False, params={"amount": "1,840.00 EUR"})
+@dag(
+    schedule=None,
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    params={"amount": "1,840.00 EUR"},
+)
 def my_first_approval():
     # --8<-- [end:dag]
     # --8<-- [start:launch]
@@ -20,7 +25,11 @@ def my_first_approval():
         task_id="ask",
         checklist_id=EXPENSE_APPROVAL,
         name="Licences for {{ params.amount }}",
-        kickoff={"Amount": "{{ params.amount }}", "Reason": "Licences", "Cost centre": "IT"},
+        kickoff={
+            "Amount": "{{ params.amount }}",
+            "Reason": "Licences",
+            "Cost centre": "IT",
+        },
         retries=3,
     )
     # --8<-- [end:launch]
@@ -58,7 +67,11 @@ def my_first_approval():
         fields=["id", "name", "status", "created_at"],
         trigger_rule="none_failed_min_one_success",  # after whichever branch ran
     )
-    choose(decision.output) >> [pay(decision.output), send_back(decision.output)] >> export
+    (
+        choose(decision.output)
+        >> [pay(decision.output), send_back(decision.output)]
+        >> export
+    )
 
 
 my_first_approval()
