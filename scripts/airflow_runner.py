@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 import processes
 from airflow_home import migrate, temporary_home, variables
-from airflow_rest import AirflowRest, RestError, wait_until
+from airflow_rest import PATIENCE, AirflowRest, RestError, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["AirflowRest", "RestError", "Standalone", "free_port", "migrate", "temporary_home", "variables"]
 
 USERNAME = PASSWORD = "admin"  # noqa: S105 - a server on loopback that lives as long as this program
-_SECONDS_TO_START = 240.0
+_SECONDS_TO_START = 600.0
 _SECONDS_TO_STOP = 20.0
 # How long after a task has deferred itself its worker may take to report that (5 by Airflow's own default).
 _SECONDS_TO_REPORT_A_DEFERRAL = 1
@@ -82,6 +82,11 @@ class Standalone(AirflowRest):
         if self._home is None:
             raise RuntimeError("Enter the context manager first: the home folder is made then.")
         return self._home
+
+    @property
+    def dags_folder(self) -> Path:
+        """Where its Dags are."""
+        return self._dags_folder
 
     @property
     def log(self) -> Path:
@@ -224,7 +229,7 @@ class Standalone(AirflowRest):
             self._process = None
         self._resources.close()
 
-    def wait_until_deferred(self, dag_id: str, run_id: str, task_id: str, *, timeout: float = 120.0) -> None:
+    def wait_until_deferred(self, dag_id: str, run_id: str, task_id: str, *, timeout: float = PATIENCE) -> None:
         """Wait for a task to be deferred, and for its worker to have reported that.
 
         Airflow 3 fails a task whose trigger fires before that report is in (apache/airflow, issue 67287), so
@@ -249,6 +254,11 @@ class Standalone(AirflowRest):
         """
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
         return "\n".join(path.read_text(errors="replace") for path in sorted(folder.rglob("*.log*")))
+
+    def read_again(self) -> None:
+        """Have it read its Dag files anew, as it does with those that have changed."""
+        for path in self._dags_folder.glob("*.py"):
+            path.touch()
 
     def run_airflow(self, *arguments: str) -> None:
         """Run an ``airflow`` command in this Airflow's environment.

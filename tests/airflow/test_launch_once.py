@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from importlib import metadata
 
 import pytest
 
@@ -28,9 +27,8 @@ QUARRIES = (
 
 
 @pytest.fixture(scope="module")
-def hunt():
-    major = int(metadata.version("apache-airflow").split(".")[0])
-    with Hunt(major=major, seed=SEED) as hunt:
+def hunt(airflow, tallyfys_on_bad_days, ear):
+    with Hunt(airflow, tallyfys_on_bad_days, ear, seed=SEED) as hunt:
         yield hunt
 
 

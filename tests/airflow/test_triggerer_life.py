@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from airflow_rest import wait_until
+from airflow_rest import PATIENCE, wait_until
 from airflow_runner import Standalone
 from tallyfy_emulator import Emulator
-from tests.airflow.conftest import AIRFLOW_2_IN_PARALLEL
+from tests.airflow.conftest import AIRFLOW_MAJOR
 
 pytestmark = pytest.mark.end_to_end
 
-HERE = Path(__file__).parent
-IS_AIRFLOW_3 = int(metadata.version("apache-airflow").split(".")[0]) >= 3
+IS_AIRFLOW_3 = AIRFLOW_MAJOR >= 3
 WAITS = 50
-FILES = ["dags/waits.py"]
-if IS_AIRFLOW_3:
-    FILES += ["dags_airflow3/reactions.py", "../../example_dags/tallyfy_react_to_completed_run.py"]
-ENVIRONMENT = {
-    # A triggerer that is not heard of for so many seconds counts as dead, and another takes its triggers.
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    # A watcher begins when the file of its Dag is read next after the Dag was unpaused.
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
-}
-if not IS_AIRFLOW_3:
-    ENVIRONMENT |= AIRFLOW_2_IN_PARALLEL
-PATIENCE = 200.0
-
-
-@pytest.fixture(scope="module")
-def airflow(tallyfy, tmp_path_factory):
-    dags = tmp_path_factory.mktemp("dags")
-    for name in FILES:
-        shutil.copy(HERE / name, dags)
-    connections = {"tallyfy_default": tallyfy.connection_json()}
-    environment = ENVIRONMENT | {"TALLYFY_TEST_CHECKLIST": tallyfy.checklists["Contract review"]}
-    with Standalone(dags_folder=dags, connections=connections, environment=environment) as airflow:
-        yield airflow
 
 
 class MappedWaits:
@@ -76,11 +48,11 @@ def asked_for_runs(tallyfy: Emulator) -> int:
 
 
 def test_waits_outlive_their_triggerers_and_are_answered_once(airflow, tallyfy):
-    names = [f"Contract {number:02}" for number in range(WAITS)]
+    names = [f"Lease {number:02}" for number in range(WAITS)]
     for name in names:
         tallyfy.add_run(name=name)
     airflow.unpause("waits")
-    waits = MappedWaits(airflow, airflow.trigger("waits", {"process": "Contract"}))
+    waits = MappedWaits(airflow, airflow.trigger("waits", {"process": "Lease"}))
     airflow.wait_until_deferred("waits", waits.dag_run, "wait", timeout=PATIENCE)
     runs = airflow.xcom("waits", waits.dag_run, "list_runs", "run_ids")
     assert len(runs) == WAITS
@@ -181,6 +153,8 @@ def test_a_dag_is_started_once_for_each_completed_process(airflow, tallyfy):
     customers = [launch("Customer onboarding", f"Onboarding of {name}") for name in ("Dora", "Emil")]
     for each in (reviews, onboardings):
         airflow.unpause(each.dag_id)
+    # A watcher begins when its Dag, unpaused, is read.
+    airflow.read_again()
     for each in (reviews, onboardings):
         each.await_cursor()
 
