@@ -1,4 +1,4 @@
-# --8<-- [start:imports]
+# --8<-- [start:all]
 from datetime import datetime, timedelta
 
 from airflow.providers.common.compat.sdk import dag, task
@@ -8,10 +8,8 @@ from tallyfy_provider.sensors.tasks import TaskStatusSensor
 from tallyfy_provider.transfers.object_storage import ExportRunsOperator
 
 EXPENSE_APPROVAL = "cd8db581a921d9ece9a10659115405cf"
-# --8<-- [end:imports]
 
 
-# --8<-- [start:dag]
 @dag(
     schedule=None,
     start_date=datetime(2026, 1, 1),
@@ -19,8 +17,6 @@ EXPENSE_APPROVAL = "cd8db581a921d9ece9a10659115405cf"
     params={"amount": "1,840.00 EUR"},
 )
 def my_first_approval():
-    # --8<-- [end:dag]
-    # --8<-- [start:launch]
     ask = LaunchRunOperator(
         task_id="ask",
         checklist_id=EXPENSE_APPROVAL,
@@ -32,8 +28,6 @@ def my_first_approval():
         },
         retries=3,
     )
-    # --8<-- [end:launch]
-    # --8<-- [start:wait]
     decision = TaskStatusSensor(
         task_id="wait",
         run_id=ask.output,
@@ -43,9 +37,7 @@ def my_first_approval():
         timeout=timedelta(days=14).total_seconds(),
         retries=2,
     )
-    # --8<-- [end:wait]
 
-    # --8<-- [start:branch]
     @task.branch
     def choose(decision):
         return "pay" if decision["decision"] == "approved" else "send_back"
@@ -58,8 +50,6 @@ def my_first_approval():
     def send_back(decision):
         print("Not approved:", decision["values"]["note"])
 
-    # --8<-- [end:branch]
-    # --8<-- [start:export]
     export = ExportRunsOperator(
         task_id="export",
         path="/tmp/tallyfy/approvals.csv",
@@ -75,4 +65,4 @@ def my_first_approval():
 
 
 my_first_approval()
-# --8<-- [end:export]
+# --8<-- [end:all]
