@@ -6,6 +6,7 @@ import ast
 import html
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,7 @@ class Message(NamedTuple):
     raised_as: str
 
 
+@cache
 def messages() -> list[Message]:
     """Read the messages from the source code.
 
