@@ -18,8 +18,7 @@ export PYTHON
 # The shell text for "the folder of this Airflow's environment", which is made first if need be.
 environment = "$$($(START) scripts/environment.py $(1))"
 
-.PHONY: help demo ui test test-all test-3.3 test-2.11 test-matrix kills lint types format bench constraints docs docs-serve \
-	build release-check clean
+.PHONY: help demo ui test test-all test-3.3 test-2.11 test-matrix cluster kills lint types format bench constraints build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +45,9 @@ test-2.11: ## run the tests on Airflow 2.11 only
 test-matrix: ## lint, type-check and run the tests on each Airflow and each Python (3.11 to 3.13) found here
 	@exec $(START) scripts/run_tests.py --checks --matrix -- $(ARGS)
 
+cluster: ## kill a worker and a triggerer of a whole deployment (needs postgresql, redis-server): nothing is lost
+	@folder=$(call environment,3.3) && exec "$$folder/bin/python" scripts/cluster.py
+
 kills: ## kill tasks at 200 moments of a launch, on Airflow 3.3 and on 2.11: each launches once (takes 20 minutes)
 	@for airflow in 3.3 2.11; do KILLS=$(KILLS) $(START) scripts/run_tests.py --airflow $$airflow -- \
 		tests/airflow/test_launch_once.py -o faulthandler_timeout=0 --timeout 0 $(ARGS) || exit 1; done
@@ -70,6 +72,7 @@ constraints: ## write constraints/ again after a change of dependencies (UPGRADE
 build: ## build the wheel and the source archive into dist/
 	@folder=$(call environment,3.3) && exec "$$folder/bin/python" -m hatchling build
 
+.PHONY: release-check docs docs-serve
 release-check: ## build wheel, source archive and SBOM, and check them in a clean environment
 	@exec $(START) scripts/release_check.py
 

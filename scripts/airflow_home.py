@@ -62,6 +62,10 @@ def variables(
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        # On a busy machine even a small file takes longer than the half minute of Airflow's default.
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
+        "AIRFLOW__CORE__DAG_FILE_PROCESSOR_TIMEOUT": "400",
+        "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "400",
         # Airflow's parts start each other as plain `airflow`.
         "PATH": os.pathsep.join([program_folder, os.environ.get("PATH", os.defpath)]),
     }

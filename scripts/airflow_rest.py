@@ -206,12 +206,19 @@ class AirflowRest:
         :param state: the state.
         :param timeout: seconds to wait.
         :raises TimeoutError: if it does not in time.
+        :raises RuntimeError: if it never will, since the run has ended; the message has the tasks' states.
         """
 
         def reached() -> bool:
+            run = self.dag_run(dag_id, run_id)
             tasks = self.task_instances(dag_id, run_id)
             states = [task["state"] for task in tasks if task["task_id"] == task_id]
-            return bool(states) and all(found == state for found in states)
+            if states and all(found == state for found in states):
+                return True
+            if run["state"] in FINAL_STATES:
+                ends = {task["task_id"]: task["state"] for task in tasks}
+                raise RuntimeError(f"The run {run_id} of the Dag {dag_id} ended as {run['state']}. Its tasks: {ends}")
+            return False
 
         wait_until(reached, timeout=timeout, what=f"the task {task_id} of {dag_id} to be {state}")
 

@@ -46,16 +46,20 @@ class Environment(NamedTuple):
 
     :param airflow: its Airflow, for example ``3.3``.
     :param interpreter: the Python it is made with.
+    :param purpose: what it is for, if not for the tests.
+    :param packages: what it has besides, for that.
     """
 
     airflow: str
     interpreter: Interpreter
+    purpose: str = ""
+    packages: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """Name of its folder."""
         major, minor = self.interpreter.version
-        return f"airflow-{self.airflow}-python-{major}.{minor}"
+        return f"airflow-{self.airflow}-python-{major}.{minor}" + (f"-{self.purpose}" if self.purpose else "")
 
     @property
     def folder(self) -> Path:
@@ -165,6 +169,7 @@ def _install(environment: Environment, uv: Path, log: Path) -> None:
         environment.constraints,
         f"--editable={ROOT}[emulator]",
         *_development_tools(),
+        *environment.packages,
     ]
     # Compiled once here: where Python may not write caches, each of the many processes would do it again.
     command: list[str | Path] = [uv, "pip", "install", "--python", environment.python, "--compile-bytecode"]
@@ -246,6 +251,8 @@ def _sources(environment: Environment) -> str:
     project = _project()
     parts = {name: project[name] for name in ("build-system", "project", "dependency-groups")}
     parts["folder"] = str(environment.folder)  # an environment that was moved or copied does not work
+    if environment.packages:
+        parts["packages"] = list(environment.packages)
     parts["python"] = environment.interpreter.release
     parts["constraints"] = environment.constraints.read_text()
     package = (ROOT / "tallyfy_provider" / "__init__.py").read_text()

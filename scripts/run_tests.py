@@ -43,7 +43,10 @@ _NO_TEST_CHOSEN = 5  # pytest's exit code when its arguments choose none
 _UNIT = ["-m", "not airflow and not end_to_end"]
 _END_TO_END = ["-m", "end_to_end"]
 _DATABASE = ["-m", "airflow and not end_to_end"]
-_KILLS = ["tests/airflow/test_launch_once.py"]
+_KILLS = [
+    "tests/airflow/test_launch_once.py",
+    "tests/airflow/test_triggerer_life.py::test_waits_outlive_their_triggerers_and_are_answered_once",
+]
 # Tests of random cases: few of them in `make test`, many in `make test-all`. Hypothesis marks its own.
 _RANDOM_CASES = ["-m", "hypothesis or random_cases"]
 
@@ -74,9 +77,9 @@ SELECTIONS = {
         Part("2.11", "unit tests", _UNIT),
     ],
     "rest": [
-        Part("2.11", "whole Airflow", _END_TO_END, {"KILLS": "16"}, waits=True),
+        Part("2.11", "whole Airflow", _END_TO_END, {"THOROUGH": "1", "KILLS": "16"}, waits=True),
         Part("2.11", "Airflow's database", _DATABASE, waits=True),
-        Part("3.3", "more kills", _KILLS, {"KILLS": "24"}, waits=True),
+        Part("3.3", "more kills", _KILLS, {"THOROUGH": "1", "KILLS": "24"}, waits=True),
         Part("3.3", "more cases", _RANDOM_CASES, {"THOROUGH": "1", "TALLYFY_FUZZ_CASES": "20000"}),
     ],
 }

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.client.runs.status import ARCHIVED, COMPLETE, compact, statuses_of
 from tallyfy_provider.exceptions import (
     TallyfyError,
@@ -27,7 +28,7 @@ from tallyfy_provider.exceptions import (
     TallyfyPermissionError,
 )
 from tallyfy_provider.utils.suggestions import did_you_mean
-from tallyfy_provider.utils.timestamps import parse_timestamp
+from tallyfy_provider.utils.timestamps import is_date, parse_timestamp
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
@@ -146,7 +147,8 @@ def confirm(activity: Activity, run: Mapping[str, Any], organization_id: str) ->
         return None
     # The run's own time where it has one: rows about the run and about its last task then make one event.
     names = {LAUNCHED: "created_at", COMPLETED: "completed_at", ARCHIVED_EVENT: "archived_at"}
-    occurred_at = run.get(names.get(event, ""))
+    told = run.get(names.get(event, ""))
+    occurred_at = told if is_date(told) else None
     return {
         "event": event,
         "event_id": f"{activity.run_id}:{event}:{occurred_at or activity.row_id}",
@@ -252,8 +254,8 @@ class Batch:
 def _find_run(client: TallyfyClient, run_id: str) -> dict[str, Any] | None:
     try:
         return {"run": client.runs.find(run_id), "organization_id": client.organization_id}
-    except (TallyfyNotFoundError, TallyfyPermissionError) as error:
-        log.info("The activity feed names run %s, which cannot be read: %s", run_id, error)
+    except (TallyfyInputError, TallyfyNotFoundError, TallyfyPermissionError) as error:
+        log.info("The activity feed names run %s, which cannot be read: %s", shown(run_id), error)
         return None
 
 

@@ -42,8 +42,8 @@ ENVIRONMENT = {
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
     # Seconds after which a scheduler, and a task whose worker has gone with it, count as dead.
-    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "20",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "60",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
     "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "30",
     # A Dag file is read again when it has changed, as Standalone.read_again() makes it seem, and else not.
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
@@ -58,6 +58,18 @@ AIRFLOW_2 = {
     # Dag processor has dealt with what it found, Airflow fails the next try for it as well.
     "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "7",
 }
+
+
+#: Seconds for a single end-to-end test, which waits for a dozen things that a busy machine needs minutes for.
+PATIENCE_WITH_A_TEST = 1800
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Be more patient with end-to-end tests, unless the command line says how patient to be."""
+    if config.getoption("timeout") is None:
+        for item in items:
+            if item.get_closest_marker("end_to_end"):
+                item.add_marker(pytest.mark.timeout(PATIENCE_WITH_A_TEST))
 
 
 @pytest.fixture(scope="session")
@@ -103,11 +115,11 @@ def starting_airflow(request: pytest.FixtureRequest) -> Iterator[Future[Standalo
             "TALLYFY_TEST_EAR": str(request.getfixturevalue("ear").port),
         },
     )
-    with ThreadPoolExecutor(1) as thread:
-        try:
+    try:
+        with ThreadPoolExecutor(1) as thread:
             yield thread.submit(airflow.__enter__)
-        finally:
-            airflow.stop()
+    finally:
+        airflow.stop()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from tests.airflow.hunting import Hunt, Quarry, is_exact, surplus, table
 pytestmark = pytest.mark.end_to_end
 
 #: How many launches are killed, half of them while they wait in place, half while they wait deferred.
-KILLS = int(os.environ.get("KILLS", "10"))
+KILLS = int(os.environ.get("KILLS", "6"))
 SEED = int(os.environ.get("SEED", str(time.time_ns() % 1_000_000)))
 QUARRIES = (
     Quarry("launch_in_place", KILLS // 2, ("any", "early", "around", "launched")),

@@ -179,3 +179,15 @@ def test_airflow_masks_the_extra_that_holds_a_password():
     from airflow.providers.common.compat.sdk import redact
 
     assert "word-of-jo" not in str(redact(connection.extra_dejson))
+
+
+def test_a_run_is_got_by_the_address_of_its_page(emulator, connect):
+    run = emulator.add_run()
+    address = f"https://go.tallyfy.com/tracker/{run['id']}"
+    assert connect().get_run(address)["id"] == connect().find_run(address)["id"] == run["id"]
+
+
+@pytest.mark.parametrize("unfit", ["\ud800", "https://go.tallyfy.com/guest/tasks/1?code=secret", ""])
+def test_what_names_no_run_is_refused(connect, unfit):
+    with pytest.raises(TallyfyInputError):
+        connect().get_run(unfit)

@@ -180,7 +180,12 @@ class Transport:
             attempt += 1
             summary = self.secrets.redact(outcome.summary)
             log.info(
-                "%s; attempt %d of %d in %.1f s (%s).", summary, attempt, self.retry.max_attempts, delay, request.title
+                "%s; attempt %d of %d in %.1f s (%s).",
+                summary,
+                attempt,
+                self.retry.max_attempts,
+                delay,
+                self.secrets.redact(request.title),
             )
             if request.is_comment or not outcome.asks_for_pause:  # else the rate limiter holds every request back
                 self._wait(delay, request)
