@@ -40,6 +40,7 @@ with DAG(
     # --8<-- [start:each]
     each_done = RunStatusSensor.partial(
         task_id="wait_for_review",
+        map_index_template="{{ ti.xcom_pull(task_ids='list_open_reviews')[ti.map_index]['name'] }}",
         deferrable=True,
         poke_interval=timedelta(minutes=5).total_seconds(),
         timeout=timedelta(days=14).total_seconds(),
