@@ -67,10 +67,17 @@ def wait_until(condition: Callable[[], bool], *, timeout: float, what: str) -> N
     :raises TimeoutError: if it is not true in time.
     """
     deadline = time.monotonic() + timeout
-    while not condition():
+    while not _holds(condition):
         if time.monotonic() > deadline:
             raise TimeoutError(f"Waited {timeout:.0f} s in vain for {what}.")
         time.sleep(_POLL_SECONDS)
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    try:
+        return condition()
+    except OSError:
+        return False  # a server that is too busy to answer may do so next time
 
 
 class AirflowRest:

@@ -28,8 +28,7 @@ _SECONDS_TO_START = 600.0
 _SECONDS_TO_STOP = 20.0
 # How long after a task has deferred itself its worker may take to report that (5 by Airflow's own default).
 _SECONDS_TO_REPORT_A_DEFERRAL = 1
-# How long a part waits for the API server, or for another part to be done with the database. By Airflow's default of 5
-# a busy machine fails tasks that have nothing wrong, and ends schedulers.
+# How long a task waits for the API server. By Airflow's default of 5, a busy machine fails tasks without a fault.
 _SECONDS_FOR_AN_ANSWER = 60
 
 
@@ -124,7 +123,6 @@ class Standalone(AirflowRest):
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": str(_SECONDS_TO_REPORT_A_DEFERRAL),
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": str(_SECONDS_FOR_AN_ANSWER),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.home}/airflow.db?timeout={_SECONDS_FOR_AN_ANSWER}",
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         }

@@ -66,6 +66,7 @@ def check(error, case):
 
 
 @pytest.mark.random_cases
+@pytest.mark.timeout(3600)  # 20,000 cases on a busy machine
 def test_every_answer_is_a_result_or_an_error_of_the_provider():
     poison = Poison(SEED)
     with raw_server(poison.answer) as server:
