@@ -138,6 +138,8 @@ class Standalone(AirflowRest):
         passwords.write_text(json.dumps({USERNAME: PASSWORD}))
         return settings | {
             "AIRFLOW__API__HOST": "127.0.0.1",
+            # 3.0 has four by default, under a supervisor that kills those that a busy machine keeps waiting for 5 s.
+            "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".environments"
 # The newest Python that each supported Airflow runs on.
-NEWEST_PYTHON = {"3.3": (3, 13), "2.11": (3, 12)}
+NEWEST_PYTHON = {"3.3": (3, 14), "3.2": (3, 14), "3.1": (3, 13), "3.0": (3, 12), "2.11": (3, 12)}
 # Dependency groups with an environment of their own, in the versions of the newest Airflow.
 TOOLS = ("docs", "release")
 _STAMP = "made-from"
@@ -193,7 +193,8 @@ def ensure_uv(interpreter: Interpreter) -> Path:
     folder = ENVIRONMENTS / "uv"
     constraints = constraints_of("3.3")
     pin = re.search(r"^uv==\S+", constraints.read_text(), re.MULTILINE)
-    sources = f"{pin[0] if pin else 'uv'}, Python {interpreter.release}, {folder}"
+    # Not the interpreter: uv is a program that runs without one, and each Python of the matrix would fetch it anew.
+    sources = f"{pin[0] if pin else 'uv'}, {folder}"
     with _locked("uv"):
         if _stamp(folder) != sources:
             log = ENVIRONMENTS / "uv.log"

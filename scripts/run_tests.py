@@ -35,7 +35,7 @@ _SIDE_BY_SIDE = 2
 # for so long hangs elsewhere.
 _SECONDS_OF_SILENCE = 60 * 60.0
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 15.0
-_COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)\b")
+COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)\b")
 _PERCENT = re.compile(rb"\[ *(\d+)%\]")
 _FAILURE = re.compile(r"^(?:FAILED|ERROR) \S+::.*", re.MULTILINE)
 _NO_TEST_CHOSEN = 5  # pytest's exit code when its arguments choose none
@@ -259,20 +259,15 @@ def choose_suites(options: argparse.Namespace) -> tuple[list[Environment], list[
     :param options: the command line.
     :return: the environments to test in, and a line for each that there is no interpreter for.
     """
-    versions = environment.NEWEST_PYTHON
-    wanted: list[tuple[str, str | None]] = [(airflow, None) for airflow in options.airflow]
+    wanted: list[str] = options.airflow
     if options.select:
-        wanted = [(airflow, None) for airflow in dict.fromkeys(part.airflow for part in SELECTIONS[options.select])]
-    if options.matrix:
-        oldest = interpreters.OLDEST[1]
-        wanted = [(name, f"3.{minor}") for name in versions for minor in range(oldest, versions[name][1] + 1)]
+        wanted = list(dict.fromkeys(part.airflow for part in SELECTIONS[options.select]))
     chosen, missing = [], []
-    for airflow, python in wanted:
+    for airflow in wanted:
         try:
-            chosen.append(environment.plan(airflow, python))
+            chosen.append(environment.plan(airflow))
         except interpreters.InterpreterError as problem:
-            label = f"Airflow {airflow}" + (f", Python {python}" if python else "")
-            missing.append(f"!! {label} was NOT tested: {problem}")
+            missing.append(f"!! Airflow {airflow} was NOT tested: {problem}")
     return chosen, missing
 
 
@@ -297,7 +292,7 @@ def summarize(results: list[Result], missing: list[str]) -> None:
     print("\n===== Summary =====")
     totals = {"passed": 0, "failed": 0, "skipped": 0}
     for result in results:
-        counts = _COUNT.findall(result.closing) if result.title.startswith("Airflow") else []
+        counts = COUNT.findall(result.closing) if result.title.startswith("Airflow") else []
         for number, kind in counts:
             totals["failed" if kind.startswith("error") else kind] += int(number)
         shown = ", ".join(" ".join(count) for count in counts) or ("passed" if result.passed else "FAILED")
@@ -322,7 +317,6 @@ def main() -> int:
     parser.add_argument("--checks", action="store_true", help="style, format, imports and types as well")
     parser.add_argument("--select", choices=list(SELECTIONS), help="what `make test` runs, or the rest")
     parser.add_argument("--airflow", action="append", default=[], choices=list(environment.NEWEST_PYTHON))
-    parser.add_argument("--matrix", action="store_true", help="each Airflow on each Python found here")
     parser.add_argument("pytest_arguments", nargs="*", help="arguments for pytest, after --")
     options = parser.parse_args()
     suites, missing = choose_suites(options)

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import airflow_home
 ROOT = Path(__file__).resolve().parent.parent
 #: Folders of Dags that are run once each: the examples that users read, and Dags for what only a real Airflow shows.
 FOLDERS = [ROOT / "example_dags", ROOT / "tests/airflow/dags", ROOT / "tests/transfers/dags"]
-IS_AIRFLOW_2 = metadata.version("apache-airflow").startswith("2.")
 
 
 class DagRuns:
@@ -34,9 +32,7 @@ class DagRuns:
             shutil.copy(path, dags)
         self.environment = airflow_home.variables(home, dags_folder=dags)
         self._log = home / "airflow.log"
-        if IS_AIRFLOW_2:
-            # An event is only noted for a dataset that the scheduler knows; Airflow 3 makes them known by itself.
-            self._run([sys.executable, "-m", "airflow", "dags", "reserialize"])
+        airflow_home.make_assets_known(self.environment, self._log)
         events = home / "events.jsonl"
         self._run([sys.executable, ROOT / "scripts" / "run_example_dags.py", dags, events])
         told = [json.loads(line) for line in events.read_text().splitlines()]

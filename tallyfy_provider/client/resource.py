@@ -17,7 +17,7 @@ from tallyfy_provider.client.paging.prefetch import read_rows
 from tallyfy_provider.client.paging.progress import Progress
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
 from tallyfy_provider.client.payload import json_body
-from tallyfy_provider.client.redaction import redact_values
+from tallyfy_provider.client.redaction import redact_values, shown
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyIndeterminateError,
@@ -154,7 +154,7 @@ def item_of(payload: Any, what: str, wanted: object | None = None) -> dict[str, 
     if not isinstance(data, dict) or not data:
         raise TallyfyResponseError(f"Tallyfy's response for {what} cannot be read: it holds no object under 'data'.")
     if wanted is not None and not _has_id(data, wanted):
-        raise TallyfyResponseError(f"Tallyfy was asked for {what} and answered for another one.")
+        raise TallyfyResponseError(f"Tallyfy was asked for {shown(what)} and answered for another one.")
     return data
 
 

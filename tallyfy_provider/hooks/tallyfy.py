@@ -218,8 +218,9 @@ class TallyfyHook(BaseHook):
 def missing_connection(conn_id: str, error: Exception) -> TallyfyConnectionError:
     """Build the error for a connection that Airflow does not find; transient, since a secrets backend may be out."""
     return TallyfyConnectionError(
-        f"There is no connection {conn_id!r}, or the secrets backend that holds it does not answer, which Airflow does "
-        f"not tell apart: {error}. Add the connection, or look for the backend's error in Airflow's log."
+        f"There is no connection {conn_id!r}, or the secrets backend that holds it does not answer, or its extra is no "
+        f"JSON object (Airflow 3.0 and 3.1), which Airflow does not tell apart: {error}. Add or correct the "
+        "connection, or look for the backend's error in Airflow's log."
     )
 
 

@@ -105,7 +105,7 @@ def read_row(row: Mapping[str, Any]) -> Activity | None:
     return Activity(
         row_id=str(row["id"]),
         verb=str(verb).lower(),
-        run_id=str(row[f"{names[0]}_id"]),
+        run_id=str(_one(row[f"{names[0]}_id"])),
         at=_moment(row),
         is_about_the_run=names[0] != "parentable",
     )
@@ -120,7 +120,9 @@ def _moment(row: Mapping[str, Any]) -> float:
 
 def _is_run(row: Mapping[str, Any], name: str) -> bool:
     kind = str(_one(row.get(f"{name}_type")) or "")
-    return kind.replace("\\", "/").rpartition("/")[2].lower() in _RUN_NAMES and row.get(f"{name}_id") not in (None, "")
+    run_id = _one(row.get(f"{name}_id"))
+    is_id = isinstance(run_id, (str, int)) and not isinstance(run_id, bool) and run_id != ""
+    return is_id and kind.replace("\\", "/").rpartition("/")[2].lower() in _RUN_NAMES
 
 
 def _one(value: Any) -> Any:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_3_PLUS
 
 from airflow_rest import PATIENCE, wait_until
 from airflow_runner import Standalone
@@ -20,6 +20,8 @@ pytestmark = pytest.mark.end_to_end
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE.parent.parent / "scripts"
+# Airflow 3.1 cannot run a SyncCallback; with SQLite, the scheduler of 3.2 ends after one (docs/airflow-versions.md).
+DEADLINES = ("late_async", "late_sync") if AIRFLOW_V_3_3_PLUS else ("late_async",)
 
 
 def launched_for(tallyfy: Emulator, run_id: str) -> list[dict]:
@@ -63,10 +65,10 @@ def test_a_failing_dag_launches_exactly_one_incident_for_each_event_though_one_i
     assert "swordfish" not in str(tallyfy.launched) + str(tallyfy.threads(commented))
 
 
-@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="deadlines came with Airflow 3.1")
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="deadlines came with Airflow 3.1")
 def test_a_missed_deadline_launches_exactly_one_incident(airflow, tallyfy):
     late = {}
-    for dag_id in ("late_async", "late_sync"):
+    for dag_id in DEADLINES:
         airflow.unpause(dag_id)
         late[dag_id] = airflow.trigger(dag_id)
     for dag_id, run_id in late.items():

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from importlib import metadata
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
 from airflow_rest import PATIENCE, wait_until
 from airflow_runner import Standalone
@@ -17,6 +19,8 @@ from tests.conftest import THOROUGH
 pytestmark = pytest.mark.end_to_end
 
 IS_AIRFLOW_3 = AIRFLOW_MAJOR >= 3
+#: Whether watched assets have a state store, in which a watcher keeps its place.
+HAS_STATE_STORE = Version(metadata.version("apache-airflow")) >= Version("3.3.2")
 WAITS = 51 if THOROUGH else 24
 
 
@@ -143,16 +147,23 @@ def readings_of_the_feed(tallyfy: Emulator) -> int:
     return sum(request.path.endswith("/activity-feeds") for request in tallyfy.requests)
 
 
-@pytest.mark.skipif(not IS_AIRFLOW_3, reason="Airflow 2 has no asset watchers")
+def launch(tallyfy: Emulator, checklist: str, name: str) -> str:
+    return str(tallyfy.add_run(name=name, checklist_id=tallyfy.checklists[checklist])["id"])
+
+
+def await_readings(tallyfy: Emulator, number: int) -> None:
+    """Wait until the feed has been read so often again."""
+    read = readings_of_the_feed(tallyfy)
+    wait_until(lambda: readings_of_the_feed(tallyfy) >= read + number, timeout=PATIENCE, what="the feed to be read")
+
+
+@pytest.mark.skipif(not HAS_STATE_STORE, reason="before 3.3.2, Airflow keeps no place of a watcher")
 def test_a_dag_is_started_once_for_each_completed_process(airflow, tallyfy):
     reviews = Reactions(airflow, "reactions", "contract_reviewed")
     onboardings = Reactions(airflow, "tallyfy_react_to_completed_run", "tallyfy_customer_onboarded")
 
-    def launch(checklist: str, name: str) -> str:
-        return str(tallyfy.add_run(name=name, checklist_id=tallyfy.checklists[checklist])["id"])
-
-    contracts = [launch("Contract review", f"Contract with {name}") for name in ("Ada", "Bob", "Cid")]
-    customers = [launch("Customer onboarding", f"Onboarding of {name}") for name in ("Dora", "Emil")]
+    contracts = [launch(tallyfy, "Contract review", f"Contract with {name}") for name in ("Ada", "Bob", "Cid")]
+    customers = [launch(tallyfy, "Customer onboarding", f"Onboarding of {name}") for name in ("Dora", "Emil")]
     for each in (reviews, onboardings):
         airflow.unpause(each.dag_id)
     # A watcher begins when its Dag, unpaused, is read.
@@ -178,16 +189,33 @@ def test_a_dag_is_started_once_for_each_completed_process(airflow, tallyfy):
     tallyfy.complete_run(contracts[2])
     reviews.await_runs(3)
     # If something came again, it would now.
-    read = readings_of_the_feed(tallyfy)
-    wait_until(lambda: readings_of_the_feed(tallyfy) >= read + 5, timeout=PATIENCE, what="the feed to be read on")
+    await_readings(tallyfy, 5)
 
     payloads = [payload for one in reviews.handed_on("payloads") for payload in one]
     assert [payload["run_id"] for payload in payloads] == contracts
     assert set(Counter(payload["event_id"] for payload in payloads).values()) == {1}
-    assert payloads[0]["event"] == "completed"
-    assert payloads[0]["organization_id"] == tallyfy.organization_id
-    assert payloads[0]["run"]["name"] == "Contract with Ada"
-    assert payloads[0]["run"]["status"] == "complete"
-    assert payloads[0]["occurred_at"] == payloads[0]["run"]["completed_at"]
+    assert_completed(payloads[0], "Contract with Ada", tallyfy)
     found = [[run["id"] for run in one] for one in onboardings.handed_on("completed_onboardings")]
     assert found == [[customer] for customer in customers]
+
+
+@pytest.mark.skipif(not IS_AIRFLOW_3 or HAS_STATE_STORE, reason="for an Airflow with watchers that keeps no place")
+def test_a_dag_is_started_by_what_is_completed_while_it_is_watched(airflow, tallyfy):
+    reviews = Reactions(airflow, "reactions", "contract_reviewed")
+    contract = launch(tallyfy, "Contract review", "Contract with Dan")
+    airflow.unpause(reviews.dag_id)
+    airflow.read_again()
+    await_readings(tallyfy, 3)  # the watcher begins with its first
+    tallyfy.complete_run(contract)
+    reviews.await_runs(1)
+    ((payload,),) = reviews.handed_on("payloads")
+    assert payload["run_id"] == contract
+    assert_completed(payload, "Contract with Dan", tallyfy)
+
+
+def assert_completed(payload: dict[str, Any], name: str, tallyfy: Emulator) -> None:
+    assert payload["event"] == "completed"
+    assert payload["organization_id"] == tallyfy.organization_id
+    assert payload["run"]["name"] == name
+    assert payload["run"]["status"] == "complete"
+    assert payload["occurred_at"] == payload["run"]["completed_at"]

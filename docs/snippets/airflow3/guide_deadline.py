@@ -3,7 +3,12 @@
 # --8<-- [start:deadline]
 from datetime import datetime, timedelta
 
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference, dag, task
+from airflow.sdk import dag, task
+from airflow.sdk.definitions.deadline import (
+    AsyncCallback,
+    DeadlineAlert,
+    DeadlineReference,
+)
 
 from tallyfy_provider.notifications.tallyfy import TallyfyNotifier
 

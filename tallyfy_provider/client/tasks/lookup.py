@@ -62,7 +62,7 @@ def looks_like_an_id(name: str) -> bool:
 def run_of(task: Task) -> str | None:
     """Return the id of the run that a task belongs to; None for a one-off task that belongs to none."""
     run_id = task.get("run_id")
-    return None if run_id in (None, "") else str(run_id)
+    return str(run_id) if isinstance(run_id, (str, int)) and run_id != "" else None
 
 
 def _listed(tasks: Sequence[Task]) -> str:
