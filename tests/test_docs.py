@@ -164,10 +164,12 @@ def check_command(words: list[str], targets: set[str]) -> None:
             assert (ROOT / script).exists()
         case ["airflow", *arguments]:
             assert {tuple(arguments[:1]), tuple(arguments[:2])} & airflow_commands()
-        case ["pip", "install", target, *_]:
-            extra = re.fullmatch(r"(\.|airflow-provider-tallyfy)(\[(?P<extra>\w+)\])?", target)
-            assert extra
-            assert extra["extra"] is None or f'\n{extra["extra"]} = ["' in (ROOT / "pyproject.toml").read_text()
+        case ["pip", "install", *arguments]:
+            ours = [re.fullmatch(r"(\.|airflow-provider-tallyfy)(\[(?P<extra>\w+)\])?", each) for each in arguments]
+            (found,) = filter(None, ours)
+            assert found["extra"] is None or f'\n{found["extra"]} = ["' in (ROOT / "pyproject.toml").read_text()
+            files = [Path(each).name for each in arguments if each.endswith(".txt")]
+            assert [name for name in files if not (ROOT / "constraints" / name).exists()] == []
         case ["export", assignment]:
             assert re.match(r"[A-Z_]+=", assignment)
         case (
