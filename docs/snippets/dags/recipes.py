@@ -191,25 +191,24 @@ with DAG("recipes", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
 
     # --8<-- [start:upload]
     @task
-    def attach(order_id: str, path: str) -> None:
+    def upload(checklist_id: str, path: str) -> dict:
         import requests
         from airflow.providers.common.compat.sdk import BaseHook
 
         connection = BaseHook.get_connection(
             "tallyfy_default"
         )  # with an access token
-        hook = TallyfyHook()
-        run = hook.get_run(order_id)
+        host = connection.host or "https://api.tallyfy.com"
         with open(path, "rb") as file:
             answer = requests.post(
-                f"{connection.host or 'https://api.tallyfy.com'}/organizations/{connection.login}/file",
+                f"{host}/organizations/{connection.login}/file",
                 headers={
                     "Authorization": f"Bearer {connection.password}",
                     "Accept": "application/json",
                     "X-Tallyfy-Client": "APIClient",
                 },
                 data={
-                    "subject_id": run["checklist_id"],
+                    "subject_id": checklist_id,
                     "subject_type": "Checklist",
                     "uploaded_from": "ko_field",
                 },
@@ -217,10 +216,15 @@ with DAG("recipes", schedule=None, start_date=datetime(2026, 1, 1), catchup=Fals
                 timeout=60,
             )
         answer.raise_for_status()
-        asset = answer.json()["data"]
-        fields = hook.client.checklists.get_kickoff_fields(run["checklist_id"])
-        quotation = next(field for field in fields if field["alias"] == "quotation")
-        hook.client.runs.update(order_id, {"prerun": {quotation["id"]: [asset]}})
+        return answer.json()["data"]
 
+    with_quotation = LaunchRunOperator(
+        task_id="with_quotation",
+        checklist_id=EQUIPMENT_ORDER,
+        kickoff={
+            "Item": "Laptop",
+            "Quotation": [upload(EQUIPMENT_ORDER, __file__)],
+        },
+        retries=3,
+    )
     # --8<-- [end:upload]
-    change_answers >> attach(order.output, __file__)
