@@ -176,6 +176,8 @@ def check_command(words: list[str], targets: set[str]) -> None:
             assert (ROOT / module / "__main__.py").exists()
         case ["python", script, *_]:
             assert (ROOT / script).exists()
+        case ["airflow", "tallyfy", "check", *_]:
+            assert (ROOT / "tallyfy_provider" / "check" / "airflow_command.py").exists()
         case ["airflow", *arguments]:
             assert {tuple(arguments[:1]), tuple(arguments[:2])} & airflow_commands()
         case ["pip", "install", *arguments]:

@@ -65,6 +65,7 @@ class Request:
     :param form: A body to be sent form-encoded.
     :param idempotent: Whether sending it twice has the effect of sending it once; None means: as its method says.
     :param cancelled: Cancels further attempts when set.
+    :param headers: Headers that differ from those of every request; None leaves one out.
     """
 
     method: str
@@ -74,6 +75,7 @@ class Request:
     form: Mapping[str, str] | None = field(default=None, repr=False)
     idempotent: bool | None = None
     cancelled: threading.Event | None = field(default=None, repr=False, compare=False)
+    headers: Mapping[str, str | None] | None = None
 
     @property
     def is_idempotent(self) -> bool:
@@ -131,6 +133,8 @@ class Transport:
         self.secrets = secrets
         self.where = where
         self.rate_limiter = RateLimiter(concurrency)
+        #: Called with the outcome of each attempt.
+        self.on_outcome: Callable[[Response | Failure], object] | None = None
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._jitter = jitter
@@ -168,15 +172,25 @@ class Transport:
         :raises TallyfyIndeterminateError: A change may have reached Tallyfy, and its outcome is unknown.
         :raises TallyfyError: The error of the last response or failure.
         """
+        outcome, attempts, in_doubt = self._outcome(request, token)
+        if isinstance(outcome, Response) and outcome.is_success:
+            return outcome
+        raise self._error(request, outcome, attempts, in_doubt)
+
+    def get_outcome(self, request: Request, token: str | None = None) -> Response | Failure:
+        """Send a request as :meth:`send` does, and return what came of it, also where that is a refusal."""
+        return self._outcome(request, token)[0]
+
+    def _outcome(self, request: Request, token: str | None) -> tuple[Response | Failure, int, bool]:
+        """Return the last outcome, the number of attempts, and whether one of them leaves a doubt about a change."""
         in_doubt = False
         attempt = 1
         while True:
             outcome, delay = self._attempt(request, token, attempt)
-            if isinstance(outcome, Response) and outcome.is_success:
-                return outcome
-            in_doubt = in_doubt or outcome.leaves_doubt
-            if delay is None:
-                raise self._error(request, outcome, attempt, in_doubt)
+            is_success = isinstance(outcome, Response) and outcome.is_success
+            in_doubt = in_doubt or (not is_success and outcome.leaves_doubt)
+            if is_success or delay is None:
+                return outcome, attempt, in_doubt
             attempt += 1
             summary = self.secrets.redact(outcome.summary)
             log.info(
@@ -200,6 +214,8 @@ class Transport:
                 why = "the client is closed" if self._closed.is_set() else "it was cancelled"
                 raise TallyfyConnectionError(f"The request was not sent: {why}.", request=request.title)
             outcome = self._exchange(request, token)
+            if self.on_outcome:
+                self.on_outcome(outcome)
             delay = self.retry.delay(outcome, attempt=attempt, idempotent=request.is_idempotent, jitter=self._jitter)
             pause = None if request.is_comment else self._pause(outcome, delay)
         finally:
@@ -258,6 +274,7 @@ class Transport:
             request.full_url,
             json=request.json,
             data=request.form,
+            headers=request.headers,
             auth=_Bearer(token),
             timeout=(connect_timeout, self.timeout),
             allow_redirects=False,
