@@ -25,6 +25,7 @@ AREAS = {
     "Events and the triggerer": ("triggers",),
     "Exports": ("transfers",),
     "Notifications": ("notifications",),
+    "The check of what is relied on": ("check",),
     "Other": ("",),
 }
 _LEVELS = {"warning": "a warning", "error": "an error in the log"}
