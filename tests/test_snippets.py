@@ -162,3 +162,12 @@ def documented_tests() -> list[Any]:
 @pytest.mark.parametrize("test", documented_tests(), ids=lambda test: test.__name__)
 def test_a_test_of_the_documentation_passes(test, monkeypatch):
     test(monkeypatch) if inspect.signature(test).parameters else test()
+
+
+def test_what_loads_tables_with_dlt_loads_them(tallyfy, tmp_path, monkeypatch):
+    pytest.importorskip("dlt")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DLT_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    module = load(SNIPPETS / "load_with_dlt.py")
+    assert module.pipeline.last_trace.last_normalize_info.row_counts["runs"] > 0

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from airflow.providers.common.compat.sdk import DAG, Asset
 
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 
 with DAG(
     "guide_export",
@@ -13,7 +13,7 @@ with DAG(
     params={"folder": "/tmp/tallyfy"},
 ):
     # --8<-- [start:export]
-    export = ExportRunsOperator(
+    export = TallyfyToObjectStorageOperator(
         task_id="export_runs",
         path="{{ params.folder }}/runs.parquet",  # or s3://my_aws@bucket/runs.parquet
         filters={"archived": "true"},
@@ -22,7 +22,7 @@ with DAG(
     )
     # --8<-- [end:export]
     # --8<-- [start:window]
-    day = ExportRunsOperator(
+    day = TallyfyToObjectStorageOperator(
         task_id="export_runs_of_a_day",
         path="{{ params.folder }}/day={{ (dag_run.data_interval_end or dag_run.run_after) | ds }}.csv",
         created_after="{{ macros.ds_add((dag_run.data_interval_end or dag_run.run_after) | ds, -1) }}",
@@ -31,7 +31,7 @@ with DAG(
     )
     # --8<-- [end:window]
     # --8<-- [start:changed]
-    changed = ExportRunsOperator(
+    changed = TallyfyToObjectStorageOperator(
         task_id="export_changed_runs",
         # A file for each Dag run: a second one on a day must not replace what the first one wrote.
         path="{{ params.folder }}/changed/{{ run_id }}.jsonl.gz",
@@ -44,3 +44,12 @@ with DAG(
         retries=3,
     )
     # --8<-- [end:changed]
+    # --8<-- [start:sweep]
+    sweep = TallyfyToObjectStorageOperator(
+        task_id="sweep",
+        path="{{ params.folder }}/sweep/{{ run_id }}",
+        tables=["runs", "tasks", "answers", "comments"],
+        find_changes="sweep",
+        incremental=True,
+    )
+    # --8<-- [end:sweep]

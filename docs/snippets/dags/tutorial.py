@@ -5,7 +5,7 @@ from airflow.providers.common.compat.sdk import dag, task
 
 from tallyfy_provider.operators.runs import LaunchRunOperator
 from tallyfy_provider.sensors.tasks import TaskStatusSensor
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 
 EXPENSE_APPROVAL = "cd8db581a921d9ece9a10659115405cf"
 
@@ -50,7 +50,7 @@ def my_first_approval():
     def send_back(decision):
         print("Not approved:", decision["values"]["note"])
 
-    export = ExportRunsOperator(
+    export = TallyfyToObjectStorageOperator(
         task_id="export",
         path="/tmp/tallyfy/approvals.csv",
         filters={"checklist_id": EXPENSE_APPROVAL},

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.transfers.incremental import SETTLING, Bounds, Selection, text_of
+from tallyfy_provider.tables.incremental import SETTLING, Bounds, Selection, text_of
 
 NOON = datetime(2026, 10, 31, 12, tzinfo=UTC)
 
@@ -62,9 +61,3 @@ def test_an_unreadable_date_does_not_count_and_is_not_left_out():
     ids, bound = exported([run(0, last_updated="?"), run(-60)], started=60, bounds=Bounds(updated_after=NOON))
     assert ids == ["0"]
     assert bound == text_of(NOON)
-
-
-@pytest.mark.parametrize("hours", [0, -1])
-def test_a_window_that_nothing_can_be_in_is_refused_with_what_may_be_behind_it(hours):
-    with pytest.raises(TallyfyInputError, match="unless its timetable is CronDataIntervalTimetable"):
-        Bounds(created_after=NOON, created_before=NOON + timedelta(hours=hours))

@@ -1,4 +1,4 @@
-"""ExportRunsOperator: requests, files, results and log lines."""
+"""TallyfyToObjectStorageOperator: requests, files, results and log lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tallyfy_provider.exceptions import (
     TallyfyResponseError,
     TallyfyServerError,
 )
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 
 
 def rows(path):
@@ -78,7 +78,7 @@ def test_what_was_written_is_logged_without_any_of_its_rows(emulator, export, tm
 )
 def test_what_is_wrong_already_fails_when_the_dag_is_parsed(wrong, message):
     with pytest.raises(TallyfyInputError, match=message):
-        ExportRunsOperator(task_id="x", **{"path": "/x/runs.csv", **wrong})
+        TallyfyToObjectStorageOperator(task_id="x", **{"path": "/x/runs.csv", **wrong})
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_template_that_renders_to_a_wrong_value_fails_before_any_request(
     emulator, connect, tmp_path, rendered, message
 ):
     templates = dict.fromkeys(rendered, "{{ params.x }}") | ({"filters": {}} if "filters" in rendered else {})
-    operator = ExportRunsOperator(task_id="x", **{"path": str(tmp_path / "runs.csv"), **templates})
+    operator = TallyfyToObjectStorageOperator(task_id="x", **{"path": str(tmp_path / "runs.csv"), **templates})
     vars(operator).update(rendered)
     with pytest.raises(TallyfyInputError, match=message):
         operator.execute(context={})
@@ -106,8 +106,9 @@ def test_a_template_that_renders_to_a_wrong_value_fails_before_any_request(
 
 
 def test_every_argument_that_a_template_can_give_is_a_template_field():
-    assert set(ExportRunsOperator.template_fields) == {
+    assert set(TallyfyToObjectStorageOperator.template_fields) == {
         "path",
+        "tables",
         "filters",
         "fields",
         "created_after",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.tables.values import text_of
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: Seconds before the beginning of an export within which a change may not have been seen by it: a change that is made
@@ -26,16 +26,6 @@ class Bounds:
     created_before: datetime | None = None
     #: Runs changed then or later.
     updated_after: datetime | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse an empty window, which would look like a day without runs."""
-        if self.created_after is None or self.created_before is None or self.created_after < self.created_before:
-            return
-        raise TallyfyInputError(
-            f"No run can be created from {text_of(self.created_after)} on (created_after) and before "
-            f"{text_of(self.created_before)} (created_before). Where both come from the data interval: with Airflow 3 "
-            "a cron schedule has an empty one unless its timetable is CronDataIntervalTimetable."
-        )
 
     @property
     def of_creation(self) -> dict[str, datetime]:
@@ -61,6 +51,8 @@ class Selection:
     bounds: Bounds
     #: Take no more than so many; None takes all.
     max_runs: int | None = None
+    #: Whether runs that have not changed since ``updated_after`` are taken as well.
+    takes_unchanged: bool = False
     #: Runs that were taken.
     taken: int = 0
     #: Runs that were left out because they had not changed since ``updated_after``.
@@ -97,7 +89,7 @@ class Selection:
         updated = parse_timestamp(run.get("last_updated"))
         if updated is None:
             return True
-        if updated < updated_after:
+        if updated < updated_after and not self.takes_unchanged:
             self.unchanged += 1
             return False
         if self.newest is None or updated > self.newest:
@@ -124,11 +116,6 @@ class Selection:
             return None if before is None else text_of(min(before, beginning))
         seen = datetime.fromtimestamp(math.floor(min(self.newest, started - SETTLING)), UTC)
         return text_of(seen if before is None else min(max(before, seen), beginning))
-
-
-def text_of(timestamp: datetime) -> str:
-    """Return a datetime with a time zone as ISO 8601 in UTC, such as ``2026-10-31T09:00:00Z``."""
-    return timestamp.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _seconds(timestamp: datetime | None, otherwise: float) -> float:
