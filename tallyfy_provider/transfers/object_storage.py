@@ -46,7 +46,7 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
     Export runs (processes) of Tallyfy to a file, on disk or in object storage.
 
     Runs are written page by page as they arrive, so that any number of them takes the memory of about one page. The
-    file appears when it is complete and replaces the one that was there; see ``docs/exporting.md``.
+    file appears when it is complete and replaces the one that was there; see ``docs/guides/export.md``.
 
     Returns ``path`` (str), ``rows`` and ``bytes`` (int, as stored), ``last_updated`` (the newest of the runs, ISO 8601
     in UTC, or None) and ``next_updated_after``: the ``updated_after`` with which the next export misses nothing.
@@ -73,7 +73,7 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
     :param strict_values: Fail, and write nothing, when a value is not of its column's type or cannot be written, such
         as a date of the year 0 or NaN; otherwise it becomes null, and a warning counts them.
     :param on_incomplete: When runs may be missing, since the list moved too much while it was read: ``fail`` (the
-        default) fails the task and writes nothing, ``warn`` logs it; see ``docs/listing-at-scale.md``.
+        default) fails the task and writes nothing, ``warn`` logs it; see ``docs/design/lossless-lists.md``.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :raises TallyfyInputError: An argument is wrong: a literal when the Dag is parsed, a template before the first
         request.

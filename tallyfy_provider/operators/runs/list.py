@@ -40,8 +40,8 @@ class ListRunsOperator(FilteredRunsOperator):
     ``RunStatusSensor.partial(…).expand(run_id=list_runs.output["run_ids"])`` waits for each.
 
     :param filters: Tallyfy's own filter names to values, templated: ``q``, ``status``, ``owners``, ``checklist_id``
-        and more, see ``docs/listing.md``. Lists become comma-separated; an empty string or None is not sent. All pages
-        are read, unless a ``page`` is asked for.
+        and more, see ``docs/guides/list.md``. Lists become comma-separated; an empty string or None is not sent.
+        All pages are read, unless a ``page`` is asked for.
     :param fields: Names of the fields to keep of each run, templated; None keeps all.
     :param created_after: Only runs created then or later, templated: ISO 8601 or as Tallyfy writes it, a date or a
         datetime; UTC without a time zone. None or empty text for no bound.
@@ -52,7 +52,7 @@ class ListRunsOperator(FilteredRunsOperator):
         means that Tallyfy ignored a filter; otherwise a warning counts them.
     :param on_incomplete: When runs may be missing, since the list moved too much while it was read: ``warn`` (the
         default) logs it, ``fail`` fails the task. ``fail`` also proves that nothing is missing from a long list that
-        seems not to move, for 14 % more requests; see ``docs/listing-at-scale.md``.
+        seems not to move, for 14 % more requests; see ``docs/design/lossless-lists.md``.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :raises TallyfyInputError: A filter's name is wrong (when the Dag is parsed), or its value is (before the first
         request).
