@@ -1,4 +1,14 @@
-"""Every hour, export what people have written, and show the answers as a table that a person would read."""
+"""
+Every hour, export what people have written, and show the answers as a table that a person would read.
+
+**What it is for.** Processes, steps, form answers and comments as typed tables that join, in a folder for each export:
+the first one holds everything, each later one what has changed.
+
+**What to press.** Trigger. Then answer a form in Tallyfy, and trigger again.
+
+**What to look at.** The log of `export_tables` says how many rows each table has; the XCom of `show_answers` is a table
+of processes, questions and answers.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +17,7 @@ import os
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Asset, ObjectStoragePath, dag, task
+from airflow.providers.common.compat.sdk import Asset, ObjectStoragePath, Param, dag, task
 
 from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 
@@ -23,7 +33,11 @@ ANSWERS = Asset("tallyfy_answers")
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,  # each export begins where the one before ended
-    params={"folder": FOLDER},
+    params={
+        "folder": Param(
+            FOLDER, type="string", title="Folder", description="Where the tables go: a folder, or a bucket's URL."
+        )
+    },
     doc_md=__doc__,
     tags=["tallyfy", "example"],
 )

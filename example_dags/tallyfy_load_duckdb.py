@@ -1,11 +1,21 @@
-"""Every night, load what has changed in Tallyfy into DuckDB with dlt, as into any other warehouse of dlt's."""
+"""
+Every night, load what has changed in Tallyfy into DuckDB with dlt, as into any other warehouse of dlt's.
+
+**What it is for.** Tables of processes, steps, answers and comments in a warehouse, kept up to date by merges. It needs
+`pip install 'airflow-provider-tallyfy[dlt]' duckdb`.
+
+**What to press.** Trigger, twice: the second load merges what has changed in between.
+
+**What to look at.** The XCom of `load` has the rows of each table; the warehouse is the file `warehouse.duckdb` in the
+folder.
+"""
 
 from __future__ import annotations
 
 import os
 from datetime import datetime
 
-from airflow.providers.common.compat.sdk import dag, task
+from airflow.providers.common.compat.sdk import Param, dag, task
 
 # dlt keeps there where the next load begins: a folder that all workers share, or that the task always finds again.
 FOLDER = os.path.join(os.environ.get("AIRFLOW_HOME", os.path.expanduser("~/airflow")), "tallyfy-dlt")
@@ -16,7 +26,9 @@ FOLDER = os.path.join(os.environ.get("AIRFLOW_HOME", os.path.expanduser("~/airfl
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,  # two loads into one pipeline would overtake each other
-    params={"folder": FOLDER},
+    params={
+        "folder": Param(FOLDER, type="string", title="Folder", description="Where the warehouse and dlt's notes are.")
+    },
     doc_md=__doc__,
     tags=["tallyfy", "example"],
 )
