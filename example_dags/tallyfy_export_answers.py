@@ -1,17 +1,18 @@
 """
-Every hour, export what people have written, and show the answers as a table that a person would read.
+Every hour, export what people have written, with the answers as a table that a person would read.
 
 **What it is for.** Processes, steps, form answers and comments as typed tables that join, in a folder for each export:
 the first one holds everything, each later one what has changed.
 
 **What to press.** Trigger. Then answer a form in Tallyfy, and trigger again.
 
-**What to look at.** The log of `export_tables` says how many rows each table has; the XCom of `show_answers` is a table
-of processes, questions and answers.
+**What to look at.** The log of `export_tables` says how many rows each table has; the file that
+`write_for_people` names in its XCom is a table of processes, questions and answers.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from datetime import datetime, timedelta
@@ -53,15 +54,23 @@ def tallyfy_export_answers() -> None:
     )
 
     @task
-    def show_answers(exported: dict[str, Any]) -> list[str]:
-        """Join answers with the names of their runs, as SQL would, and show the first of them."""
+    def write_for_people(exported: dict[str, Any]) -> dict[str, Any]:
+        """Join answers with the names of their processes, as SQL would, into a file that a person reads."""
         folder = ObjectStoragePath(exported["path"])
         runs = {run["id"]: run["name"] for run in rows(folder, "runs")}
-        found = [row for row in rows(folder, "answers") if row["value_text"]]
-        lines = [f"{runs[row['run_id']]:.36} | {row['field_label']:.20} | {row['value_text']!r:.60}" for row in found]
-        return [f"{len(lines)} answers: process | question | answer", *lines[:20]]
+        answers = [
+            {"process": runs[row["run_id"]], "question": row["field_label"], "answer": row["value_text"]}
+            for row in rows(folder, "answers")
+            if row["value_text"]
+        ]
+        file = folder / "answers-for-people.csv"
+        with file.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, ["process", "question", "answer"])
+            writer.writeheader()
+            writer.writerows(answers)
+        return {"path": str(file), "answers": len(answers)}
 
-    show_answers(export.output)
+    write_for_people(export.output)
 
 
 def rows(folder: ObjectStoragePath, table: str) -> list[dict[str, Any]]:

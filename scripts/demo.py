@@ -34,7 +34,7 @@ _POLL_SECONDS = 0.1
 _SECONDS_FOR_ONE_EVENT = 300.0
 _WIDTH = 100
 _LINES_OF_A_LIST = 3
-_ROWS_OF_A_TABLE = 4
+_ROWS_OF_A_TABLE = 6
 _MARKS = {"success": "ok", "skipped": "--"}
 #: XComs of Airflow's own, beside those that begin with ``_``, such as the links of an operator.
 _AIRFLOWS_OWN = ("skipmixin_key",)
