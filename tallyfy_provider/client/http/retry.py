@@ -3,7 +3,8 @@ Decide whether and when a request is sent again. Pure: no clock, no network, no 
 
 Tallyfy publishes no rate limit that all of its pages agree on, so nothing is throttled in advance: ``Retry-After`` is
 obeyed (docs/tallyfy-api.md, "Errors, limits, retries"). A request is repeated only where that cannot have its effect
-twice.
+twice. One that was refused for its rate (429) is none of this module's: it was not done, and
+:mod:`tallyfy_provider.client.http.transport` sends it again as long as it may wait.
 """
 
 from __future__ import annotations
@@ -65,4 +66,4 @@ class RetryPolicy:
 def _may_repeat(outcome: Response | Failure, idempotent: bool) -> bool:
     if isinstance(outcome, Failure):
         return not outcome.permanent and (idempotent or not outcome.sent)
-    return outcome.is_rate_limited or (idempotent and outcome.status in RETRIED_STATUSES)
+    return idempotent and outcome.status in RETRIED_STATUSES

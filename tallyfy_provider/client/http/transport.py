@@ -7,6 +7,7 @@ It adds a bearer token where it is given one; :mod:`tallyfy_provider.client.http
 from __future__ import annotations
 
 import logging
+import math
 import platform
 import random
 import threading
@@ -20,13 +21,16 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from tallyfy_provider import __version__
+from tallyfy_provider.client.http.budget import Priority
+from tallyfy_provider.client.http.budget_store import BudgetStore, MemoryStore
 from tallyfy_provider.client.http.errors import error_from_failure, error_from_response, indeterminate
 from tallyfy_provider.client.http.failures import EXCEPTIONS, failure_from_exception
-from tallyfy_provider.client.http.rate_limiter import RateLimiter
+from tallyfy_provider.client.http.rate_limiter import PauseTooLongError, RateLimiter, Wait
+from tallyfy_provider.client.http.request_kind import current_priority, kind_of
 from tallyfy_provider.client.http.responses import Failure, Response, parse_response, read_body
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS, RetryPolicy
 from tallyfy_provider.client.redaction import Secrets
-from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyError
+from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyError, TallyfyRateLimitError
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +89,16 @@ class Request:
         return f"{self.method} {urlsplit(self.url).path or '/'}"
 
     @property
+    def kind(self) -> str:
+        """The kind of request, whose limit it shares."""
+        return kind_of(self.method, urlsplit(self.url).path)
+
+    @property
+    def priority(self) -> Priority:
+        """Who goes first; pages of a list come after single requests, unless whoever calls says otherwise."""
+        return current_priority(Priority.LIST if self.params and "page" in self.params else Priority.CALL)
+
+    @property
     def full_url(self) -> str:
         """The address with the query; Tallyfy wants a space as ``%20``, not ``+``."""
         return f"{self.url}?{urlencode(self.params, quote_via=quote)}" if self.params else self.url
@@ -96,6 +110,8 @@ class Transport:
 
     :param timeout: Seconds without a byte from Tallyfy; a whole response may take ten times that.
     :param where: Where the credentials came from, for messages.
+    :param max_rate_limit_wait: Seconds that a request may wait for its turn and for pauses after refusals (429).
+    :param store: Where the limits are kept that are learnt from refusals; by default for this client only.
     :param sleep: Waits so many seconds (a test's own clock); by default a wait that ends when the transport is closed.
     :param jitter: Draws a number between two bounds.
     """
@@ -108,6 +124,8 @@ class Transport:
         concurrency: int,
         secrets: Secrets,
         where: str,
+        max_rate_limit_wait: float = math.inf,
+        store: BudgetStore | None = None,
         sleep: Callable[[float], object] | None = None,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -116,7 +134,8 @@ class Transport:
         self.concurrency = concurrency
         self.secrets = secrets
         self.where = where
-        self.rate_limiter = RateLimiter(concurrency)
+        self.max_rate_limit_wait = max_rate_limit_wait
+        self.rate_limiter = RateLimiter(concurrency, store or MemoryStore(), jitter=jitter)
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._jitter = jitter
@@ -155,27 +174,50 @@ class Transport:
         :raises TallyfyError: The error of the last response or failure.
         """
         in_doubt = False
-        attempt = 1
+        attempt, refusals = 1, 0
+        wait = self._wait_of(request)
+        refusal: Response | Failure | None = None
         while True:
-            outcome, delay = self._attempt(request, token, attempt)
+            try:
+                outcome, delay = self._attempt(request, token, attempt, wait)
+            except PauseTooLongError as too_long:
+                pause = too_long.seconds
+                break
             if isinstance(outcome, Response) and outcome.is_success:
                 return outcome
+            if outcome.is_rate_limited:  # it was not done, and is sent again after the pause
+                refusal, refusals = outcome, refusals + 1
+                continue
             in_doubt = in_doubt or outcome.leaves_doubt
             if delay is None:
-                raise self._error(request, outcome, attempt, in_doubt)
+                raise self._error(request, outcome, attempt + refusals, in_doubt)
             attempt += 1
             summary = self.secrets.redact(outcome.summary)
             log.info(
                 "%s; attempt %d of %d in %.1f s (%s).", summary, attempt, self.retry.max_attempts, delay, request.title
             )
-            if not outcome.asks_for_pause:  # else the rate limiter holds every request back
+            if not outcome.asks_for_pause:  # else the rate limiter holds every request of this kind back
                 self._wait(delay, request)
+        raise self._rate_limit_error(request, refusal, attempt - 1 + refusals, in_doubt, pause)
 
-    def _attempt(self, request: Request, token: str | None, attempt: int) -> tuple[Response | Failure, float | None]:
+    def _wait_of(self, request: Request) -> Wait:
+        """Return how a request waits: lists and exports as long as their task may, everything else for a time."""
+        is_bounded = request.priority >= Priority.CALL
+        return Wait(
+            request.kind,
+            request.priority,
+            lambda seconds: self._wait(seconds, request),
+            seconds_left=self.max_rate_limit_wait if is_bounded else math.inf,
+            is_cancelled=lambda: self._is_cancelled(request),
+        )
+
+    def _attempt(
+        self, request: Request, token: str | None, attempt: int, wait: Wait
+    ) -> tuple[Response | Failure, float | None]:
         """Send a request once when the rate limiter lets it; return the outcome and the delay of the next attempt."""
         outcome: Response | Failure | None = None
         pause: float | None = None
-        self.rate_limiter.acquire(lambda seconds: self._wait(seconds, request))
+        self.rate_limiter.acquire(wait)
         try:
             if self._is_cancelled(request):
                 why = "the client is closed" if self._closed.is_set() else "it was cancelled"
@@ -184,14 +226,28 @@ class Transport:
             delay = self.retry.delay(outcome, attempt=attempt, idempotent=request.is_idempotent, jitter=self._jitter)
             pause = self._pause(outcome, delay)
         finally:
-            self.rate_limiter.release(outcome, pause)
+            self.rate_limiter.release(wait, outcome, pause)
         return outcome, delay
 
     def _pause(self, outcome: Response | Failure, delay: float | None) -> float | None:
-        """Return for how long nothing is to be sent, also where this request is not sent again."""
-        if not outcome.asks_for_pause:
+        """Return for how long a response wants no requests, also where this one is not sent again; None for a 429."""
+        if outcome.is_rate_limited or not outcome.asks_for_pause:
             return None
-        return delay if delay is not None else min(outcome.retry_after or 0.0, self.retry.max_retry_after)
+        return delay if delay is not None else outcome.retry_after or 0.0
+
+    def _rate_limit_error(
+        self, request: Request, refusal: Response | Failure | None, attempts: int, in_doubt: bool, pause: float
+    ) -> TallyfyError:
+        if refusal is not None:
+            error = self._error(request, refusal, attempts, in_doubt)
+        else:
+            error = TallyfyRateLimitError(
+                f"Tallyfy refuses requests of this kind for their rate, for another {pause:.0f} s; this one was not "
+                "sent. Try again later, or let it wait longer (max_rate_limit_wait of the connection).",
+                request=self.secrets.redact(request.title),
+            )
+        error.retry_after = error.retry_after or pause
+        return error
 
     def _wait(self, seconds: float, request: Request) -> None:
         if request.cancelled is None:

@@ -35,7 +35,7 @@ CASES = [
     (Fault(kind="status", status=500), TallyfyServerError, "Tallyfy failed by itself", 3),
     (Fault(kind="status", status=503), TallyfyServerError, "(after 3 attempts)", 3),
     (Fault(kind="status", status=501), TallyfyServerError, "answered 501", 1),
-    (Fault(kind="status", status=429), TallyfyRateLimitError, "Ask less often", 3),
+    (Fault(kind="status", status=429), TallyfyRateLimitError, "Ask less often", 10),
     (Fault(kind="status", status=429, headers={"Retry-After": "3600"}), TallyfyRateLimitError, "wait 3600 s", 1),
     (Fault(kind="html"), TallyfyResponseError, "an HTML page instead of JSON", 1),
     (Fault(kind="truncate"), TallyfyResponseError, "was cut off", 3),
