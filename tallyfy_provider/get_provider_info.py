@@ -49,7 +49,7 @@ CONNECTION_FIELDS: dict[str, Any] = {
     "max_rate_limit_wait": _number(
         "Longest wait for a rate limit",
         "Seconds that a request may wait where Tallyfy refuses requests for their rate (429); default 300. "
-        "Lists and exports wait as long as their task may.",
+        "Lists and exports wait as long as their task may; with 0 nothing waits.",
         "number",
         0,
         86_400,

@@ -40,7 +40,7 @@ class ClientSettings:
     :param concurrency: Upper bound of the requests under way at the same time.
     :param page_size: Rows on a page of a list, at most 100.
     :param max_rate_limit_wait: Seconds that a request may wait where Tallyfy refuses requests for their rate (429);
-        lists and exports wait as long as their task may.
+        lists and exports wait as long as their task may. With 0 nothing waits.
     :param budget_url: Address of a Redis through which all machines share the limits that were learnt.
     :param where: Where the settings came from, for messages.
     """

@@ -9,6 +9,8 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from tallyfy_provider.client.http.budget import Priority
+from tallyfy_provider.client.http.request_kind import request_priority
 from tallyfy_provider.client.redaction import rows_without_guest_links
 from tallyfy_provider.client.runs.filter_check import FilterCheck
 from tallyfy_provider.client.runs.filters import encode
@@ -101,6 +103,7 @@ class ExportRunsOperator(FilteredRunsOperator):
         self.created_before = created_before
         self.updated_after = updated_after
 
+    @request_priority(Priority.EXPORT)
     def execute(self, context: Context) -> dict[str, Any]:
         """
         Export the runs.

@@ -14,6 +14,8 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.http.budget import Priority
+from tallyfy_provider.client.http.request_kind import request_priority
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyConfigurationError,
@@ -131,7 +133,9 @@ class ConnectionExecutor:
         # supervisor, and from any other thread that would start a second event loop on the same connection.
         from asgiref.sync import sync_to_async
 
-        call: Callable[[], Any] = sync_to_async(function, thread_sensitive=False, executor=self._executor)
+        call: Callable[[], Any] = sync_to_async(
+            request_priority(Priority.WAIT)(function), thread_sensitive=False, executor=self._executor
+        )
         result: Result = await call()
         return result
 

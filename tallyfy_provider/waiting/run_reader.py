@@ -22,7 +22,9 @@ from typing import Any
 
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
+from tallyfy_provider.client.http.budget import Priority
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
+from tallyfy_provider.client.http.request_kind import request_priority
 from tallyfy_provider.client.runs.status import compact, is_over
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
@@ -84,6 +86,7 @@ class RunReader:
         self._failed: set[str] = set()
         self._missing: dict[str, tuple[int, Snapshot]] = {}
 
+    @request_priority(Priority.WAIT)
     def read(self, client: TallyfyClient, wanted: Mapping[str, IsPending]) -> None:
         """
         Read each run once.

@@ -63,7 +63,7 @@ def test_a_number_that_is_not_reached_times_out(emulator, count_sensor):
 
 
 def test_faults_are_tolerated_or_raised(emulator, connect, count_sensor):
-    connect(extra={"max_attempts": 1})
+    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     emulator.order(Fault(kind="status", status=503, times=3))
     assert count_sensor(exactly=0) == 0
     emulator.order(Fault(kind="status", status=503))

@@ -150,7 +150,7 @@ def test_an_invalid_run_id_is_refused_before_anything_is_asked(emulator, run_sen
 
 
 def test_tallyfy_is_not_asked_again_before_it_wants_to_be(emulator, connect, run_sensor):
-    connect(extra={"max_attempts": 1})
+    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     run = emulator.add_run(status="complete")
     emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "1"}, times=2))
     assert len(run_sensor(run_id=run["id"])) == 1
@@ -159,7 +159,7 @@ def test_tallyfy_is_not_asked_again_before_it_wants_to_be(emulator, connect, run
 
 
 def test_a_rate_limit_never_fails_a_wait(emulator, connect, run_sensor):
-    connect(extra={"max_attempts": 1})
+    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     run = emulator.add_run(status="complete")
     emulator.order(Fault(kind="status", status=429, times=6))
     assert len(run_sensor(run_id=run["id"], fault_tolerance=0.1)) == 1
@@ -167,7 +167,7 @@ def test_a_rate_limit_never_fails_a_wait(emulator, connect, run_sensor):
 
 def test_a_rescheduled_wait_leaves_a_rate_limit_to_airflow(emulator, connect, monkeypatch, task_context):
     know_the_first_start(monkeypatch)
-    connect(extra={"max_attempts": 1})
+    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     run = emulator.add_run()
     emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "600"}))
     sensor = RunStatusSensor(task_id="wait", run_id=run["id"], mode="reschedule", fault_tolerance=0, timeout=7200)
@@ -178,7 +178,7 @@ def test_a_rescheduled_wait_leaves_a_rate_limit_to_airflow(emulator, connect, mo
 
 
 def test_a_long_pause_that_tallyfy_asks_for_does_not_outlive_the_timeout(emulator, connect, run_sensor):
-    connect(extra={"max_attempts": 1})
+    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     run = emulator.add_run()
     emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "3600"}))
     started = time.monotonic()
@@ -196,7 +196,7 @@ TRANSIENT = [
 
 @pytest.mark.parametrize(("fault", "kind"), TRANSIENT, ids=lambda case: getattr(case, "kind", None))
 def test_a_transient_error_does_not_end_the_wait(emulator, connect, run_sensor, fault, kind):
-    connect(extra={"max_attempts": 1})
+    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     run = emulator.add_run(status="complete")
     emulator.order(Fault(**{**vars(fault), "times": 3}))
     assert len(run_sensor(run_id=run["id"])) == 1
@@ -205,7 +205,7 @@ def test_a_transient_error_does_not_end_the_wait(emulator, connect, run_sensor, 
 @pytest.mark.parametrize(("fault", "kind"), TRANSIENT, ids=lambda case: getattr(case, "kind", None))
 @pytest.mark.parametrize("lenience", [{}, {"soft_fail": True}])
 def test_an_error_that_lasts_ends_the_wait_as_itself(emulator, connect, run_sensor, fault, kind, lenience):
-    connect(extra={"max_attempts": 1})
+    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     run = emulator.add_run()
     emulator.order(fault)
     with pytest.raises(AirflowException) as raised:

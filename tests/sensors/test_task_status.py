@@ -233,7 +233,7 @@ def test_soft_fail_skips(emulator, contract, wait):
 
 
 def test_transient_errors_do_not_end_the_wait(emulator, connect, step, wait):
-    connect(extra={"max_attempts": 1})
+    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
 
     def trouble():
         emulator.order(Fault(kind="status", status=503, times=3))
@@ -243,7 +243,7 @@ def test_transient_errors_do_not_end_the_wait(emulator, connect, step, wait):
 
 
 def test_a_form_that_cannot_be_read_for_a_moment_does_not_end_it_badly(emulator, connect, step, wait):
-    connect(extra={"max_attempts": 1})
+    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
 
     def trouble():
         emulator.order(Fault(kind="status", status=503, path="form_fields", times=2))
@@ -253,7 +253,7 @@ def test_a_form_that_cannot_be_read_for_a_moment_does_not_end_it_badly(emulator,
 
 
 def test_errors_that_last_are_raised(emulator, connect, wait):
-    connect(extra={"max_attempts": 1})
+    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     with pytest.raises(TallyfyServerError):
         wait(fault_tolerance=0.2, between=lambda: emulator.order(Fault(kind="status", status=503)))
 

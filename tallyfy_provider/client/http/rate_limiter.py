@@ -37,7 +37,7 @@ class Wait:
     How a request waits for its turns.
 
     :param kind: The kind of the request.
-    :param seconds_left: Seconds that it may wait in all.
+    :param seconds_left: Seconds that it may be paused in all.
     :param sleep: Waits so many seconds; returns early where the request is cancelled.
     :param is_cancelled: Whether it need not be sent any more.
     """
@@ -79,12 +79,12 @@ class RateLimiter:
         turn: Turn = self._store.update(
             lambda budgets, now: budgets.ask(wait.kind, wait.lease, now, wait.priority, self._jitter)
         )
-        if turn.delay > wait.seconds_left:
-            self._forget(wait)
-            raise PauseTooLongError(turn.delay)
+        if turn.is_pause:
+            if turn.delay > wait.seconds_left:
+                raise PauseTooLongError(turn.delay)
+            wait.seconds_left -= turn.delay
         if turn.delay <= 0:
             return turn.granted
-        wait.seconds_left -= turn.delay
         wait.sleep(turn.delay)
         return turn.granted and self._store.update(lambda budgets, now: budgets.confirm(wait.kind, wait.lease, now))
 

@@ -40,6 +40,9 @@ _RESPONSE_TIMEOUTS = 10
 #: Seconds after which a wait checks whether the request is cancelled.
 _CANCEL_CHECK_INTERVAL = 0.5
 
+#: Longest pause in seconds that a request of a sensor or trigger waits for: they ask again by themselves.
+_MAX_PAUSE_OF_WAIT = 30.0
+
 #: Headers of every request. Without ``X-Tallyfy-Client`` Tallyfy answers as if the address did not exist, without
 #: ``Accept`` its errors are HTML (docs/tallyfy-api.md, "Base, headers, auth").
 HEADERS = {
@@ -110,7 +113,7 @@ class Transport:
 
     :param timeout: Seconds without a byte from Tallyfy; a whole response may take ten times that.
     :param where: Where the credentials came from, for messages.
-    :param max_rate_limit_wait: Seconds that a request may wait for its turn and for pauses after refusals (429).
+    :param max_rate_limit_wait: Seconds for which refusals (429) may pause a request.
     :param store: Where the limits are kept that are learnt from refusals; by default for this client only.
     :param sleep: Waits so many seconds (a test's own clock); by default a wait that ends when the transport is closed.
     :param jitter: Draws a number between two bounds.
@@ -201,13 +204,16 @@ class Transport:
         raise self._rate_limit_error(request, refusal, attempt - 1 + refusals, in_doubt, pause)
 
     def _wait_of(self, request: Request) -> Wait:
-        """Return how a request waits: lists and exports as long as their task may, everything else for a time."""
-        is_bounded = request.priority >= Priority.CALL
+        """Return how a request waits: lists and exports as long as their task may, waits briefly."""
+        longest = {
+            Priority.WAIT: min(_MAX_PAUSE_OF_WAIT, self.max_rate_limit_wait),
+            Priority.CALL: self.max_rate_limit_wait,
+        }
         return Wait(
             request.kind,
             request.priority,
             lambda seconds: self._wait(seconds, request),
-            seconds_left=self.max_rate_limit_wait if is_bounded else math.inf,
+            seconds_left=longest.get(request.priority, math.inf if self.max_rate_limit_wait else 0.0),
             is_cancelled=lambda: self._is_cancelled(request),
         )
 
