@@ -46,8 +46,9 @@ kills: ## kill tasks at 200 moments of a launch, on Airflow 3.3 and on 2.11: eac
 	@for airflow in 3.3 2.11; do KILLS=$(KILLS) $(START) scripts/run_tests.py --airflow $$airflow -- \
 		tests/airflow/test_launch_once.py -o faulthandler_timeout=0 $(ARGS) || exit 1; done
 
-lint: ## check style and formatting
-	@folder=$(call environment,3.3) && "$$folder/bin/ruff" check . && "$$folder/bin/ruff" format --check .
+lint: ## check style, formatting, and which package imports which
+	@folder=$(call environment,3.3) && "$$folder/bin/ruff" check . && "$$folder/bin/ruff" format --check . && \
+		"$$folder/bin/lint-imports" --no-cache
 
 types: ## check the types, strictly
 	@folder=$(call environment,3.3) && exec "$$folder/bin/mypy"

@@ -1,8 +1,9 @@
 """
 Listing 5,000 runs from a server that takes 80 ms a request: this provider beside HttpOperator and a loop by hand.
 
-Claims: with 4 requests at a time at least 3 times faster than HttpOperator with a pagination function; with one at a
-time at most 1.1 times as long as a hand-written requests loop; never more requests in flight than allowed.
+Claims: with 4 requests at a time at least 3.6 times faster than HttpOperator with a pagination function, with four
+under way from the second request to the last; with one at a time at most 1.05 times as long as a hand-written requests
+loop, and at most 1.1 times its CPU; never more requests under way than allowed.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from emulator_process import EmulatorProcess, emulator_with, most_at_once
+from emulator_process import Asked, EmulatorProcess, emulator_with, most_at_once
 from ways_of_listing import by_hand, by_hook, by_http_operator
 
 RESULTS = Path(__file__).resolve().parent / "results" / "walk.json"
 RUNS = 5_000
 DELAY = 0.08
-ROUNDS = 5
+ROUNDS = 3
 
 HTTP_OPERATOR = "HttpOperator with pagination"
 BY_HAND = "hand-written requests loop"
@@ -39,7 +40,7 @@ WAYS: dict[str, Way] = {
 }
 
 
-def measure(way: Way, emulator: EmulatorProcess) -> dict[str, float]:
+def measure(way: Way, emulator: EmulatorProcess) -> dict[str, Any]:
     """
     List once.
 
@@ -55,7 +56,25 @@ def measure(way: Way, emulator: EmulatorProcess) -> dict[str, float]:
     assert len({row["id"] for row in rows}) == len(rows) == RUNS
     asked = emulator.asked()
     assert {each.status for each in asked} == {200}
-    return {"wall": wall, "cpu": cpu, "requests": len(asked), "at_once": most_at_once(asked)}
+    return {
+        "wall": wall,
+        "cpu": cpu,
+        "requests": len(asked),
+        "at_once": most_at_once(asked),
+        "timeline": timeline(asked),
+    }
+
+
+def timeline(asked: Sequence[Asked]) -> list[int]:
+    """
+    Count the requests under way at moments that are as far apart as a quarter of a request takes.
+
+    :param asked: The requests.
+    :return: How many, at each moment from the first request to the last answer.
+    """
+    began, ended = min(each.at for each in asked), max(each.ended for each in asked)
+    moments = [began + number * DELAY / 4 for number in range(int((ended - began) / (DELAY / 4)) + 1)]
+    return [sum(each.at <= moment < each.ended for each in asked) for moment in moments]
 
 
 def measure_all() -> dict[str, Any]:
@@ -64,7 +83,7 @@ def measure_all() -> dict[str, Any]:
 
     :return: The results, with what they were measured on.
     """
-    measured: dict[str, list[dict[str, float]]] = {name: [] for name in WAYS}
+    measured: dict[str, list[dict[str, Any]]] = {name: [] for name in WAYS}
     with emulator_with(RUNS, delay=DELAY) as emulator:
         for number in range(ROUNDS + 1):
             for name, way in WAYS.items():
@@ -81,12 +100,13 @@ def measure_all() -> dict[str, Any]:
         "results": measured,
         "times_faster_than_http_operator": ratios(measured[HTTP_OPERATOR], measured[AT_ONCE]),
         "wall_of_one_by_one_to_loop": ratios(measured[ONE_BY_ONE], measured[BY_HAND]),
+        "cpu_of_one_by_one_to_loop": ratios(measured[ONE_BY_ONE], measured[BY_HAND], "cpu"),
     }
 
 
-def ratios(of: list[dict[str, float]], to: list[dict[str, float]]) -> dict[str, float]:
+def ratios(of: list[dict[str, Any]], to: list[dict[str, Any]], what: str = "wall") -> dict[str, float]:
     """Compare times of the same round."""
-    found = sorted(mine["wall"] / other["wall"] for mine, other in zip(of, to, strict=True))
+    found = sorted(mine[what] / other[what] for mine, other in zip(of, to, strict=True))
     return {"median": statistics.median(found), "least": found[0], "most": found[-1]}
 
 
@@ -101,9 +121,12 @@ def show(results: dict[str, Any]) -> None:
     for what, key in (
         ("times faster than HttpOperator, 4 at a time", "times_faster_than_http_operator"),
         ("times the loop's time, 1 at a time", "wall_of_one_by_one_to_loop"),
+        ("times the loop's CPU, 1 at a time", "cpu_of_one_by_one_to_loop"),
     ):
         each = results[key]
         print(f"{what:44} {each['median']:.2f} ({each['least']:.2f} to {each['most']:.2f})")
+    print(f"Requests under way every {DELAY * 250:.0f} ms, {AT_ONCE}:")
+    print("".join(str(number) for number in results["results"][AT_ONCE][-1]["timeline"]))
 
 
 def main() -> None:

@@ -118,6 +118,8 @@ def emulator_with(
     generated: int = 0,
     delay: float = 0.0,
     completing: int = 0,
+    reopening: int = 0,
+    launching: int = 0,
 ) -> Iterator[EmulatorProcess]:
     """
     Start an emulator and stop it at the end. A ``GET`` of an archived run answers 404 there.
@@ -128,6 +130,8 @@ def emulator_with(
     :param generated: How many more runs it makes up while it is asked, all active.
     :param delay: Seconds by which every answer is late.
     :param completing: How many of the runs complete during each request.
+    :param reopening: How many of the completed ones are reopened during each request; one in ten is completed at first.
+    :param launching: How many are launched during each request.
     :return: The emulator.
     """
     wanted = {
@@ -137,6 +141,8 @@ def emulator_with(
         "generated": generated,
         "delay": delay,
         "completing": completing,
+        "reopening": reopening,
+        "launching": launching,
     }
     command = [sys.executable, str(_PROGRAM), json.dumps(wanted)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -19,13 +19,18 @@ class Server:
 
     :param emulator: The emulator.
     :param completing: How many of its active runs complete at the end of each request, at random.
+    :param reopening: How many of those that have completed are reopened then.
+    :param launching: How many are launched then.
     """
 
-    def __init__(self, emulator: Emulator, completing: int) -> None:
+    def __init__(self, emulator: Emulator, completing: int, reopening: int = 0, launching: int = 0) -> None:
         self.emulator = emulator
         self.completing = completing
+        self.reopening = reopening
+        self.launching = launching
         self.asked: list[tuple[float, float, int | None]] = []
         self.completed: list[str] = []
+        self.gone: list[str] = []
         self.active: list[str] = []
         self.random = random.Random(20)
         emulator.listen(self.note)
@@ -33,9 +38,23 @@ class Server:
     def note(self, request: RequestRecord) -> None:
         """Remember a request that is over."""
         self.asked.append((request.at, time.time(), request.status))
+        for _ in range(min(self.reopening, len(self.gone))):
+            self.active.append(self.gone.pop(self.random.randrange(len(self.gone))))
+            self.emulator.reopen_run(self.active[-1])
         for _ in range(min(self.completing, len(self.active))):
             self.completed.append(self.active.pop(self.random.randrange(len(self.active))))
+            self.gone.append(self.completed[-1])
             self.emulator.complete_run(self.completed[-1])
+        if self.launching:
+            self.emulator.add_runs(self.launching, shape=Shape())
+
+    def complete_some(self, count: int) -> None:
+        """Let some runs be completed when the list is read first."""
+        for run_id in self.random.sample(self.active, count):
+            self.active.remove(run_id)
+            self.gone.append(run_id)
+            self.completed.append(run_id)
+            self.emulator.complete_run(run_id)
 
     def take(self, order: dict[str, Any]) -> Any:
         """Carry out an order."""
@@ -57,11 +76,13 @@ def main() -> None:
     with Emulator(seed=False, quirks=Quirks(archived_run_status=404)) as emulator:
         if wanted["delay"]:
             emulator.order(Fault(kind="delay", delay=wanted["delay"]))
-        server = Server(emulator, wanted["completing"])
+        server = Server(emulator, wanted["completing"], wanted["reopening"], wanted["launching"])
         ids = [
             each for status, count in wanted["runs"].items() for each in emulator.add_runs(count, status=status, **more)
         ]
         server.active = list(ids)
+        if wanted["reopening"]:
+            server.complete_some(len(ids) // 10)
         if wanted["generated"]:
             emulator.add_generated_runs(wanted["generated"])
         known = {

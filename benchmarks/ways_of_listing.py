@@ -1,4 +1,4 @@
-"""How one lists runs: this provider, a loop by hand, Airflow's HttpOperator, Tallyfy's own SDK."""
+"""How one lists runs: this provider, a loop by hand, Airflow's HttpOperator, Tallyfy's own SDK, dlt's REST source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import requests
 from emulator_process import EmulatorProcess
@@ -86,13 +86,20 @@ def by_http_operator(emulator: EmulatorProcess, *, per_page: int = 100) -> list[
     return runs
 
 
-def by_hook(emulator: EmulatorProcess, *, concurrency: int = 4, per_page: int = 100) -> list[dict[str, Any]]:
+def by_hook(
+    emulator: EmulatorProcess,
+    *,
+    concurrency: int = 4,
+    per_page: int = 100,
+    on_incomplete: Literal["warn", "fail"] = "warn",
+) -> list[dict[str, Any]]:
     """
     List with TallyfyHook.list_runs.
 
     :param emulator: Whom to ask.
     :param concurrency: Requests at a time.
     :param per_page: Rows to a page.
+    :param on_incomplete: As in ``list_runs``.
     :return: The runs.
     """
     from tallyfy_provider.hooks.tallyfy import TallyfyHook
@@ -101,7 +108,7 @@ def by_hook(emulator: EmulatorProcess, *, concurrency: int = 4, per_page: int = 
     os.environ["AIRFLOW_CONN_TALLYFY_DEFAULT"] = connection
     hook = TallyfyHook()
     try:
-        return list(hook.list_runs({"status": "active"}))
+        return list(hook.list_runs({"status": "active"}, on_incomplete=on_incomplete))
     finally:
         hook.get_conn().close()
 
@@ -127,16 +134,54 @@ print(json.dumps({"ids": seen, "error": error}))
 """
 
 
+_DLT_PROGRAM = """
+import json, sys
+from dlt.sources.helpers.rest_client import RESTClient
+from dlt.sources.helpers.rest_client.paginators import PageNumberPaginator
+token, base_url, organization = sys.argv[1:]
+client = RESTClient(
+    base_url=base_url,
+    headers={"Authorization": f"Bearer {token}", "Accept": "application/json", "X-Tallyfy-Client": "APIClient"},
+    paginator=PageNumberPaginator(base_page=1, total_path="meta.pagination.total_pages"),
+    data_selector="data",
+)
+query = {"status": "active", "sort": "created_at", "per_page": 100}
+seen = []
+try:
+    for page in client.paginate(f"/organizations/{organization}/runs", params=query):
+        seen.extend(run["id"] for run in page)
+    error = None
+except Exception as problem:
+    error = str(problem)
+print(json.dumps({"ids": seen, "error": error}))
+"""
+
+
 def by_sdk(emulator: EmulatorProcess, folder: Path) -> tuple[list[str], str | None]:
     """
-    List with Tallyfy's SDK: its own walk over pages, around its method that gets a page of runs.
+    List with Tallyfy's SDK: its own loop over pages, around its method that gets a page of runs.
 
     :param emulator: Whom to ask.
     :param folder: Where the SDK was installed.
-    :return: The ids of the runs that it read, and the error that its walk ended in, if it did.
+    :return: The ids of the runs that it read, and the error that it ended in, if it did.
     """
-    command = [sys.executable, "-c", _SDK_PROGRAM, emulator.token, emulator.base_url, emulator.organization_id]
+    return _by_program(_SDK_PROGRAM, emulator, folder)
+
+
+def by_dlt(emulator: EmulatorProcess, folder: Path) -> tuple[list[str], str | None]:
+    """
+    List with the client of dlt's REST source and its paginator for page numbers.
+
+    :param emulator: Whom to ask.
+    :param folder: Where dlt was installed.
+    :return: As :func:`by_sdk`.
+    """
+    return _by_program(_DLT_PROGRAM, emulator, folder)
+
+
+def _by_program(program: str, emulator: EmulatorProcess, folder: Path) -> tuple[list[str], str | None]:
+    command = [sys.executable, "-c", program, emulator.token, emulator.base_url, emulator.organization_id]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     output = subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
-    found = json.loads(output)
+    found = json.loads(output.splitlines()[-1])
     return found["ids"], found["error"]

@@ -42,15 +42,8 @@ def compile_for(airflow: str, uv: Path, *, upgrade: bool) -> None:
             compiled.write_text(target.read_text())
         command: list[str | Path] = [uv, "pip", "compile", "--quiet"]
         command += ["--universal", "--python-version", "3.11", "--all-extras"]
-        command += [
-            "--group",
-            "dev",
-            "--group",
-            "environments",
-            "--no-header",
-            "--no-annotate",
-            "--no-emit-index-url",
-        ]
+        command += [f"--group={group}" for group in environment.dependency_groups()]
+        command += ["--no-header", "--no-annotate", "--no-emit-index-url"]
         command += ["--output-file", compiled, environment.ROOT / "pyproject.toml", wanted]
         processes.run(command, log=Path(folder, "log"), folder=environment.ROOT)
         pins = compiled.read_text()

@@ -201,6 +201,14 @@ def _project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
+def dependency_groups() -> list[str]:
+    """Name the dependency groups of the project.
+
+    :return: the names, as pyproject.toml has them.
+    """
+    return list(_project()["dependency-groups"])
+
+
 def _development_tools() -> list[str]:
     tools: list[str] = _project()["dependency-groups"]["dev"]
     return tools

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tallyfy_emulator.admin import app as admin
-from tallyfy_emulator.api import activity_feed, catalog, comments, oauth, runs, tasks
+from tallyfy_emulator.api import activity_feed, catalog, comments, labels, oauth, runs, search, tasks
 from tallyfy_emulator.api.responses import ApiError, endpoint_not_found, error_response, unprocessable
 from tallyfy_emulator.middleware.connections import Connections
 from tallyfy_emulator.middleware.faults import FaultMiddleware
@@ -29,6 +29,8 @@ _ENDPOINTS = (
     *tasks.ENDPOINTS,
     *comments.ENDPOINTS,
     *catalog.ENDPOINTS,
+    *labels.ENDPOINTS,
+    *search.ENDPOINTS,
     *activity_feed.ENDPOINTS,
 )
 
@@ -38,7 +40,7 @@ _BASES = ("", "/api")
 
 def build(organization: Organization, traffic: Traffic, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
     """Build the emulator's application."""
-    limited = RateLimitMiddleware(_api(organization), traffic.limiter)
+    limited = RateLimitMiddleware(_api(organization), traffic.limiter, traffic.comment_limiter)
     faulty = FaultMiddleware(limited, traffic.faults, organization.tokens, connections, stopping)
     return _Router(RecorderMiddleware(faulty, traffic.log), admin.build(organization, traffic))
 

@@ -31,6 +31,8 @@ class Emulator(RunAdmin, TaskAdmin):
     :param clock: where the time comes from.
     :param rate_limit: how many requests are welcome: a :class:`RateLimit`, or text such as ``100/60``; None =
         any number.
+    :param comment_limit: how many comments, problems and resolutions are welcome, as ``rate_limit``: ``120/3600`` is
+        what Tallyfy documents; None = any number.
     :param quirks: the shapes that answers take.
     :param host: address to listen on.
     :param allow_remote: permit a ``host`` that other machines can reach. There is no protection whatsoever
@@ -49,6 +51,7 @@ class Emulator(RunAdmin, TaskAdmin):
         *,
         host: str = "127.0.0.1",
         allow_remote: bool = False,
+        comment_limit: RateLimit | str | None = None,
     ) -> None:
         if not allow_remote and not is_loopback(host):
             raise ValueError(
@@ -59,7 +62,7 @@ class Emulator(RunAdmin, TaskAdmin):
         self._port = port
         clock = clock or SystemClock()
         super().__init__(Organization(clock, catalog(), quirks or Quirks()))
-        self._traffic = Traffic.begin(clock, RateLimit.of(rate_limit))
+        self._traffic = Traffic.begin(clock, RateLimit.of(rate_limit), RateLimit.of(comment_limit))
         if seed:
             seed_runs(self._organization)
         self._running: ServerThread | None = None
@@ -255,3 +258,12 @@ class Emulator(RunAdmin, TaskAdmin):
     @rate_limit.setter
     def rate_limit(self, limit: RateLimit | str | None) -> None:
         self._traffic.limiter.limit = RateLimit.of(limit)
+
+    @property
+    def comment_limit(self) -> RateLimit | None:
+        """How many comments are welcome; may be set at any time, also as text such as ``120/3600``."""
+        return self._traffic.comment_limiter.limit
+
+    @comment_limit.setter
+    def comment_limit(self, limit: RateLimit | str | None) -> None:
+        self._traffic.comment_limiter.limit = RateLimit.of(limit)

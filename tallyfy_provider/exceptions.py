@@ -74,15 +74,10 @@ class TallyfyError(AirflowException):
         return f"{self.message} ({details})" if details else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the error with all its attributes."""
         return error_from_dict, (self.to_dict(),)
 
     def to_dict(self) -> dict[str, Any]:
-        """
-        Return the error as JSON primitives, for the event of a trigger.
-
-        :return: The argument of :func:`error_from_dict`.
-        """
+        """Return the error as JSON primitives, for the event of a trigger."""
         return {
             "kind": type(self).__name__,
             "message": self.message,
@@ -178,12 +173,7 @@ def _with_subclasses(base: type[TallyfyError]) -> dict[str, type[TallyfyError]]:
 
 
 def error_from_dict(data: Mapping[str, Any]) -> TallyfyError:
-    """
-    Build the error that :meth:`TallyfyError.to_dict` described.
-
-    :param data: The result of ``to_dict``; a kind unknown to this version becomes a plain :class:`TallyfyError`.
-    :return: The error, of the same class.
-    """
+    """Build the error that :meth:`TallyfyError.to_dict` described; an unknown kind becomes a :class:`TallyfyError`."""
     kind = _with_subclasses(TallyfyError).get(str(data.get("kind")), TallyfyError)
     attributes = ("status", "request", "request_id", "retry_after", "code", "fields")
     return kind(str(data.get("message", "")), **{name: data.get(name) for name in attributes})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+_INTEGRATION = "Tallyfy"
+
 
 def _text(label: str, description: str) -> dict[str, Any]:
     return {"label": label, "schema": {"type": ["string", "null"]}, "description": description}
@@ -41,6 +43,13 @@ CONNECTION_FIELDS: dict[str, Any] = {
     ),
     "max_attempts": _number(
         "Attempts", "Attempts for one request, the first one included; default 5.", "integer", 1, 100
+    ),
+    "max_pause": _number(
+        "Longest pause",
+        "Seconds that a response of Tallyfy's can make everybody wait, at most; default 3600.",
+        "number",
+        1,
+        86400,
     ),
     "concurrency": _number(
         "Concurrency", "Upper bound of the requests under way at the same time; default 4.", "integer", 1, 32
@@ -102,49 +111,32 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 }
 
 
-def get_provider_info() -> dict[str, Any]:
-    """
-    Describe the provider to Airflow.
+def _modules(package: str, *names: str) -> list[dict[str, Any]]:
+    modules = [f"tallyfy_provider.{package}.{name}" for name in names]
+    return [{"integration-name": _INTEGRATION, "python-modules": modules}]
 
-    :return: What ``airflow providers get airflow-provider-tallyfy`` shows.
-    """
-    integration = "Tallyfy"
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe the provider to Airflow."""
     return {
         "package-name": "airflow-provider-tallyfy",
-        "name": integration,
+        "name": _INTEGRATION,
         "description": "List, export, launch and change the processes that people do in "
         "`Tallyfy <https://tallyfy.com/>`__, wait for them, and start Dags when they are done.",
         "integrations": [
             {
-                "integration-name": integration,
+                "integration-name": _INTEGRATION,
                 "external-doc-url": "https://tallyfy.com/products/pro/",
                 "tags": ["service"],
             }
         ],
-        "hooks": [{"integration-name": integration, "python-modules": ["tallyfy_provider.hooks.tallyfy"]}],
-        "operators": [
-            {
-                "integration-name": integration,
-                "python-modules": [f"tallyfy_provider.operators.{name}" for name in ("runs", "tasks", "api")],
-            }
-        ],
-        "sensors": [
-            {
-                "integration-name": integration,
-                "python-modules": [f"tallyfy_provider.sensors.{name}" for name in ("runs", "tasks")],
-            }
-        ],
-        "triggers": [
-            {
-                "integration-name": integration,
-                "python-modules": [
-                    f"tallyfy_provider.triggers.{name}" for name in ("runs", "counts", "events", "tasks")
-                ],
-            }
-        ],
+        "hooks": _modules("hooks", "tallyfy"),
+        "operators": _modules("operators", "runs", "tasks", "api"),
+        "sensors": _modules("sensors", "runs", "tasks"),
+        "triggers": _modules("triggers", "runs", "counts", "events", "tasks"),
         "transfers": [
             {
-                "source-integration-name": integration,
+                "source-integration-name": _INTEGRATION,
                 "target-integration-name": "Common IO",  # Airflow's name for whatever an ObjectStoragePath leads to
                 "python-module": "tallyfy_provider.transfers.object_storage",
             }
@@ -155,7 +147,7 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [
             {
                 "hook-class-name": "tallyfy_provider.hooks.tallyfy.TallyfyHook",
-                "hook-name": integration,
+                "hook-name": _INTEGRATION,
                 "connection-type": "tallyfy",
                 "conn-fields": CONNECTION_FIELDS,
                 "ui-field-behaviour": UI_FIELD_BEHAVIOUR,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import json
 import logging
@@ -32,22 +33,22 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parent.parent / "example_dags")
 
-from tallyfy_emulator import Emulator
+from airflow.providers.common.compat.module_loading import import_string
+
+from tallyfy_emulator import Emulator, Fault
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
 Connect = Callable[..., TallyfyHook]
 Said = Callable[[], str]
 TaskContext = Callable[..., dict[str, Any]]
+Fire = Callable[..., dict[str, Any]]
 
 
 def build_task_context(try_number: int = 1, map_index: int = -1, **more: Any) -> dict[str, Any]:
     """
     Build what operators, sensors and transfers use of Airflow's context.
 
-    :param try_number: The number of the try.
-    :param map_index: The index of a mapped task, else -1.
-    :param more: Other attributes of the task instance, such as ``task_id`` or ``xcom_push``.
-    :return: ``ti``, whose ``pushed`` holds the XComs, and ``dag_run``.
+    That is ``ti``, whose ``pushed`` holds the XComs, and ``dag_run``. ``more`` are attributes of ``ti``.
     """
     started = datetime.now(UTC)
     pushed: dict[str, Any] = {}
@@ -63,6 +64,18 @@ def build_task_context(try_number: int = 1, map_index: int = -1, **more: Any) ->
     }
     task_instance = SimpleNamespace(try_number=try_number, map_index=map_index, **attributes)
     return {"ti": task_instance, "dag_run": SimpleNamespace(start_date=started)}
+
+
+def fire_trigger(trigger: Any, run: Callable[..., Any] = asyncio.run) -> dict[str, Any]:
+    """Run a trigger as another process would, from its serialized form, and give its event as JSON carries it."""
+    path, arguments = trigger.serialize()
+    copy = import_string(path)(**json.loads(json.dumps(arguments)))
+
+    async def first_event() -> Any:
+        async for event in copy.run():
+            return event.payload
+
+    return json.loads(json.dumps(run(first_event())))
 
 
 @pytest.fixture
@@ -91,22 +104,35 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def connect(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Connect:
+def max_attempts() -> int:
+    """Attempts for a request unless a test sets others: few, so that tests of lasting faults are quick."""
+    return 2
+
+
+@pytest.fixture
+def connect(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, max_attempts: int) -> Connect:
     """
     Set the connection ``tallyfy_default`` to the emulator and give a hook for it.
 
-    Named fields of the connection can be changed; ``extra`` is a dict. Two attempts for a request, unless told
-    otherwise, so that tests of lasting faults are quick.
+    Named fields of the connection can be changed; ``extra`` is a dict.
     """
 
     def connect(**changes: Any) -> TallyfyHook:
         fields = json.loads(emulator.connection_json())
-        extra = {"max_attempts": 2, **changes.pop("extra", {})}
+        extra = {"max_attempts": max_attempts, **changes.pop("extra", {})}
         monkeypatch.setenv("AIRFLOW_CONN_TALLYFY_DEFAULT", json.dumps({**fields, **changes, "extra": extra}))
         return TallyfyHook()
 
     connect()
     return connect
+
+
+@pytest.fixture
+def ignores_filters(emulator: Emulator) -> dict[str, Any]:
+    """A Tallyfy that ignores the filters and returns everything, as the real one does with what it does not know."""
+    run = emulator.add_run(name="Stray", status="active")
+    emulator.order(Fault(kind="status", status=200, body={"data": [run]}))
+    return run
 
 
 @pytest.fixture

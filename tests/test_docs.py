@@ -20,7 +20,9 @@ from tallyfy_provider.triggers.activity_feed import EVENTS, Activity, confirm
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 SOURCES = sorted(
-    path for folder in ("tallyfy_provider", "scripts", "example_dags") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("tallyfy_provider", "tallyfy_emulator", "scripts", "benchmarks", "example_dags")
+    for path in (ROOT / folder).rglob("*.py")
 )
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -80,7 +82,7 @@ def without_blank_lines(code: str) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_what_is_said_to_be_from_an_example_dag_stands_in_it(page: Path) -> None:
+def test_code_quoted_from_an_example_dag_stands_in_it(page: Path) -> None:
     for shown in _SHOWN_FROM.finditer(page.read_text(encoding="utf-8")):
         code = re.sub(r"^from .+ import .+\n+", "", shown["text"]).strip()
         example = (ROOT / shown["file"]).read_text(encoding="utf-8")
@@ -146,6 +148,16 @@ def test_the_payload_of_an_event_is_shown_and_described() -> None:
 def test_every_quirk_is_described() -> None:
     names = {field.name for field in fields(Quirks)}
     assert names - first_cells(ROOT / "docs" / "emulator.md") == set()
+
+
+def test_the_files_to_open_for_a_change_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").partition("open Y\n")[2]
+    rows = [line.split("|")[2] for line in text.splitlines() if line.startswith("| ")][1:]
+    files = [re.findall(r"`([^`]+)`", row)[0] for row in rows]
+    assert len(files) >= 20
+    assert [
+        name for name in files if not any((ROOT / part / name).exists() for part in ("tallyfy_provider", "."))
+    ] == []
 
 
 def test_json_in_the_docs_is_json() -> None:

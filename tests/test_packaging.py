@@ -94,11 +94,11 @@ def test_airflow_lists_the_provider_with_its_version() -> None:
     assert provider.version == tallyfy_provider.__version__
 
 
-def test_version_is_the_same_wherever_it_is_asked_for() -> None:
+def test_version_is_the_same_everywhere() -> None:
     assert metadata.version(DISTRIBUTION) == tallyfy_provider.__version__
 
 
-def test_metadata_tells_what_the_package_is_and_needs() -> None:
+def test_metadata_names_licence_classifiers_extras_and_requirements() -> None:
     information = metadata.metadata(DISTRIBUTION)
     classifiers = information.get_all("Classifier")
     assert information["License-Expression"] == "Apache-2.0"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from tallyfy_emulator.model import forms
-from tallyfy_emulator.model.catalog import Checklist, Person
+from tallyfy_emulator.model.catalog import GUEST_SECRET, Checklist, Person
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.run_tasks import GUEST_SECRET, form_rows, task_row, thread_row
-from tallyfy_emulator.model.task import Task
-from tallyfy_emulator.model.task_changes import commented, filled, reopened, resolved
+from tallyfy_emulator.model.run_tasks import form_rows, task_row, thread_row
+from tallyfy_emulator.model.task import Task, Thread
+from tallyfy_emulator.model.task_changes import HIDDEN, commented, filled, reopened, resolved
 from tallyfy_emulator.seed.templates import build_checklist
 from tallyfy_emulator.store.organization import Organization
 
@@ -31,6 +31,7 @@ class TaskAdmin:
         kickoff: Iterable[Mapping[str, Any]] = (),
         steps: Iterable[Mapping[str, Any]] = (),
         checklist_id: str | None = None,
+        kind: Literal["procedure", "form", "document"] = "procedure",
     ) -> dict[str, Any]:
         """
         Add a template.
@@ -41,12 +42,14 @@ class TaskAdmin:
         :param steps: its steps: ``title``, and ``alias``, ``task_type`` (task unless given), ``form_fields`` (as
             ``kickoff``), ``auto_skipped``, ``id``; with ``completes_in``, a person does it so many seconds after
             each launch, by the emulator's clock, fills in ``values`` (by alias or label) and, in an approval, says
-            ``is_approved`` (yes unless given).
+            ``is_approved`` (yes unless given); ``rule`` (``{"field": alias, "equals": text}``) shows the step if the
+            kick-off form says so, or, with ``deadline_days``, sets its deadline.
         :param checklist_id: its id; made of the title when None.
+        :param kind: its type.
         :return: the template as the API gives it, with its steps.
         :raises ValueError: if something can't be used; the message names it.
         """
-        checklist = build_checklist(self._organization.catalog, title, kickoff, steps, checklist_id)
+        checklist = build_checklist(self._organization.catalog, title, kickoff, steps, checklist_id, kind)
         self._organization.catalog.checklists[checklist.id] = checklist
         return _checklist_row(checklist)
 
@@ -161,7 +164,7 @@ class TaskAdmin:
         """
 
         def update(run: Run, at: float) -> Run:
-            return commented(run, task_id, at, "problem", content, run.owner_id, "open")
+            return commented(run, task_id, at, "problem", content, run.owner_id, HIDDEN)
 
         return self._row(*self._organization.work.update(task_id, update))
 
@@ -192,9 +195,10 @@ class TaskAdmin:
         :raises KeyError: if there is no such run.
         """
         run = self._run(run_id)
-        rows = [thread_row(run, thread) | {"task_id": None} for thread in run.threads]
-        rows += [thread_row(run, thread) | {"task_id": task.id} for task in run.tasks for thread in task.threads]
-        return sorted(rows, key=lambda row: int(row["id"]))
+        found: list[tuple[Thread, str | None]] = [(thread, None) for thread in run.threads]
+        found += [(thread, task.id) for task in run.tasks for thread in task.threads]
+        found.sort(key=lambda each: (each[0].at, each[0].number))
+        return [thread_row(run, thread) | {"task_id": task_id} for thread, task_id in found]
 
     @property
     def guest_secret(self) -> str:

@@ -11,6 +11,9 @@ Not documented, and chosen here: that a launch has the verb ``created`` (no othe
 parent is its template; on what an issue is recorded (see the quirk ``feed_issue_entity``); the words of
 ``description``; what is in ``audit``, ``audit_state`` and their like.
 
+Each evaluation of a rule makes a row as well, of the type ``execution``, for which ``verb`` and ``type`` cannot ask:
+they take the documented values only (422 otherwise).
+
 Parameters, paging and visibility follow the same pages: 20 rows on a page, 100 at most, days in UTC, administrators see
 everything and others what they take part in. ``source``, ``actor_*``, ``search``, ``field`` and ``origin_*`` of those
 pages are ignored here.
@@ -30,7 +33,7 @@ from tallyfy_emulator.api import responses
 from tallyfy_emulator.api.lists import paged, window_of
 from tallyfy_emulator.api.request import Endpoint, RequestContext
 from tallyfy_emulator.model.activity import Activity, Verb
-from tallyfy_emulator.model.catalog import Person
+from tallyfy_emulator.model.catalog import Person, RuleCheck
 from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.wire import format_date, stable_id
@@ -73,6 +76,7 @@ VERBS = frozenset(
     }
 )
 TYPES = frozenset({"Comment", "Task", "Step", "Process", "Blueprint", "User", "Organization", "Tag", "Group"})
+_EXECUTION = "execution"
 _CATEGORY = {"run": "Process", "task": "Task", "thread": "Comment"}
 _WORDS: dict[Verb, str] = {
     "created": "Launched",
@@ -83,6 +87,7 @@ _WORDS: dict[Verb, str] = {
     "deleted": "Deleted",
     "issue-reported": "Reported an issue on",
     "issue-resolved": "Resolved the issue on",
+    "executed": "Evaluated a rule of",
 }
 
 
@@ -96,14 +101,14 @@ class Entity:
 
 def category_of(activity: Activity, quirks: Quirks) -> str:
     """Return a row's ``type``."""
-    return _CATEGORY[entities_of(activity, quirks)[0].kind]
+    return _EXECUTION if activity.check is not None else _CATEGORY[entities_of(activity, quirks)[0].kind]
 
 
 def entities_of(activity: Activity, quirks: Quirks) -> tuple[Entity, Entity]:
     """Return the entity of an activity, and its parent."""
     run = activity.run
     kind = quirks.feed_issue_entity if activity.subject == "issue" else activity.subject
-    if kind == "run":
+    if kind in ("run", "rule"):
         return Entity("run", run.id), Entity("checklist", run.checklist.id)
     if kind == "task":
         return Entity("task", _task_summary(run, activity)["id"]), Entity("run", run.id)
@@ -126,7 +131,7 @@ def row_of(activity: Activity, organization: Organization) -> dict[str, Any]:
         "auditable_id": entity.id,
         "parentable_type": MODELS[parent.kind],
         "parentable_id": parent.id,
-        "type": [_CATEGORY[entity.kind]],
+        "type": [category_of(activity, organization.quirks)],
         "description": [_description(activity, entity.kind)],
         "field": None,
         "old_value": None,
@@ -140,7 +145,7 @@ def row_of(activity: Activity, organization: Organization) -> dict[str, Any]:
         "parent": {"data": _state(parent, activity, now)},
         "origin": None,
         # As they were then.
-        "audit_state": _state(entity, activity, activity.run),
+        "audit_state": _rule_state(activity.check) or _state(entity, activity, activity.run),
         "parent_state": _state(parent, activity, activity.run),
     }
 
@@ -176,6 +181,17 @@ def _state(entity: Entity, activity: Activity, run: Run | None) -> Any:
     return {"id": entity.id, "label": "problem", "run_id": run.id, "task_id": task["id"], "run_name": run.name}
 
 
+def _rule_state(check: RuleCheck | None) -> dict[str, Any] | None:
+    if check is None:
+        return None
+    return {
+        "automation_id": check.rule.id,
+        "automation_alias": check.rule.alias,
+        "conditions": [check.rule.condition() | {"isMet": check.is_met}],
+        "actions": {task_id: [check.rule.verb] for task_id in check.task_ids} or [],
+    }
+
+
 _Test = Callable[[Activity], bool]
 
 
@@ -183,8 +199,7 @@ async def _feed(context: RequestContext) -> Response:
     query, quirks = context.query, context.organization.quirks
     if not quirks.feed:
         raise responses.forbidden("You are not allowed to see the activity feed.")
-    if quirks.feed_strict:
-        _check_values(query)
+    _check_values(query, everything=quirks.feed_strict)
     chosen = _chosen(context, query)
     if quirks.feed_duplicates:
         chosen = _repeat_at_page_ends(chosen, window_of(query, quirks, DEFAULT_PER_PAGE).per_page)
@@ -254,10 +269,10 @@ def _day(text: str) -> float | None:
         return None
 
 
-def _check_values(query: Mapping[str, str]) -> None:
-    known = {"entity_type": MODELS, "verb": VERBS, "type": TYPES}
+def _check_values(query: Mapping[str, str], *, everything: bool) -> None:
+    known = {"verb": VERBS, "type": TYPES} | ({"entity_type": frozenset(MODELS)} if everything else {})
     wrong = {name: "The selected {} is invalid." for name, values in known.items() if query.get(name, "") not in values}
-    days = ("created_after", "created_before")
+    days = ("created_after", "created_before") if everything else ()
     wrong |= {name: "The {} does not match the format Y-m-d." for name in days if _day(query.get(name, "")) is None}
     errors = {name: [message.format(name)] for name, message in wrong.items() if query.get(name)}
     if errors:

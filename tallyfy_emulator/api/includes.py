@@ -8,8 +8,9 @@ from typing import Any
 from tallyfy_emulator.model.catalog import Named
 from tallyfy_emulator.model.forms import form_with_values
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.run_tasks import form_rows, task_row, thread_row, under_way
+from tallyfy_emulator.model.run_tasks import form_rows, task_row, thread_rows, under_way
 from tallyfy_emulator.model.task import Task
+from tallyfy_emulator.model.wire import stable_id
 from tallyfy_emulator.store.organization import Organization
 
 
@@ -39,10 +40,10 @@ def task_includes(run: Run, task: Task, organization: Organization, names: list[
     if "form_fields" in names:
         found["form_fields"] = {"data": form_rows(task, organization.quirks)}
     if "threads" in names:
-        found["threads"] = {"data": [thread_row(run, thread) for thread in task.threads]}
+        found["threads"] = {"data": thread_rows(run, task.threads, organization.quirks)}
     if "comments" in names:
         comments = [thread for thread in task.threads if thread.label not in ("problem", "resolve")]
-        found["comments"] = {"data": [thread_row(run, thread) for thread in comments]}
+        found["comments"] = {"data": thread_rows(run, comments, organization.quirks)}
     if "assets" in names:
         found["assets"] = {"data": []}
     if "step" in names:
@@ -95,11 +96,17 @@ def _tasks_meta(run: Run, organization: Organization) -> dict[str, int]:
 
 
 def _tags(run: Run, organization: Organization) -> list[dict[str, Any]]:
-    return [{"id": each.id, "title": each.name} for each in _named(run.tags, organization.catalog.tags)]
+    named = _named(run.tags, organization.catalog.tags)
+    return [{"id": link_id(run.id, each.id), "tag_id": each.id, "title": each.name} for each in named]
 
 
 def _folders(run: Run, organization: Organization) -> list[dict[str, Any]]:
     return [{"id": each.id, "name": each.name} for each in _named(run.folders, organization.catalog.folders)]
+
+
+def link_id(subject_id: str, other_id: str) -> int:
+    """Return the number of the link between a run and its tag or folder, by which the link is removed."""
+    return int(stable_id("link", subject_id, other_id)[:7], 16) + 1
 
 
 def _named(ids: tuple[str, ...], known: Any) -> list[Named]:

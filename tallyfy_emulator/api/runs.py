@@ -18,6 +18,7 @@ from tallyfy_emulator.model import forms
 from tallyfy_emulator.model.catalog import Catalog, Checklist
 from tallyfy_emulator.model.forms import FormField
 from tallyfy_emulator.model.quirks import Quirks
+from tallyfy_emulator.model.rules import rules_report, with_rules_applied
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_changes import new_run
 from tallyfy_emulator.model.run_filters import selection_of
@@ -98,9 +99,9 @@ def find_run(context: RequestContext) -> Run:
     return run
 
 
-def one_run(context: RequestContext, run: Run, status: int = 200) -> Response:
+def one_run(context: RequestContext, run: Run, status: int = 200, **more: Any) -> Response:
     """Answer with a run, and with what the request wants beside it."""
-    row = _with(context, context.organization.read(run), run, context.query.get("with", ""))
+    row = more | _with(context, context.organization.read(run), run, context.query.get("with", ""))
     if context.query.get("form_fields_values") == "true":
         row["form_fields_values"] = form_values_of(run)
     return json_response({"data": row}, status)
@@ -121,7 +122,7 @@ async def _launch(context: RequestContext) -> Response:
     given = {**fields, "prerun": prerun, "tasks_done": 0}
     run = new_run(organization.catalog, organization.next_number(), organization.clock.now(), given)
     tasks = tuple(replace(task, **overrides.get(task.step_id or "", {})) for task in run.tasks)
-    launched = replace(run, tasks=tasks)
+    launched = with_rules_applied(replace(run, tasks=tasks), run.created_at)
     organization.work.launch(launched, context.token.person_id)
     return one_run(context, launched, 201)
 
@@ -190,6 +191,7 @@ def _task_changes(catalog: Catalog, sent: object) -> dict[str, Any]:
     body = Body(sent)
     changes: dict[str, Any] = {
         "deadline": body.date("deadline"),
+        "deadline_set_by_hand": body.flag("deadline_set_by_hand"),
         "position": body.number("position"),
         "max_assignable": body.number("max_assignable"),
         "owners": body.owners(catalog),
@@ -221,21 +223,24 @@ async def _complete_kickoff(context: RequestContext) -> Response:
     prerun = _sent_kickoff(context, run, body) if "prerun" in body else {}
 
     def update(before: Run, at: float) -> Run:
+        if not before.kickoff_is_open:
+            return before
         after = _with_kickoff(context.organization, before, prerun)
-        return recalculated(replace(after, kickoff_is_open=False), at)
+        return with_rules_applied(recalculated(replace(after, kickoff_is_open=False), at), at)
 
-    return _updated(context, run, update)
+    return _updated(context, run, update, with_report=True)
 
 
 async def _reopen_kickoff(context: RequestContext) -> Response:
     def update(before: Run, at: float) -> Run:
         return recalculated(replace(before, kickoff_is_open=True), at)
 
-    return _updated(context, find_run(context), update)
+    return _updated(context, find_run(context), update, with_report=True)
 
 
-def _updated(context: RequestContext, run: Run, update: RunUpdate) -> Response:
-    return one_run(context, context.organization.runs.update(run.id, update, context.token.person_id))
+def _updated(context: RequestContext, run: Run, update: RunUpdate, *, with_report: bool = False) -> Response:
+    after = context.organization.runs.update(run.id, update, context.token.person_id)
+    return one_run(context, after, **(rules_report(run, after) if with_report else {}))
 
 
 def _sent_kickoff(context: RequestContext, run: Run, body: Body) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tallyfy_emulator.api.request import Body, Endpoint, RequestContext, body_of
 from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.api.runs import as_stored, find_run
 from tallyfy_emulator.model import forms
-from tallyfy_emulator.model.catalog import TASK_TYPES, Checklist
+from tallyfy_emulator.model.catalog import TASK_TYPES, Checklist, guest_id
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_tasks import task_row
 from tallyfy_emulator.model.task import Owners, Task
@@ -63,13 +63,46 @@ async def _of_run(context: RequestContext) -> Response:
 
 
 async def _of_organization(context: RequestContext) -> Response:
-    return _page_of_tasks(context, _all(context), context.query, "deadline")
+    query = context.query
+    if query.get("assignee") == "me":
+        query = query | {"owners": str(context.require_person().id)}
+    return _page_of_tasks(context, _with_tag(context, query.get("tag", "")), query, "deadline")
+
+
+def _with_tag(context: RequestContext, name: str) -> list[TaskInRun]:
+    """Return the tasks of runs with a tag, which is given by its name."""
+    ids = {each.id for each in context.organization.catalog.tags.values() if each.name == name}
+    return [each for each in _all(context) if not name or not ids.isdisjoint(each[0].tags)]
 
 
 async def _of_caller(context: RequestContext) -> Response:
     person = context.require_person()
     query = {"status": "active"} | context.query | {"owners": str(person.id)}
     return _page_of_tasks(context, _all(context), query, "deadline")
+
+
+async def _of_user(context: RequestContext) -> Response:
+    query = {"status": "active"} | context.query | {"owners": context.parameter("user")}
+    return _page_of_tasks(context, _all(context), query, "deadline")
+
+
+async def _of_guest(context: RequestContext) -> Response:
+    catalog, wanted = context.organization.catalog, context.parameter("guest")
+    emails = [email for email in catalog.guests if wanted in (email, guest_id(email))]
+    query = {"status": "active"} | context.query | {"guests": ",".join(emails) or wanted}
+    return _page_of_tasks(context, _all(context), query, "deadline")
+
+
+async def _archive_one_off(context: RequestContext) -> Response:
+    _, task = find_task(context)
+    if not task.is_oneoff:
+        raise ValidationError.of("task", "The task is not a one-off task.")
+
+    def update(run: Run, at: float) -> Run:
+        return with_task(run, task.id, at, lambda old: replace(old, archived_at=at))
+
+    context.organization.work.update(task.id, update, context.token.person_id)
+    return Response(b"", 204)
 
 
 async def _get(context: RequestContext) -> Response:
@@ -83,7 +116,9 @@ def _all(context: RequestContext) -> list[TaskInRun]:
     holders = [*runs, *organization.work.one_offs()]
     if context.query.get("archived") not in ("true", "only"):
         holders = [run for run in holders if run.archived_at is None]
-    return [(run, task) for run in holders for task in run.tasks if not task.auto_skipped]
+    found = [(run, task) for run in holders for task in run.tasks if not task.auto_skipped]
+    with_archived = context.query.get("archived") in ("true", "only")
+    return [(run, task) for run, task in found if with_archived or task.archived_at is None]
 
 
 def _page_of_tasks(
@@ -257,11 +292,14 @@ def _container(context: RequestContext, given: dict[str, Any]) -> Run:
 ENDPOINTS = (
     Endpoint("GET", "/tasks", _of_organization),
     Endpoint("GET", "/me/tasks", _of_caller),
+    Endpoint("GET", "/users/{user}/tasks", _of_user),
+    Endpoint("GET", "/guests/{guest}/tasks", _of_guest),
     Endpoint("GET", "/runs/{run}/tasks", _of_run),
     Endpoint("GET", "/tasks/{task}", _get),
     Endpoint("GET", "/runs/{run}/tasks/{task}", _get),
     Endpoint("POST", "/tasks", _create),
     Endpoint("PUT", "/tasks/{task}", _update_one_off),
+    Endpoint("DELETE", "/tasks/{task}", _archive_one_off),
     Endpoint("PUT", "/runs/{run}/tasks/{task}", _update),
     Endpoint("POST", "/completed-tasks", _complete_one_off),
     Endpoint("DELETE", "/completed-tasks/{task}", _reopen),

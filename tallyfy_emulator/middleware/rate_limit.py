@@ -17,6 +17,7 @@ from tallyfy_emulator.store.clock import Clock
 
 #: What responses may say about a limit.
 HINTS = ("seconds", "date", "headers", "none")
+_COMMENTS = ("/comment", "/problem", "/resolved-threads")
 
 
 @dataclass(frozen=True)
@@ -131,21 +132,28 @@ def _headers(limit: RateLimit, remaining: int, wait: float, now: float) -> dict[
 
 
 class RateLimitMiddleware:
-    """Answer 429 beyond the limit, and send how many requests remain below it."""
+    """
+    Answer 429 beyond a limit, and send how many requests remain below that of all requests.
 
-    def __init__(self, app: ASGIApp, limiter: RateLimiter) -> None:
+    The limit of comments is a layer apart: it refuses comments, problems and their resolutions, and nothing else.
+    """
+
+    def __init__(self, app: ASGIApp, limiter: RateLimiter, comment_limiter: RateLimiter) -> None:
         self._app = app
         self._limiter = limiter
+        self._comment_limiter = comment_limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        admission = self._limiter.admit()
-        if not admission.admitted:
-            refusal = rate_limited(admission.headers)
-            await error_response(refusal, Headers(scope=scope).get("accept", ""))(scope, receive, send)
+        admission = refused = self._limiter.admit()
+        if admission.admitted and scope["method"] == "POST" and scope["path"].endswith(_COMMENTS):
+            refused = self._comment_limiter.admit()
+        if not refused.admitted:
+            error = error_response(rate_limited(refused.headers), Headers(scope=scope).get("accept", ""))
+            await error(scope, receive, send)
             return
 
         async def send_with_headers(message: Message) -> None:

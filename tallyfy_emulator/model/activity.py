@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from tallyfy_emulator.model.catalog import RuleCheck
 from tallyfy_emulator.model.run import Run
 
 Verb = Literal[
@@ -18,8 +19,9 @@ Verb = Literal[
     "deleted",
     "issue-reported",
     "issue-resolved",
+    "executed",
 ]
-Subject = Literal["run", "task", "issue"]
+Subject = Literal["run", "task", "issue", "rule"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Activity:
 
     ``at`` is when, ``since`` when readers that do not lag behind could first know, both in seconds since
     1970-01-01 UTC. ``run`` is the run just after. ``task`` is the place in the run of the task that was completed or
-    has the issue, ``thread`` the number of the issue's thread.
+    has the issue, ``thread`` the id of the issue's thread, ``check`` the evaluation of a rule.
     """
 
     id: int
@@ -40,7 +42,8 @@ class Activity:
     run: Run
     actor_id: int
     task: int = 0
-    thread: int = 0
+    thread: str = ""
+    check: RuleCheck | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ class _Event:
     at: float
     subject: Subject = "run"
     task: int = 0
-    thread: int = 0
+    thread: str = ""
+    check: RuleCheck | None = None
 
 
 class ActivityLog:
@@ -68,9 +72,8 @@ class ActivityLog:
         with self._lock:
             for each in _events(before, after, at):
                 actor = by or (run.started_by if each.verb == "created" else run.owner_id)
-                self._activities.append(
-                    Activity(self._next_id, each.at, at, each.verb, each.subject, run, actor, each.task, each.thread)
-                )
+                what = (each.verb, each.subject, run, actor, each.task, each.thread, each.check)
+                self._activities.append(Activity(self._next_id, each.at, at, *what))
                 self._next_id += 1
 
     def number_by_time(self) -> None:
@@ -102,6 +105,7 @@ def _events(before: Run | None, after: Run | None, at: float) -> Iterator[_Event
 
 def _history_of(run: Run) -> Iterator[_Event]:
     yield _Event("created", run.created_at)
+    yield from _executions(run.rule_checks)
     for thread, task in _open_issues(run):
         yield _Event("issue-reported", run.last_updated, "issue", task, thread)
     if run.completed_at is not None:
@@ -111,6 +115,7 @@ def _history_of(run: Run) -> Iterator[_Event]:
 
 
 def _changes(before: Run, after: Run, at: float) -> Iterator[_Event]:
+    yield from _executions(after.rule_checks[len(before.rule_checks) :])
     yield from _issue_events("issue-resolved", at, before, after)
     for task in _newly_completed(before, after):
         yield _Event("completed", at, "task", task)
@@ -123,6 +128,10 @@ def _changes(before: Run, after: Run, at: float) -> Iterator[_Event]:
         yield _Event("archived", at)
     if before.archived_at is not None and after.archived_at is None:
         yield _Event("unarchived", at)
+
+
+def _executions(checks: Iterable[RuleCheck]) -> Iterator[_Event]:
+    return (_Event("executed", check.at, "rule", check=check) for check in checks)
 
 
 def _newly_completed(before: Run, after: Run) -> Iterator[int]:
@@ -139,7 +148,7 @@ def _issue_events(verb: Verb, at: float, run: Run, other: Run) -> Iterator[_Even
             yield _Event(verb, at, "issue", task, thread)
 
 
-def _open_issues(run: Run) -> Iterator[tuple[int, int]]:
+def _open_issues(run: Run) -> Iterator[tuple[str, int]]:
     """Return the thread of each open issue, and the place of the task that it is on."""
     for thread in run.threads:
         if thread.is_open_issue:

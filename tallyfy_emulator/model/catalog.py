@@ -9,6 +9,8 @@ from typing import Any, Literal, get_args
 from tallyfy_emulator.model.forms import FormField, form_json
 from tallyfy_emulator.model.wire import slug, stable_id
 
+#: What every secret in a guest's link begins with: it opens the task without a password, so it must never leak.
+GUEST_SECRET = "guest-secret-"
 TaskType = Literal["task", "approval", "expiring", "email", "expiring_email"]
 TASK_TYPES: frozenset[str] = frozenset(get_args(TaskType))
 
@@ -25,6 +27,73 @@ class AutoCompletion:
     after: float
     values: Mapping[str, Any] = field(default_factory=dict)
     is_approved: bool | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """
+    An automation: what happens to a step if a field of the kick-off form has some value.
+
+    The step is shown, or it is due ``deadline_days`` after the rule was evaluated. A step that a rule shows is hidden
+    at launch.
+    """
+
+    id: str
+    field_id: str
+    equals: str
+    step_id: str
+    deadline_days: float | None = None
+
+    @property
+    def alias(self) -> str:
+        """The rule's machine-readable name."""
+        return f"rule-{self.id[:4]}"
+
+    @property
+    def verb(self) -> str:
+        """What is done to the step."""
+        return "show" if self.deadline_days is None else "deadline"
+
+    def condition(self) -> dict[str, Any]:
+        """Return the condition as the API does."""
+        return {
+            "id": stable_id("condition", self.id),
+            "conditionable_id": self.field_id,
+            "conditionable_type": "Prerun",
+            "operation": "equals",
+            "statement": self.equals,
+            "logic": "and",
+            "position": 1,
+            "column_contains_name": None,
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rule as ``automated_actions`` of a template does."""
+        days = self.deadline_days
+        action = {
+            "id": stable_id("action", self.id),
+            "action_type": "visibility" if days is None else "deadline",
+            "action_verb": self.verb,
+            "target_step_id": self.step_id,
+            "position": 1,
+            "deadline": None if days is None else {"value": days, "unit": "days"},
+        }
+        return {
+            "id": self.id,
+            "automated_alias": self.alias,
+            "conditions": [self.condition()],
+            "then_actions": [action],
+        }
+
+
+@dataclass(frozen=True)
+class RuleCheck:
+    """One evaluation of a rule: when, whether its condition was met, and the tasks that it changed."""
+
+    rule: Rule
+    at: float
+    is_met: bool
+    task_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,11 +121,27 @@ class Step:
             "alias": self.alias,
             "title": self.title,
             "summary": "",
-            "task_type": self.task_type,
+            "step_type": self.task_type,
             "position": position,
+            "deadline": {"value": position, "unit": "days", "option": "from", "step": "start_run"},
+            "start_date": {"value": 0, "unit": "days"},
+            "is_soft_start_date": False,
+            "assignees": [],
+            "guests": [],
+            "groups": [],
+            "roles": [],
+            "role_changes_every_time": False,
+            "assign_run_starter": False,
+            "allow_guest_owners": False,
+            "can_complete_only_assignees": False,
             "everyone_must_complete": False,
+            "prevent_guest_comment": False,
+            "skip_start_process": False,
             "max_assignable": 0,
-            "form_fields": {"data": form_json(self.form_fields)},
+            "webhook": None,
+            "bp_to_launch": None,
+            "captures": [row | {"step_id": self.id} for row in form_json(self.form_fields)],
+            "archived_at": None,
         }
 
 
@@ -85,6 +170,10 @@ class Person:
             "role": self.role,
             "timezone": "Europe/London",
             "active": True,
+            "is_suspended": False,
+            "status": "active",
+            "locale": "en-GB",
+            "country": {"id": 1, "name": "United Kingdom", "phone_code": "44", "iso2": "GB"},
         }
 
 
@@ -102,9 +191,10 @@ class Checklist:
 
     id: str
     title: str
-    type: Literal["procedure", "form"] = "procedure"
+    type: Literal["procedure", "form", "document"] = "procedure"
     steps: tuple[Step, ...] = ()
     kickoff: tuple[FormField, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
     def run_name(self, label: object) -> str:
         """Name a run of this template."""
@@ -119,12 +209,23 @@ class Checklist:
             "type": self.type,
             "status": "published",
             "steps_count": len(self.steps),
-            "prerun": form_json(self.kickoff),
+            "prerun": [row | {"checklist_id": self.id} for row in form_json(self.kickoff)],
+            "automated_actions": [rule.to_json() for rule in self.rules],
+            "users": [],
+            "groups": [],
+            "starred": False,
+            "is_public": False,
+            "archived_at": None,
         }
 
     def step_rows(self) -> list[dict[str, Any]]:
         """Return the steps as the API does, in order."""
         return [step.to_json(self.id, position) for position, step in enumerate(self.steps, 1)]
+
+
+def guest_id(email: str) -> str:
+    """Return the id in a guest's link: whoever has it can act as the guest, so it must never leak."""
+    return GUEST_SECRET + stable_id("guest", email)
 
 
 def plain_steps(checklist_id: str, titles: Iterable[str]) -> tuple[Step, ...]:
@@ -163,8 +264,8 @@ class Catalog:
         """The ids of all members."""
         return frozenset(person.id for person in self.people)
 
-    def organization(self) -> dict[str, Any]:
-        """Return the organization as ``GET /organizations/{org}`` does."""
+    def organization(self, *, as_number: bool = False) -> dict[str, Any]:
+        """Return the organization as ``GET /organizations/{org}`` does, or with a number where an object belongs."""
         return {
             "id": self.organization_id,
             "name": self.organization_name,
@@ -172,6 +273,9 @@ class Catalog:
             "timezone": "Europe/London",
             "webhook_date_field_format": "Y-m-d",
             "auto_archive": True,
-            "auto_archive_processes_after": 52,
+            "auto_archive_processes_after": 52 if as_number else {"unit": "weeks", "value": 52},
+            "default_deadline": {"type": "days", "value": 5},
+            "working_days": [],
+            "users_count": len(self.people),
             "live_support_enabled": True,
         }

@@ -2,7 +2,8 @@
 Form fields of kick-offs and steps, and the values that they accept.
 
 The shapes of values are those of docs/tallyfy-api.md, "Form values". A key that is not the id of a field is dropped
-silently, as Tallyfy does.
+silently, as Tallyfy does, and so is a list in place of the form. Texts and e-mail addresses are stored unchecked by
+type.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from tallyfy_emulator.model.wire import ValidationError, parse_date, slug
 # Bytes of UTF-8, not characters.
 TEXT_LIMIT = 200
 TEXTAREA_LIMIT = 30_000
-_CLEARED_BY_EMPTY_TEXT = frozenset({"text", "textarea", "date", "email", "radio"})
+_FILE_KEYS = ("id", "url", "full_url")
+_CLEARED_BY_EMPTY_TEXT = frozenset({"text", "textarea", "date", "email", "radio", "dropdown", "multiselect"})
 
 FieldType = Literal[
     "text",
@@ -73,6 +75,11 @@ class FormField:
             "columns": [{"id": number, "label": label} for number, label in enumerate(self.columns, 1)],
             "guidance": self.guidance,
             "position": position,
+            "default_value_enabled": False,
+            "default_value": None,
+            "use_wysiwyg_editor": False,
+            "collect_time": False,
+            "field_validation": [],
         }
 
 
@@ -88,6 +95,8 @@ def form_with_values(fields: tuple[FormField, ...], values: Mapping[str, Any], k
 
 def parse_values(name: str, fields: Collection[FormField], sent: object, members: Collection[int]) -> dict[str, Any]:
     """Parse the values that were sent for a form."""
+    if name == "prerun" and isinstance(sent, list):  # PHP takes it for an object whose keys are numbers
+        return {}
     if not isinstance(sent, dict):
         raise ValidationError.of(name, f"The {name} must be an object.")
     known = {field.id: field for field in fields}
@@ -125,12 +134,13 @@ def from_labels(fields: Collection[FormField], given: Mapping[str, Any]) -> dict
     """Convert values by alias, label or id into the API's shapes, by field id."""
     values = {}
     for name, value in given.items():
-        field = _field(fields, name)
+        field = find_field(fields, name)
         values[field.id] = _api_value(field, value)
     return values
 
 
-def _field(fields: Collection[FormField], name: str) -> FormField:
+def find_field(fields: Collection[FormField], name: str) -> FormField:
+    """Find a field by id, alias or label."""
     for attribute in ("id", "alias", "label"):
         found = [field for field in fields if getattr(field, attribute) == name]
         if len(found) > 1:
@@ -165,7 +175,7 @@ def _value_error(field: FormField, value: object, members: Collection[int]) -> s
 
 def _text(field: FormField, value: object, members: Collection[int]) -> str:
     if not isinstance(value, str):
-        return "must be a string."
+        return "must be a string." if isinstance(value, list | dict) else ""
     limit = TEXT_LIMIT if field.field_type == "text" else TEXTAREA_LIMIT
     return "" if len(value.encode()) <= limit else f"may not be greater than {limit} characters."
 
@@ -175,8 +185,7 @@ def _date(field: FormField, value: object, members: Collection[int]) -> str:
 
 
 def _email(field: FormField, value: object, members: Collection[int]) -> str:
-    name, at, host = value.rpartition("@") if isinstance(value, str) else ("", "", "")
-    return "" if name and at and "." in host and " " not in str(value) else "must be a valid email address."
+    return "" if isinstance(value, str) else "must be a valid email address."
 
 
 def _radio(field: FormField, value: object, members: Collection[int]) -> str:
@@ -217,7 +226,7 @@ def _assignees(field: FormField, value: object, members: Collection[int]) -> str
 def _files(field: FormField, value: object, members: Collection[int]) -> str:
     if not isinstance(value, list):
         return "must be an array."
-    are_files = all(isinstance(each, dict) and (each.get("id") or each.get("url")) for each in value)
+    are_files = all(isinstance(each, dict) and any(map(each.get, _FILE_KEYS)) for each in value)
     return "" if are_files else "must be an array of files."
 
 
@@ -229,7 +238,7 @@ def _optional_date(text: str) -> float | None:
 
 
 def _rendered(field: FormField, value: Any) -> Any:
-    if field.field_type == "textarea":
+    if field.field_type == "textarea" and isinstance(value, str):
         return value if value.startswith("<") else f"<p>{html.escape(value, quote=False)}</p>"
     if field.field_type == "date":
         return datetime.fromtimestamp(parse_date(value), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")

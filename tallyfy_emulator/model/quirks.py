@@ -34,6 +34,8 @@ class Quirks:
     :param per_page_tells: the ``per_page`` that an answer with fewer rows than were asked for tells: the ``capped``
         number, or the one that was ``asked`` for, with ``total_pages`` to match.
     :param total_pages_ignores_per_page: compute ``total_pages`` as if there were 10 rows on each page.
+    :param numbers_for_objects: write numbers where objects belong: ``auto_archive_processes_after``, and ``progress``
+        of some runs that are added from then on, as samples of the documentation do. Tallyfy's SDK cannot read them.
     :param archived_run_status: what GET of one archived run answers: 200, or 404. Undocumented, so try both.
     :param archived_reads_as: the ``status`` of one archived run in that answer: ``archived`` (as documented
         for the answer to archiving), or ``previous``, the value from before, with only ``archived_at``
@@ -47,15 +49,17 @@ class Quirks:
     :param plus_is_space: read ``+`` in a query as a space. False: it is a plus sign, and only ``%20`` is a
         space.
     :param feed: whether the activity feed may be read. False: it answers 403.
-    :param feed_dates: how the feed writes times: ``iso`` = ``2026-10-31T09:00:00Z``, as documented; ``sql`` =
-        ``2026-10-31 09:00:00`` in UTC, as measured.
+    :param feed_dates: how the feed writes times: ``sql`` = ``2026-10-31 09:00:00`` in UTC, as measured; ``iso`` =
+        ``2026-10-31T09:00:00Z``, as documented.
     :param feed_lag: seconds by which the feed is behind.
     :param feed_duplicates: begin each page of the feed with the last row of the page before, under the same id.
     :param feed_issue_entity: what the feed says that an issue was reported on or resolved on: the ``thread`` that
         holds it, the ``task``, or the ``run``. Undocumented, so try all.
-    :param feed_task_rows: include completed tasks in the feed, as the real one does, not of runs and issues
-        only.
-    :param feed_strict: answer 422 to parameters of the feed whose value it does not know. False: they are ignored.
+    :param feed_task_rows: include completed tasks in the feed, as the real one does. False: runs and issues only.
+    :param feed_execution_rows: include evaluations of rules in the feed, as the real one does.
+    :param feed_strict: answer 422 to every parameter of the feed whose value it does not know. False: to ``verb`` and
+        ``type`` only, and others are ignored.
+    :param newest_thread_first: list the comments of a task from the newest to the oldest. The order is undocumented.
     :param form_value_key: under which key a form field holds its value: ``field_value``, as tested by Tallyfy's own
         tools, or ``value``, as in a sample of the documentation.
     :param form_readback: how the values of a form come back: as they were ``sent``, or ``rendered``: dates in full,
@@ -77,6 +81,7 @@ class Quirks:
     per_page_cap: int = 100
     per_page_tells: Literal["capped", "asked"] = "capped"
     total_pages_ignores_per_page: bool = False
+    numbers_for_objects: bool = False
     archived_run_status: Literal[200, 404] = 200
     archived_reads_as: Literal["archived", "previous"] = "archived"
     empty_page: int | None = None
@@ -85,12 +90,14 @@ class Quirks:
     endless_rows: EndlessRows = "repeat"
     plus_is_space: bool = False
     feed: bool = True
-    feed_dates: FeedDates = "iso"
+    feed_dates: FeedDates = "sql"
     feed_lag: float = 0.0
     feed_duplicates: bool = False
     feed_issue_entity: IssueEntity = "thread"
-    feed_task_rows: bool = False
+    feed_task_rows: bool = True
+    feed_execution_rows: bool = True
     feed_strict: bool = False
+    newest_thread_first: bool = False
     form_value_key: FormValueKey = "field_value"
     form_readback: FormReadback = "sent"
     task_done_status: TaskDoneStatus = "completed"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from tallyfy_emulator.model.catalog import Checklist
+from tallyfy_emulator.model.catalog import Checklist, RuleCheck
 from tallyfy_emulator.model.task import Task, Thread
 from tallyfy_emulator.model.wire import DateStyle, encode, format_date
 
@@ -63,6 +63,7 @@ class Run:
     tasks: tuple[Task, ...] = ()
     threads: tuple[Thread, ...] = ()
     kickoff_is_open: bool = False
+    rule_checks: tuple[RuleCheck, ...] = ()
     shape: Shape = field(default_factory=Shape)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -94,7 +95,7 @@ def progress_of(run: Run) -> object:
 def _row(run: Run) -> dict[str, Any]:
     late = run.status == "delayed"
     progress = progress_of(run)
-    kickoff_done = bool(run.prerun) and not run.kickoff_is_open
+    kickoff_done = _has_kickoff(run) and not run.kickoff_is_open
     row = {
         "id": run.id,
         "increment_id": run.increment_id,
@@ -141,4 +142,8 @@ def _row(run: Run) -> dict[str, Any]:
 def _kickoff_status(run: Run) -> str | None:
     if run.kickoff_is_open:
         return "incomplete"
-    return "complete" if run.prerun else None
+    return "complete" if _has_kickoff(run) else None
+
+
+def _has_kickoff(run: Run) -> bool:
+    return bool(run.prerun or run.checklist.kickoff)

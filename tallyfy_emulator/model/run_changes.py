@@ -121,11 +121,12 @@ def changed(run: Run, at: float, fields: Mapping[str, Any]) -> Run:
     return sync_tasks(run, replace(run, extra=extra, **values), at)
 
 
-def varied_shape(number: int) -> Shape:
+def varied_shape(number: int, *, with_numbers: bool = False) -> Shape:
     """Choose how a run is written, so that neighbours differ as they do in real answers."""
+    progress = _PROGRESS_SHAPES[number % len(_PROGRESS_SHAPES)]
     return Shape(
         dates=_DATE_STYLES[number % len(_DATE_STYLES)],
-        progress=_PROGRESS_SHAPES[number % len(_PROGRESS_SHAPES)],
+        progress="object" if progress == "number" and not with_numbers else progress,
         owner_as_text=number % 4 == 0,
     )
 

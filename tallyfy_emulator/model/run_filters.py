@@ -10,7 +10,7 @@ from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.wire import ids_of
 
 STATUSES = frozenset({"active", "problem", "delayed", "complete", "issue", "improvement", "starred"})
-TYPES = frozenset({"procedure", "form"})
+TYPES = frozenset({"procedure", "form", "document"})
 TASK_STATUSES = frozenset({"all", "in-progress", "completed"})
 _BOOLEANS = {"true": True, "false": False}
 _ALIASES = {"blueprint_id": "checklist_id", "sort_by": "sort"}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from tallyfy_emulator.model.catalog import Step
+from tallyfy_emulator.model.catalog import GUEST_SECRET, Step
 from tallyfy_emulator.model.forms import form_with_values
 from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.task import Owners, Task, Thread
 from tallyfy_emulator.model.wire import stable_id
 
-#: What every secret in a guest's link begins with: it opens the task without a password, so it must never leak.
-GUEST_SECRET = "guest-secret-"
 _STEP_DAYS = 86400.0
 
 
@@ -62,10 +61,13 @@ def task_row(run: Run, task: Task, quirks: Quirks) -> dict[str, Any]:
         "deadline": run.date(task.deadline),
         "started_at": run.date(task.started_at),
         "completed_at": run.date(task.completed_at),
+        "starter_id": run.started_by,
         "completer_id": task.completer_id,
+        "completer_guest": None,
+        "completion_progress": None,
         "created_at": run.date(task.created_at),
         "last_updated": run.date(run.last_updated),
-        "archived_at": run.date(run.archived_at),
+        "archived_at": run.date(task.archived_at or run.archived_at),
         "owners": {
             "users": list(owners.users),
             "guests": list(owners.guests),
@@ -74,7 +76,18 @@ def task_row(run: Run, task: Task, quirks: Quirks) -> dict[str, Any]:
         },
         "taskdata": dict(task.values) or [],
         "is_oneoff_task": task.is_oneoff,
+        "is_completable": task.is_open and not run.kickoff_is_open,
+        "allow_guest_owners": False,
+        "can_complete_only_assignees": False,
         "everyone_must_complete": False,
+        "prevent_guest_comment": False,
+        "has_deadline_dependent_child_tasks": False,
+        "deadline_set_by_hand": task.deadline_set_by_hand,
+        "is_soft_start_date": False,
+        "linked_step_id": None,
+        "blueprint_position": None,
+        "stage_id": None,
+        "top_secret": False,
         "max_assignable": task.max_assignable,
         "webhook": task.webhook,
         "problem": task.has_open_issue,
@@ -97,15 +110,24 @@ def form_rows(task: Task, quirks: Quirks) -> list[dict[str, Any]]:
     return form_with_values(task.form_fields, task.values, quirks.form_value_key)
 
 
+def thread_rows(run: Run, threads: Iterable[Thread], quirks: Quirks) -> list[dict[str, Any]]:
+    """Render threads as ``with=threads`` does."""
+    rows = [thread_row(run, thread) for thread in threads]
+    return rows[::-1] if quirks.newest_thread_first else rows
+
+
 def thread_row(run: Run, thread: Thread) -> dict[str, Any]:
-    """Render a thread as ``with=threads`` does."""
+    """Render a thread."""
     return {
         "id": thread.id,
         "label": thread.label,
         "content": thread.content,
         "state": thread.state,
         "author_id": thread.author_id,
+        "author_type": "App\\Models\\User",
+        "sent_to": [],
         "created_at": run.date(thread.at),
+        "updated_at": run.date(thread.updated_at or thread.at),
         "resolve_id": thread.resolve_id,
     }
 
@@ -155,7 +177,7 @@ def _build_task(run: Run, number: int, step: Step | None, *, done: bool, has_iss
 def _initial_issue(run: Run) -> Thread:
     """Return the issue of a run that was added with its status."""
     content = f"There is a problem with {run.name}."
-    return Thread(run.increment_id * 1000 + 1, "problem", content, run.owner_id, run.last_updated)
+    return Thread(stable_id("thread", run.id), "problem", content, run.owner_id, run.last_updated)
 
 
 def _label(task: Task, status: str) -> str:

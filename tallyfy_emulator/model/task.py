@@ -18,16 +18,19 @@ class Thread:
     """
     A comment (label ``comment`` or the like), an issue (``problem``), or what resolved one (``resolve``).
 
-    An issue is open until it has a ``resolve_id``. Times are seconds since 1970-01-01 UTC.
+    An issue is open until it has a ``resolve_id``. Ids are 32 hexadecimal digits and tell no order. Times are seconds
+    since 1970-01-01 UTC. ``number`` counts the threads of a run; the API does not show it.
     """
 
-    id: int
+    id: str
     label: str
     content: str
     author_id: int
     at: float
-    state: str = "open"
-    resolve_id: int | None = None
+    state: str = "hide-for-guests"
+    resolve_id: str | None = None
+    updated_at: float | None = None
+    number: int = 0
 
     @property
     def is_open_issue(self) -> bool:
@@ -68,7 +71,9 @@ class Task:
     values: Mapping[str, Any] = field(default_factory=dict)
     threads: tuple[Thread, ...] = ()
     auto_skipped: bool = False
+    deadline_set_by_hand: bool = False
     is_oneoff: bool = False
+    archived_at: float | None = None
     max_assignable: int = 0
     webhook: str | None = None
 

@@ -10,9 +10,11 @@ from tallyfy_emulator.model import forms
 from tallyfy_emulator.model.run import OPEN_ISSUE, Run
 from tallyfy_emulator.model.run_tasks import under_way, with_initial_tasks
 from tallyfy_emulator.model.task import Task, Thread
-from tallyfy_emulator.model.wire import ValidationError
+from tallyfy_emulator.model.wire import ValidationError, stable_id
 
 Change = Callable[[Task], Task]
+#: Who sees a comment unless the caller says otherwise: members only.
+HIDDEN = "hide-for-guests"
 
 
 def find_task(run: Run, task_id: str) -> Task:
@@ -64,7 +66,7 @@ def filled(run: Run, task_id: str, at: float, values: Mapping[str, Any], *, repl
 
 def commented(run: Run, task_id: str | None, at: float, label: str, content: str, by: int, state: str) -> Run:
     """Comment on a task or a run, or report an issue on it. A completed task with an issue is open again."""
-    thread = Thread(_next_thread_id(run), label, content, by, at, state)
+    thread = _new_thread(run, label, content, by, at, state)
     if task_id is None:
         return recalculated(replace(run, threads=(*run.threads, thread)), at)
 
@@ -75,9 +77,11 @@ def commented(run: Run, task_id: str | None, at: float, label: str, content: str
     return with_task(run, task_id, at, change)
 
 
-def resolved(run: Run, task_id: str | None, at: float, thread_id: int, content: str, by: int) -> Run:
+def resolved(
+    run: Run, task_id: str | None, at: float, thread_id: str, content: str, by: int, state: str = HIDDEN
+) -> Run:
     """Resolve an issue."""
-    answer = Thread(_next_thread_id(run), "resolve", content, by, at)
+    answer = _new_thread(run, "resolve", content, by, at, state)
 
     def with_answer(threads: tuple[Thread, ...]) -> tuple[Thread, ...]:
         if not any(thread.id == thread_id and thread.is_open_issue for thread in threads):
@@ -133,7 +137,7 @@ def _with_issue(run: Run, at: float) -> Run:
     """Report an issue: status ``problem`` has it on the task under way, ``issue`` on the run itself."""
     first = under_way(run) if run.status == "problem" else None
     content = f"There is a problem with {run.name}."
-    reported = commented(run, first.id if first else None, at, "problem", content, run.owner_id, "open")
+    reported = commented(run, first.id if first else None, at, "problem", content, run.owner_id, HIDDEN)
     return replace(run, tasks=reported.tasks, threads=reported.threads)
 
 
@@ -196,7 +200,18 @@ def _all_resolved(threads: tuple[Thread, ...]) -> tuple[Thread, ...]:
     return tuple(replace(each, resolve_id=each.id) if each.is_open_issue else each for each in threads)
 
 
-def _next_thread_id(run: Run) -> int:
-    """Return the next thread's id: counted in the run, and unlike those of other runs."""
-    so_far = len(run.threads) + sum(len(task.threads) for task in run.tasks)
-    return run.increment_id * 1000 + so_far + 1
+def with_threads(run: Run, task_id: str | None, at: float, change: Callable[[Thread], Thread | None]) -> Run:
+    """Change the comments of a task or a run; None removes one."""
+
+    def changed(threads: tuple[Thread, ...]) -> tuple[Thread, ...]:
+        return tuple(new for new in map(change, threads) if new is not None)
+
+    if task_id is None:
+        return recalculated(replace(run, threads=changed(run.threads)), at)
+    return with_task(run, task_id, at, lambda task: replace(task, threads=changed(task.threads)))
+
+
+def _new_thread(run: Run, label: str, content: str, by: int, at: float, state: str) -> Thread:
+    threads = [thread for each in (run.threads, *(task.threads for task in run.tasks)) for thread in each]
+    number = max((thread.number for thread in threads), default=0) + 1
+    return Thread(stable_id("thread", run.id, number, at, content), label, content, by, at, state, number=number)

@@ -70,14 +70,13 @@ def _tests(query: Mapping[str, str]) -> list[_Test | None]:
         _by_unassigned(query.get("unassigned", "")),
         _by_one_off(query.get("is_oneoff", "")),
         _by_archived(query.get("archived", "")),
-        _by_run_parts(query.get("tag", ""), "tags"),
         _by_run_parts(query.get("folder", ""), "folders"),
         _by_days(query.get("created", ""), lambda task: task.created_at),
         _by_days(query.get("deadline", ""), _deadline),
         _by_days(query.get("deadline_on", ""), _deadline),
         _between(query.get("deadline_start_range", ""), query.get("deadline_end_range", ""), _deadline),
-        _between(query.get("deadline_after", ""), "", _deadline),
-        _between("", query.get("deadline_before", ""), _deadline),
+        _by_exclusive_day(query.get("deadline_after", ""), lambda at, day: at >= day + _DAY),
+        _by_exclusive_day(query.get("deadline_before", ""), lambda at, day: at < day),
     ]
 
 
@@ -87,7 +86,7 @@ def _deadline(task: Task) -> float | None:
 
 def _by_name(value: str) -> _Test | None:
     wanted = value.strip().casefold()
-    return (lambda run, task: wanted in task.title.casefold()) if wanted else None
+    return (lambda run, task: any(wanted in each.casefold() for each in (run.name, task.title))) if wanted else None
 
 
 def _by_any(value: str, read: Callable[[Task], Any]) -> _Test | None:
@@ -107,7 +106,9 @@ def _by_one_off(value: str) -> _Test | None:
 
 
 def _by_archived(value: str) -> _Test | None:
-    return (lambda run, task: run.archived_at is not None) if value == "only" else None
+    if value != "only":
+        return None
+    return lambda run, task: run.archived_at is not None or task.archived_at is not None
 
 
 def _by_run_parts(value: str, attribute: str) -> _Test | None:
@@ -121,6 +122,14 @@ def _by_days(value: str, read: Callable[[Task], float | None]) -> _Test | None:
     if _day(first) is None or _day(last or first) is None:
         return None
     return _between(first, last or first, read)
+
+
+def _by_exclusive_day(value: str, fits: Callable[[float, float], bool]) -> _Test | None:
+    """Parse a day that itself is left out."""
+    day = _day(value)
+    if day is None:
+        return None
+    return lambda run, task: task.deadline is not None and fits(task.deadline, day)
 
 
 def _between(first: str, last: str, read: Callable[[Task], float | None]) -> _Test | None:

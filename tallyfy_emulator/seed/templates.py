@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 from tallyfy_emulator.model import forms
-from tallyfy_emulator.model.catalog import TASK_TYPES, AutoCompletion, Catalog, Checklist, Step, step_id
+from tallyfy_emulator.model.catalog import TASK_TYPES, AutoCompletion, Catalog, Checklist, Rule, Step, step_id
 from tallyfy_emulator.model.forms import FIELD_TYPES, FormField
 from tallyfy_emulator.model.wire import stable_id
 
 _FIELD_KEYS = frozenset({"id", "label", "field_type", "required", "options", "columns", "alias", "guidance"})
 _STEP_KEYS = frozenset(
-    {"id", "title", "alias", "task_type", "form_fields", "completes_in", "is_approved", "values", "auto_skipped"}
+    {
+        "id",
+        "title",
+        "alias",
+        "task_type",
+        "form_fields",
+        "completes_in",
+        "is_approved",
+        "values",
+        "auto_skipped",
+        "rule",
+    }
 )
+_RULE_KEYS = frozenset({"field", "equals", "deadline_days"})
 _WITH_OPTIONS = frozenset({"radio", "dropdown", "multiselect"})
 
 
@@ -24,6 +37,7 @@ def build_checklist(
     kickoff: Iterable[Mapping[str, Any]] = (),
     steps: Iterable[Mapping[str, Any]] = (),
     checklist_id: str | None = None,
+    kind: Literal["procedure", "form", "document"] = "procedure",
 ) -> Checklist:
     """Build a template."""
     alike = sum(each.title == title for each in catalog.checklists.values())
@@ -31,8 +45,21 @@ def build_checklist(
     if made_id in catalog.checklists:
         raise ValueError(f"There is already a checklist with the id {made_id!r}.")
     fields = _form(kickoff, f"{made_id}/kickoff")
-    made = tuple(_step(catalog, made_id, index, given) for index, given in enumerate(steps))
-    return Checklist(made_id, title, steps=made, kickoff=fields)
+    given_steps = list(steps)
+    made = tuple(_step(catalog, made_id, index, given) for index, given in enumerate(given_steps))
+    rules = tuple(
+        _rule(given["rule"], fields, step.id) for given, step in zip(given_steps, made, strict=True) if "rule" in given
+    )
+    shown = {rule.step_id for rule in rules if rule.deadline_days is None}
+    made = tuple(replace(step, auto_skipped=True) if step.id in shown else step for step in made)
+    return Checklist(made_id, title, kind, steps=made, kickoff=fields, rules=rules)
+
+
+def _rule(given: Mapping[str, Any], fields: tuple[FormField, ...], target: str) -> Rule:
+    _check_keys("rule", given, _RULE_KEYS, "field")
+    field_id = forms.find_field(fields, str(given["field"])).id
+    equals, days = str(given.get("equals", "")), given.get("deadline_days")
+    return Rule(stable_id("rule", target), field_id, equals, target, None if days is None else float(days))
 
 
 def _step(catalog: Catalog, checklist_id: str, index: int, given: Mapping[str, Any]) -> Step:

@@ -77,7 +77,8 @@ class Organization:
     def add_varied_run(self, fields: Mapping[str, Any], since: float | None = None) -> Run:
         """Add a run whose values are written in another way than its neighbours' are."""
         number = next(self._numbers)
-        run = new_run(self.catalog, number, self.clock.now(), {"shape": varied_shape(number), **fields})
+        shape = varied_shape(number, with_numbers=self.quirks.numbers_for_objects)
+        run = new_run(self.catalog, number, self.clock.now(), {"shape": shape, **fields})
         self.runs.add(run, since)
         return run
 
@@ -116,8 +117,8 @@ class Organization:
     def history(self) -> list[Activity]:
         """Return all activities, after applying the changes that are due."""
         self.runs.apply_due()
-        with_tasks = self.quirks.feed_task_rows
-        return [each for each in self.activities.all() if with_tasks or each.subject != "task"]
+        wanted = {"task": self.quirks.feed_task_rows, "rule": self.quirks.feed_execution_rows}
+        return [each for each in self.activities.all() if wanted.get(each.subject, True)]
 
     def read(self, run: Run) -> dict[str, Any]:
         """Return one run as GET of it does."""

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tallyfy_provider.client.filtering import (
-    MAX_PAGE_SIZE,
-    Elements,
-    FilterTable,
-    flag,
-    ids,
-    numbers,
-    text,
-    whole_number,
-)
+from tallyfy_provider.client import filtering
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE, TYPES, Elements, FilterTable
 from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.client.resource import Resource, included, item_of
 from tallyfy_provider.exceptions import TallyfyResponseError
@@ -23,25 +15,25 @@ Rows = list[dict[str, Any]]
 
 
 def _archived(name: str, value: Any) -> Elements:
-    return flag(name, value) if isinstance(value, bool) else text(name, value)
+    return filtering.flag(name, value) if isinstance(value, bool) else filtering.text(name, value)
 
 
 #: The filters of ``GET /organizations/{org}/checklists`` (docs/tallyfy-api.md, "Filters of other lists"). What
-#: ``status``, ``type``, ``archived`` and ``sort_by`` take is not documented, so they are sent as they are.
+#: ``status``, ``archived`` and ``sort_by`` take is not documented, so they are sent as they are.
 CHECKLIST_FILTERS = FilterTable(
     readers={
-        "q": text,
-        "status": text,
-        "type": text,
-        "starred": flag,
-        "folder": ids,
-        "tag": ids,
-        "owner_id": numbers,
+        "q": filtering.text,
+        "status": filtering.text,
+        "type": filtering.one_of(TYPES),
+        "starred": filtering.flag,
+        "folder": filtering.ids,
+        "tag": filtering.ids,
+        "owner_id": filtering.numbers,
         "archived": _archived,
-        "with": ids,
-        "sort_by": text,
-        "page": whole_number(),
-        "per_page": whole_number(MAX_PAGE_SIZE),
+        "with": filtering.ids,
+        "sort_by": filtering.text,
+        "page": filtering.whole_number(),
+        "per_page": filtering.whole_number(MAX_PAGE_SIZE),
     },
     other_names={
         "limit": "per_page",

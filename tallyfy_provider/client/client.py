@@ -16,8 +16,7 @@ from tallyfy_provider.client.resource import Resource
 from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.exceptions import TallyfyInputError
-
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+from tallyfy_provider.utils import arguments
 
 
 class TallyfyClient(Resource):
@@ -61,10 +60,9 @@ class TallyfyClient(Resource):
         :raises TallyfyIndeterminateError: A change may or may not have happened: its response was lost.
         :raises TallyfyResponseError: The response is no JSON.
         """
-        verb = method.strip().upper() if isinstance(method, str) else method
-        if verb not in _METHODS:
-            raise TallyfyInputError(f"method cannot be {method!r}; allowed: {', '.join(_METHODS)}.")
-        return self._send(verb, self._segments(path), params=encode_query(params) or None, json=json)
+        return self._send(
+            arguments.http_method(method), self._segments(path), params=encode_query(params) or None, json=json
+        )
 
     def paginate(
         self, path: str, params: Mapping[str, Any] | None = None, *, max_rows: int | None = None

@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.arguments import is_literal, is_nothing
+from tallyfy_provider.utils.arguments import is_literal, is_nothing, mapping, refuse_set
 from tallyfy_provider.utils.suggestions import did_you_mean
 
+#: What kinds of runs and checklists there are.
+TYPES = ("procedure", "form", "document")
 #: Rows on a page at most: Tallyfy's own clients never ask for more.
 MAX_PAGE_SIZE = 100
 
@@ -51,15 +53,13 @@ class FilterTable:
             if _is_literal(value):
                 self._read(name, value)
 
-    def encode(self, filters: Mapping[str, Any] | None) -> dict[str, str]:
+    def encode(self, filters: Mapping[str, Any] | str | None) -> dict[str, str]:
         """Check rendered filters and return the query; what renders to nothing is not in it."""
         return join(self.merge_aliases(self.read(filters)))
 
-    def read(self, filters: Mapping[str, Any] | None) -> dict[str, Elements]:
+    def read(self, filters: Mapping[str, Any] | str | None) -> dict[str, Elements]:
         """Check rendered filters and return their elements by name, empty where a filter asks for nothing."""
-        filters = {} if filters is None else filters
-        if not isinstance(filters, Mapping):
-            raise TallyfyInputError(f"filters must be a dict of filter names to values, not {shown(filters)}.")
+        filters = mapping("filters", filters) or {}
         self.check_names(filters)
         return {name: self._read(name, value) for name, value in filters.items()}
 
@@ -92,7 +92,9 @@ def join(elements: Mapping[str, Elements]) -> dict[str, str]:
 def _is_literal(value: Any) -> bool:
     if isinstance(value, str):
         return is_literal(value)
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (set, frozenset)):
+        return True  # refused, whatever is in it
+    if isinstance(value, (list, tuple)):
         return all(_is_literal(element) for element in value)
     return value is None or isinstance(value, (bool, int, float))
 
@@ -130,6 +132,13 @@ def flag(name: str, value: Any) -> Elements:
     if isinstance(value, bool) or (isinstance(value, str) and value.strip().lower() in {"true", "false"}):
         return (str(value).strip().lower(),)
     raise TallyfyInputError(f"filters[{name!r}] takes true or false, not {shown(value)}.")
+
+
+def archived(name: str, value: Any) -> Elements:
+    """Read whether to list archived rows too (``true``) or alone (``only``); false, as no filter, leaves them out."""
+    if value is None or (isinstance(value, (bool, str)) and str(value).strip().lower() == "false"):
+        return ()
+    return ("true",) if isinstance(value, bool) else one_of(("only", "true"))(name, value)
 
 
 def one_of(allowed: Sequence[str]) -> Reader:
@@ -190,6 +199,7 @@ def _elements(name: str, value: Any) -> list[str]:
     if isinstance(value, str):
         _refuse_text_of_a_list(name, value)
         return [part.strip() for part in value.split(",") if not is_nothing(part)]
+    refuse_set(f"filters[{name!r}]", value)
     if isinstance(value, (bool, float, bytes, Mapping)):
         raise TallyfyInputError(f"filters[{name!r}] takes text, a number or a list of them, not {shown(value)}.")
     if isinstance(value, Iterable):

@@ -34,11 +34,7 @@ _GUEST_LINK_KEYS = frozenset({"taskurls", "guest-links", "guest_links", "guestli
 
 
 class Secrets:
-    """
-    The secrets that one client knows.
-
-    :param on_new: Called with each new one, so that Airflow can mask it in its logs too.
-    """
+    """The secrets that one client knows; ``on_new`` is called with each new one."""
 
     def __init__(self, on_new: Callable[[str], None] | None = None) -> None:
         self._known: set[str] = set()

@@ -33,14 +33,7 @@ ASSIGNEE_KINDS = ("users", "guests", "groups")
 
 
 class Resource:
-    """
-    A resource of Tallyfy's API, for one organization.
-
-    :param session: The authenticated session.
-    :param organization_id: The organization.
-    :param page_size: Rows to ask for on each page of a list, at most 100.
-    :param concurrency: Requests that may be under way at the same time, at least 1.
-    """
+    """A resource of Tallyfy's API, for one organization."""
 
     def __init__(self, session: TallyfySession, organization_id: str, *, page_size: int, concurrency: int) -> None:
         self.session = session
@@ -94,8 +87,8 @@ class Resource:
         """
         Send a change; succeed if the resource already has that state.
 
-        Tallyfy's answer in that case is not documented, and a change whose response was lost finds itself done when it
-        is sent again: so after a refusal the object's state decides.
+        Tallyfy's response in that case is not documented, and a change whose response was lost is found done when it is
+        sent again: so after a refusal the object's state decides.
         """
         try:
             payload = self._send(method, path)
@@ -166,10 +159,6 @@ def assigned_ids(assigned: Any, kind: str) -> list[Any] | None:
 
     A user is a number or an object with an ``id``, a guest an email address or an object with an ``email``, a group an
     id or an object (docs/tallyfy-api.md, "Endpoints").
-
-    :param assigned: ``users``, ``guests`` or ``groups`` as the API gave it: a list, one that is wrapped in ``data``, or
-        an object with numbers as its keys, which is how PHP writes a list with gaps.
-    :param kind: One of :data:`ASSIGNEE_KINDS`.
     """
     if isinstance(assigned, Mapping) and "data" in assigned:
         assigned = assigned["data"]
@@ -179,6 +168,23 @@ def assigned_ids(assigned: Any, kind: str) -> list[Any] | None:
         return None
     ids = [_assigned_id(each, kind) for each in assigned]
     return None if any(each is None for each in ids) else ids
+
+
+def assigned_to_keep(assigned: Any, kind: str, what: str, argument: str) -> list[Any]:
+    """Return the ids to send along with a change, since Tallyfy unassigns all whom it does not name."""
+    ids = assigned_ids(assigned, kind)
+    if ids is None:
+        raise TallyfyResponseError(
+            f"Tallyfy does not say which {kind} are assigned to {what}, and changing it without them would unassign "
+            f"them all. Nothing was sent; give {argument} to set them."
+        )
+    return ids
+
+
+def with_added(assigned: list[Any], added: list[Any]) -> list[Any]:
+    """Return assignees, and those to add who are not among them; case does not tell two apart."""
+    known = {str(each).casefold() for each in assigned}
+    return [*assigned, *(each for each in added if str(each).casefold() not in known)]
 
 
 def _assigned_id(assignee: Any, kind: str) -> Any:

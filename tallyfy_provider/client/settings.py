@@ -15,6 +15,7 @@ from tallyfy_provider.client.http.auth import ActingAsUser, ClientCredentials, F
 from tallyfy_provider.client.http.budget_file import FileStore
 from tallyfy_provider.client.http.budget_redis import RedisStore
 from tallyfy_provider.client.http.budget_store import MemoryStore, SharedStore
+from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE
 from tallyfy_provider.client.http.retry import RetryPolicy
 from tallyfy_provider.client.http.session import TallyfySession
 from tallyfy_provider.client.http.transport import Transport
@@ -37,6 +38,7 @@ class ClientSettings:
     :param act_as_user: Email of the user to act as with an application's token.
     :param timeout: Seconds without a byte from Tallyfy after which an attempt ends.
     :param max_attempts: Attempts for a request, the first one included.
+    :param max_pause: The longest pause in seconds that a response of Tallyfy's can ask for.
     :param concurrency: Upper bound of the requests under way at the same time.
     :param page_size: Rows on a page of a list, at most 100.
     :param max_rate_limit_wait: Seconds that a request may wait where Tallyfy refuses requests for their rate (429);
@@ -55,6 +57,7 @@ class ClientSettings:
     act_as_user: str | None = None
     timeout: float = 60.0
     max_attempts: int = 5
+    max_pause: float = DEFAULT_MAX_PAUSE
     concurrency: int = 4
     page_size: int = MAX_PAGE_SIZE
     max_rate_limit_wait: float = 300.0
@@ -91,6 +94,7 @@ def build_client(
     transport = Transport(
         timeout=settings.timeout,
         retry=RetryPolicy(max_attempts=settings.max_attempts),
+        max_pause=settings.max_pause,
         concurrency=settings.concurrency,
         secrets=secrets,
         where=settings.where,

@@ -10,26 +10,16 @@ from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.urls import parse_base_url
 from tallyfy_provider.client.settings import ClientSettings
 from tallyfy_provider.exceptions import TallyfyConfigurationError
+from tallyfy_provider.get_provider_info import CONNECTION_FIELDS
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
 
 #: The extras of a connection of type ``tallyfy``.
-EXTRAS = (
-    "client_id",
-    "token_url",
-    "username",
-    "user_password",
-    "act_as_user",
-    "timeout",
-    "max_attempts",
-    "concurrency",
-    "page_size",
-    "max_rate_limit_wait",
-    "budget_url",
-    "allow_http",
-)
+EXTRAS = tuple(CONNECTION_FIELDS)
+#: Extras by which other providers stop verifying the server's certificate.
+_VERIFY = frozenset({"verify", "verify_ssl", "ssl_verify", "check_hostname", "cert", "ca_cert"})
 
 
 def read_connection(connection: Connection) -> ClientSettings:
@@ -49,6 +39,7 @@ def read_connection(connection: Connection) -> ClientSettings:
         act_as_user=extra.text("act_as_user"),
         timeout=extra.number("timeout", ClientSettings.timeout, least=0.001, most=3600),
         max_attempts=int(extra.number("max_attempts", ClientSettings.max_attempts, least=1, most=100, whole=True)),
+        max_pause=extra.number("max_pause", ClientSettings.max_pause, least=1, most=86_400),
         concurrency=int(extra.number("concurrency", ClientSettings.concurrency, least=1, most=32, whole=True)),
         page_size=int(extra.number("page_size", ClientSettings.page_size, least=1, most=MAX_PAGE_SIZE, whole=True)),
         max_rate_limit_wait=extra.number(
@@ -62,13 +53,22 @@ def read_connection(connection: Connection) -> ClientSettings:
 
 
 def misspelt_extras(connection: Connection) -> list[str]:
-    """Return a sentence for each extra that looks like a misspelling of a known one."""
+    """Return a sentence for each extra that somebody expects to have an effect: misspelt, or another provider's."""
     where = f"connection {connection.conn_id!r}"
     return [
         f"The extra {name!r} of {where} is not used{hint}"
         for name in _extra(connection, where)
-        if name not in EXTRAS and (hint := did_you_mean(name, EXTRAS))
+        if name not in EXTRAS and (hint := _hint(name))
     ]
+
+
+def _hint(name: str) -> str:
+    if name.strip().lower() in _VERIFY:
+        return (
+            ": certificates are always verified. Set REQUESTS_CA_BUNDLE, on all machines of Airflow's, to a file with "
+            "the certificates of your network."
+        )
+    return did_you_mean(name, EXTRAS)
 
 
 def _extra(connection: Connection, where: str) -> Mapping[str, Any]:

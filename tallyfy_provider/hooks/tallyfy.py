@@ -6,10 +6,10 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, mask_secret
 
 from tallyfy_provider.client.settings import build_client
-from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyError, TallyfyNotFoundError
+from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyConnectionError, TallyfyError, TallyfyNotFoundError
 from tallyfy_provider.get_provider_info import UI_FIELD_BEHAVIOUR
 from tallyfy_provider.hooks.connection import misspelt_extras, read_connection
 
@@ -44,16 +44,15 @@ class TallyfyHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """
-        Return how the connection form looks, for Airflow before 3.2; later versions read it from the provider info.
-
-        :return: Hidden fields, labels and placeholders.
-        """
+        """Return how the connection form looks, for Airflow before 3.2."""
         return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
     @cached_property
     def _connection(self) -> Connection:
-        return self.get_connection(self.tallyfy_conn_id)
+        try:
+            return self.get_connection(self.tallyfy_conn_id)
+        except AirflowNotFoundException as error:
+            raise missing_connection(self.tallyfy_conn_id, error) from None
 
     @cached_property
     def client(self) -> TallyfyClient:
@@ -61,32 +60,17 @@ class TallyfyHook(BaseHook):
         return self.client_from(self._connection)
 
     def client_from(self, connection: Connection) -> TallyfyClient:
-        """
-        Build a client from a connection that has been looked up already, as triggers do. Sends no request.
-
-        :param connection: A connection of type ``tallyfy``.
-        :return: The client.
-        :raises TallyfyConfigurationError: A field of the connection is missing or cannot be used.
-        """
+        """Build a client from a connection that has been looked up already, as triggers do. Sends no request."""
         for sentence in misspelt_extras(connection):
             self.log.warning(sentence)
         return build_client(read_connection(connection), on_secret=mask_secret)
 
     def get_conn(self) -> TallyfyClient:
-        """
-        Return the client, which is built on the first call.
-
-        :return: The client for the connection's organization.
-        :raises TallyfyConfigurationError: A field of the connection is missing or cannot be used.
-        """
+        """Return the client, which is built on the first call."""
         return self.client
 
     def new_client(self) -> TallyfyClient:
-        """
-        Build another client, with its own HTTP connections, for use while the first one is busy.
-
-        :return: The client; the Airflow connection is not looked up again.
-        """
+        """Build another client, with its own HTTP connections, for use while the first one is busy."""
         return self.client_from(self._connection)
 
     def list_runs(
@@ -186,11 +170,7 @@ class TallyfyHook(BaseHook):
         return self.client.paginate(path, params, max_rows=max_rows)
 
     def test_connection(self) -> tuple[bool, str]:
-        """
-        Test the connection, for Airflow's *Test* button.
-
-        :return: Whether it works, and which user and organization it reaches, or what to fix.
-        """
+        """Test the connection, for Airflow's *Test* button: whether it works, and what it reaches or what to fix."""
         try:
             return True, self._describe_access()
         except AirflowException as error:
@@ -229,6 +209,14 @@ class TallyfyHook(BaseHook):
             return ""
         names = ", ".join(f"{organization['id']} ({organization.get('name')})" for organization in organizations)
         return f" The user's organizations are: {names}." if names else " The user is in no organization."
+
+
+def missing_connection(conn_id: str, error: Exception) -> TallyfyConnectionError:
+    """Build the error for a connection that Airflow does not find; transient, since a secrets backend may be out."""
+    return TallyfyConnectionError(
+        f"There is no connection {conn_id!r}, or the secrets backend that holds it does not answer, which Airflow does "
+        f"not tell apart: {error}. Add the connection, or look for the backend's error in Airflow's log."
+    )
 
 
 def _person(me: Mapping[str, Any]) -> str:

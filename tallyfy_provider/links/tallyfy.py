@@ -41,27 +41,14 @@ class TallyfyRunLink(BaseOperatorLink):
 
     @classmethod
     def persist(cls, context: Context, run_id: str | int) -> None:
-        """
-        Store the link; to be called as soon as the run is known, before waiting or deferring.
-
-        Never fails: a task works without its link.
-
-        :param context: Airflow's task context.
-        :param run_id: The run.
-        """
+        """Store the link, before waiting or deferring. Never fails: a task works without its link."""
         try:
             context["ti"].xcom_push(key=cls.xcom_key, value=run_url(run_id))
         except Exception as error:
             log.warning("The task shows no link to run %s, which could not be stored: %r", run_id, error)
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
-        """
-        Return the stored link.
-
-        :param operator: The task's operator; not used.
-        :param ti_key: The task instance.
-        :return: The URL; empty where the task does not know its run yet.
-        """
+        """Return the stored link."""
         from airflow.providers.common.compat.sdk import XCom
 
         return XCom.get_value(ti_key=ti_key, key=self.xcom_key) or ""

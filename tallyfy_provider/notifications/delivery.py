@@ -46,15 +46,7 @@ _LOOKUP_TIMEOUT = 10.0
 
 
 def deliver(connection: Connection, message: Message, *, time_limit: float = TIME_LIMIT) -> str:
-    """
-    Launch the run or write the comment of a message, unless that has been done before.
-
-    :param connection: A connection of type ``tallyfy``.
-    :param message: The message.
-    :param time_limit: Seconds after which no more requests are sent.
-    :return: What was done, in a sentence.
-    :raises TallyfyIndeterminateError: The response was lost: it may have been done. After any other error it was not.
-    """
+    """Launch the run or write the comment of a message, unless that has been done before."""
     with _client_for(connection, time_limit) as client:
         return _launch(client, message) if message.launches else _comment(client, message)
 
@@ -93,7 +85,7 @@ def _client_for(connection: Connection, time_limit: float) -> Iterator[TallyfyCl
 
 
 def _launch(client: TallyfyClient, message: Message) -> str:
-    checklist_id = message.text("checklist_id") or ""
+    checklist_id = arguments.checklist_id(message.arguments.get("checklist_id"))
     launcher = Launcher(
         client.runs, checklist_id, message.marker, since=message.event.since, lookup_timeout=_LOOKUP_TIMEOUT
     )
@@ -128,24 +120,24 @@ def _launched(launcher: Launcher, body: Mapping[str, Any], message: Message) -> 
 def _comment(client: TallyfyClient, message: Message) -> str:
     content = with_line(message.body("comment"), message.marker.line)
     run_id, name = _read(message, "run_id", arguments.run_id), _read(message, "step", arguments.step)
-    is_problem = message.arguments.get("kind") == "problem"
+    is_problem, state = message.arguments["kind"] == "problem", message.arguments["state"]
     if name is None:
         # Tallyfy has no list of a run's own comments (docs/tallyfy-api.md, "Endpoints"), so none can be looked for.
         run = run_id or ""
         comment_on_run = client.comments.report_problem_on_run if is_problem else client.comments.add_to_run
-        comment_on_run(run, content)
+        comment_on_run(run, content, state)
         return f"Commented on run {run}: {run_url(run)}".rstrip(": ")
     task = look_up_task(client.tasks, run_id, name, include=("threads",))
     if _is_written(message, task):
         return f"Task {task['id']} has been commented on for it before."
     task_id = str(task["id"])
     comment_on_task = client.comments.report_problem_on_task if is_problem else client.comments.add_to_task
-    comment_on_task(task_id, content)
+    comment_on_task(task_id, content, state)
     return f"Commented on task {task_id}."
 
 
 def _read(message: Message, argument: str, read: Callable[[Any], str]) -> str | None:
-    return None if message.text(argument) is None else read(message.arguments[argument])
+    return read(message.arguments[argument]) if message.gives(argument) else None
 
 
 def _is_written(message: Message, task: Mapping[str, Any]) -> bool:

@@ -117,27 +117,27 @@ def _dag_ended(context: Mapping[str, Any]) -> Event:
 
 def _missed_deadline(context: Mapping[str, Any]) -> Event:
     dag_id, run_id = _dag_id(context), _run_id(context)
-    moment = _text(_of(context["deadline"], "deadline_time"))
-    identifier = str(_of(context["deadline"], "id") or moment)
+    timestamp = _text(_of(context["deadline"], "deadline_time"))
+    identifier = str(_of(context["deadline"], "id") or timestamp)
     return Event(
         subject=f"Dag '{dag_id}'",
         outcome=MISSED_DEADLINE,
-        facts=_without_blanks({"Dag": dag_id, "Run": run_id, "Deadline": moment}),
+        facts=_without_blanks({"Dag": dag_id, "Run": run_id, "Deadline": timestamp}),
         identity=("deadline", dag_id, run_id, identifier),
-        since=_first_known(moment, _of(context.get("dag_run"), "start_date")),
+        since=_first_known(timestamp, _of(context.get("dag_run"), "start_date")),
     )
 
 
 def _missed_sla(context: Mapping[str, Any], slas: list[Any]) -> Event:
     dag_id = _dag_id(context)
     missed = sorted(f"{_of(sla, 'task_id')} on {_text(_of(sla, 'execution_date'))}" for sla in slas)
-    moments = [seconds for sla in slas if (seconds := _first_known(_of(sla, "timestamp"))) is not None]
+    timestamps = [seconds for sla in slas if (seconds := _first_known(_of(sla, "timestamp"))) is not None]
     return Event(
         subject=f"Dag '{dag_id}'",
         outcome=MISSED_SLA,
         facts=_without_blanks({"Dag": dag_id, "Tasks": ", ".join(missed)}),
         identity=("sla", dag_id, *missed),
-        since=min(moments, default=None),
+        since=min(timestamps, default=None),
     )
 
 
@@ -181,13 +181,13 @@ def _value(state: Any) -> str:
     return str(getattr(state, "value", state))
 
 
-def _text(moment: Any) -> str:
-    return moment.isoformat() if isinstance(moment, datetime) else str(moment or "")
+def _text(timestamp: Any) -> str:
+    return timestamp.isoformat() if isinstance(timestamp, datetime) else str(timestamp or "")
 
 
-def _first_known(*moments: Any) -> float | None:
-    for moment in moments:
-        if (seconds := parse_timestamp(_text(moment))) is not None:
+def _first_known(*timestamps: Any) -> float | None:
+    for timestamp in timestamps:
+        if (seconds := parse_timestamp(_text(timestamp))) is not None:
             return seconds
     return None
 

@@ -13,7 +13,7 @@ from tallyfy_provider.client.runs.launch_marker import LaunchMarker
 from tallyfy_provider.client.runs.launch_request import LONGEST_NAME
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.notifications.event import Event
-from tallyfy_provider.utils.arguments import is_nothing
+from tallyfy_provider.utils import arguments
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,18 @@ class Message:
     def text(self, name: str) -> str | None:
         """Return the text of an argument; None where it rendered to nothing."""
         value = self.arguments.get(name)
-        return None if is_nothing(value) else str(value).strip()
+        text = arguments.text(name, value)
+        return None if text is None else text.strip()
+
+    def gives(self, name: str) -> bool:
+        """Return whether an argument rendered to anything."""
+        return not arguments.is_nothing(self.arguments.get(name))
 
     @property
     def launches(self) -> bool:
         """Whether to launch a run, and not to comment on one; the arguments must have rendered to one of the two."""
-        launches = self.text("checklist_id") is not None
-        comments = self.text("run_id") is not None or self.text("step") is not None
+        launches = self.gives("checklist_id")
+        comments = self.gives("run_id") or self.gives("step")
         if launches == comments:
             raise TallyfyInputError(
                 "checklist_id and run_id are both given; the notifier does one of the two."

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 import traceback
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseNotifier
 
-from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyError, TallyfyInputError
+from tallyfy_provider.client.runs.launch_request import ARGUMENTS
+from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyError, TallyfyInputError
 from tallyfy_provider.notifications.event import event_of
 from tallyfy_provider.utils import arguments
 
@@ -23,22 +26,11 @@ if TYPE_CHECKING:
 
 Kind = Literal["comment", "problem"]
 
-_FOR_LAUNCHES = (
-    "name",
-    "kickoff",
-    "summary",
-    "owner_id",
-    "tags",
-    "folders",
-    "users",
-    "groups",
-    "roles",
-    "steps",
-    "parent_id",
-    "options",
-)
+_FOR_LAUNCHES = ("name", "kickoff", *ARGUMENTS, "options")
 #: Texts with a default that is better than no message.
 _WITH_DEFAULT = ("name", "summary", "comment")
+#: Seconds between the look-ups of a connection that Airflow does not find: a callback has no retry.
+_LOOKUP_PAUSES = (1.0, 2.0)
 
 
 class TallyfyNotifier(BaseNotifier):
@@ -80,6 +72,7 @@ class TallyfyNotifier(BaseNotifier):
     :param step: The task to comment on: its id, or its alias or title within ``run_id``; templated.
     :param comment: The comment, text or HTML; templated. None means the same as for ``summary``.
     :param kind: ``comment``, or ``problem``, which blocks the task or run until somebody resolves it.
+    :param state: Who sees the comment or problem: ``hide-for-guests`` (members only), ``open`` or ``collapsed``.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :param context: The context of a deadline; given by Airflow.
     :raises TallyfyInputError: The arguments contradict each other.
@@ -114,6 +107,7 @@ class TallyfyNotifier(BaseNotifier):
         step: str | int | None = None,
         comment: str | None = None,
         kind: Kind = "comment",
+        state: str = arguments.DEFAULT_COMMENT_STATE,
         tallyfy_conn_id: str = "tallyfy_default",
         context: Context | None = None,
     ) -> None:
@@ -135,6 +129,7 @@ class TallyfyNotifier(BaseNotifier):
         self.step = step
         self.comment = comment
         self.kind = kind
+        self.state = state
         self.tallyfy_conn_id = tallyfy_conn_id
         self.context: Any = {} if context is None else context
         self._check_what_is_given()
@@ -144,6 +139,7 @@ class TallyfyNotifier(BaseNotifier):
         for_comments = [name for name in ("run_id", "step", "comment") if getattr(self, name) is not None]
         for_launches = [name for name in _FOR_LAUNCHES if getattr(self, name) is not None]
         arguments.choice("kind", self.kind, get_args(Kind))
+        arguments.choice("state", self.state, arguments.COMMENT_STATES)
         if self.checklist_id is not None and for_comments:
             raise TallyfyInputError(
                 f"checklist_id launches a run, {for_comments[0]} is for comments: a notifier does one of the two. "
@@ -157,11 +153,7 @@ class TallyfyNotifier(BaseNotifier):
             raise TallyfyInputError(f"{for_launches[0]} is for a run that is launched; run_id is one to comment on.")
 
     def __call__(self, *args: Any) -> None:
-        """
-        Notify Tallyfy of an event. Never raises, never changes the context.
-
-        :param args: The context; or, for an SLA, Dag, tasks, blocking tasks, SLAs and blocking task instances.
-        """
+        """Notify Tallyfy of an event. Never raises, never changes the context."""
         # The base class puts the arguments into the context that later callbacks get, where run_id and name would not
         # be Airflow's any more, and stores what it renders in an object that is used again.
         self.notify(_context_of(args))
@@ -171,11 +163,7 @@ class TallyfyNotifier(BaseNotifier):
         return self.async_notify(self.context).__await__()
 
     def notify(self, context: Context) -> None:
-        """
-        Render the arguments and notify Tallyfy of an event. Never raises.
-
-        :param context: The callback's context.
-        """
+        """Render the arguments and notify Tallyfy of an event. Never raises."""
         try:
             from tallyfy_provider.notifications.delivery import deliver
 
@@ -185,11 +173,7 @@ class TallyfyNotifier(BaseNotifier):
             self._report_failed(context, error)
 
     async def async_notify(self, context: Context) -> None:
-        """
-        Do what :meth:`notify` does without blocking the event loop.
-
-        :param context: The callback's context.
-        """
+        """Do what :meth:`notify` does without blocking the event loop."""
         try:
             from tallyfy_provider.notifications.delivery import deliver
 
@@ -202,9 +186,11 @@ class TallyfyNotifier(BaseNotifier):
     def _message(self, context: Context) -> Message:
         from tallyfy_provider.notifications.message import Message, fingerprint_of
 
-        written = {name: getattr(self, name) for name in (*self.template_fields, "kind")}
+        written = {name: getattr(self, name) for name in (*self.template_fields, "kind", "state")}
         event = event_of(context)
-        return Message(event, {**self._rendered(context, event), "kind": self.kind}, fingerprint_of(written))
+        return Message(
+            event, {**self._rendered(context, event), "kind": self.kind, "state": self.state}, fingerprint_of(written)
+        )
 
     def _rendered(self, context: Any, event: Event) -> dict[str, Any]:
         if "run_id" not in context:  # as in that of a deadline
@@ -214,7 +200,8 @@ class TallyfyNotifier(BaseNotifier):
 
     def _rendered_argument(self, name: str, context: Context, environment: jinja2.Environment) -> Any:
         try:
-            return self.render_template(getattr(self, name), context, environment)
+            rendered = self.render_template(getattr(self, name), context, environment)
+            return arguments.text(name, rendered) if name in _WITH_DEFAULT else rendered
         except Exception as error:
             if name not in _WITH_DEFAULT:
                 raise TallyfyInputError(f"{name} cannot be rendered: {_describe(error)}") from error
@@ -226,12 +213,26 @@ class TallyfyNotifier(BaseNotifier):
         return super(BaseNotifier, self)._render(template, context, dag or _dag_in(context))
 
     def _connection(self, message: Message) -> Connection:
+        for pause in _LOOKUP_PAUSES:
+            with suppress(TallyfyConnectionError):
+                return self._look_up(message)
+            time.sleep(pause)
+        return self._look_up(message)
+
+    def _look_up(self, message: Message) -> Connection:
         from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
         with _explaining_missing(conn_id := _conn_id(message)):
             return TallyfyHook.get_connection(conn_id)
 
     async def _async_connection(self, message: Message) -> Connection:
+        for pause in _LOOKUP_PAUSES:
+            with suppress(TallyfyConnectionError):
+                return await self._async_look_up(message)
+            await asyncio.sleep(pause)
+        return await self._async_look_up(message)
+
+    async def _async_look_up(self, message: Message) -> Connection:
         from airflow.providers.common.compat.connection import get_async_connection
 
         from tallyfy_provider.hooks.tallyfy import TallyfyHook
@@ -260,7 +261,9 @@ def _explaining_missing(conn_id: str) -> Iterator[None]:
     try:
         yield
     except AirflowNotFoundException as error:
-        raise TallyfyConfigurationError(f"There is no connection {conn_id!r}: {error}") from None
+        from tallyfy_provider.hooks.tallyfy import missing_connection
+
+        raise missing_connection(conn_id, error) from None
 
 
 def _context_of(args: Sequence[Any]) -> Any:

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-
-
 class TallyfyAPIOperator(TallyfyBaseOperator):
     """
     Send a request to any endpoint, with the connection's credentials and the same retries, paging and errors as others.
@@ -57,40 +54,34 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if arguments.is_literal(method):
-            _verb(method)
         self.path = path
         self.method = method
         self.query = query
         self.json = json
         self.paginate = paginate
         self.max_rows = max_rows
+        with arguments.checking_literals(self):
+            arguments.boolean("paginate", paginate)
+            if arguments.is_literal(method):
+                arguments.http_method(method)
 
     def execute(self, context: Context) -> Any:
-        """
-        Send the request.
-
-        :param context: Airflow's task context.
-        :return: The response's data.
-        """
-        if arguments.is_nothing(self.path):
+        """Send the request."""
+        arguments.raise_wrong_literal(self)
+        if (path := arguments.text("path", self.path)) is None:
             raise TallyfyInputError("path is empty: it says which endpoint.")
-        verb, query = _verb(self.method), arguments.mapping("query", self.query)
-        return without_guest_links(self._list(verb, query) if self.paginate else self._send(verb, query))
+        verb, query = arguments.http_method(self.method), arguments.mapping("query", self.query)
+        return without_guest_links(self._list(verb, path, query) if self.paginate else self._send(verb, path, query))
 
-    def _send(self, verb: str, query: Mapping[str, Any] | None) -> Any:
-        response = self.hook.request(verb, self.path, params=query, json=arguments.parse_json(self.json))
-        self.log.info("Sent %s %s.", verb, self.path)
+    def _send(self, verb: str, path: str, query: Mapping[str, Any] | None) -> Any:
+        response = self.hook.request(verb, path, params=query, json=arguments.parse_json(self.json))
+        self.log.info("Sent %s %s.", verb, path)
         return response["data"] if isinstance(response, Mapping) and "data" in response else response
 
-    def _list(self, verb: str, query: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    def _list(self, verb: str, path: str, query: Mapping[str, Any] | None) -> list[dict[str, Any]]:
         if verb != "GET" or self.json is not None:
             raise TallyfyInputError(f"paginate reads a list, which takes GET without json, not {verb}.")
         max_rows = arguments.whole_number("max_rows", self.max_rows)
-        rows = list(self.hook.paginate(self.path, query, max_rows=max_rows))
-        self.log.info("Listed %d rows of %s.", len(rows), self.path)
+        rows = list(self.hook.paginate(path, query, max_rows=max_rows))
+        self.log.info("Listed %d rows of %s.", len(rows), path)
         return rows
-
-
-def _verb(method: str) -> str:
-    return arguments.choice("method", str(method).strip().upper(), _METHODS)

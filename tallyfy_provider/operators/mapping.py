@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import XComArg
 
+from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.utils.suggestions import did_you_mean
+
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator
 
@@ -32,14 +35,31 @@ class _MappableKeys:
         return _mappable, (self.operator, self.key)
 
     def __getitem__(self, key: str) -> Any:
-        return type(self)(operator=self.operator, key=key)  # type: ignore[call-arg]
+        mappable, others = (RETURN_VALUE, self.operator.list_key), ("count",)
+        if key in mappable:
+            return type(self)(operator=self.operator, key=key)  # type: ignore[call-arg]
+        if key in others:
+            return super().__getitem__(key)  # type: ignore[misc]
+        keys = (*mappable, *others)
+        hint = did_you_mean(str(key), keys) or f"; the keys are {', '.join(keys)}."
+        raise TallyfyInputError(f"output[{key!r}]: {type(self.operator).__name__} pushes no such XCom{hint}")
+
+    # Airflow's own refuse every key but that of the return value.
+    def map(self, f: Any) -> Any:
+        return XComArg.map(self, f)  # type: ignore[arg-type]
+
+    def zip(self, *others: XComArg, **options: Any) -> Any:
+        return XComArg.zip(self, *others, **options)  # type: ignore[arg-type]
+
+    def concat(self, *others: XComArg) -> Any:
+        return XComArg.concat(self, *others)  # type: ignore[arg-type]
 
     def iter_references(self) -> Iterator[tuple[Any, str]]:
         yield self.operator, RETURN_VALUE
 
 
 def mappable_output(operator: BaseOperator) -> XComArg:
-    """Return the output of an operator whose XComs are lists that are all as long as its return value."""
+    """Return the output of an operator with a ``list_key``, whose list is always as long as its return value."""
     return _mappable(operator, RETURN_VALUE)
 
 

@@ -66,15 +66,7 @@ class TallyfyRetryPolicy(RetryPolicy):
         max_tries: int,
         context: Context | None = None,
     ) -> RetryDecision:
-        """
-        Decide whether and when the task is tried again.
-
-        :param exception: The error of the task.
-        :param try_number: The number of the failed try, from 1.
-        :param max_tries: The number of tries that the task may have.
-        :param context: Airflow's task context.
-        :return: The decision, with its reason for the log and the task instance.
-        """
+        """Decide whether and when the task is tried again."""
         error = find_error(exception)
         if isinstance(error, PERMANENT):
             return RetryDecision.fail(f"{_name(error)}: another try would fail in the same way.")

@@ -25,7 +25,7 @@ from tallyfy_provider.client.http.request_kind import request_priority
 from tallyfy_provider.exceptions import TallyfyError, TallyfyRateLimitError, TallyfyRunFailedError
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.waiting.deferral import NEVER_SEEN, defer, read_event, time_limit_of
-from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance, log_fault
+from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance, log_fault, pause_after
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -66,9 +66,11 @@ class TallyfySensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.fault_tolerance = arguments.seconds("fault_tolerance", fault_tolerance)
         self.deferrable = deferrable
         self.tallyfy_conn_id = tallyfy_conn_id
+        with arguments.checking_literals(self):
+            self.fault_tolerance = arguments.seconds("fault_tolerance", fault_tolerance)
+            arguments.boolean("deferrable", deferrable)
         #: When Tallyfy accepts requests again, by the monotonic clock.
         self._paused_until = 0.0
 
@@ -96,12 +98,8 @@ class TallyfySensor(BaseSensorOperator):
         """Return the trigger that waits; ``wait`` holds the arguments that all triggers take."""
 
     def execute(self, context: Context) -> Any:
-        """
-        Wait in the mode that was asked for.
-
-        :param context: Airflow's task context.
-        :return: What the wait returns.
-        """
+        """Wait in the mode that was asked for."""
+        arguments.raise_wrong_literal(self)
         if not self.deferrable:
             return self._execute_in_worker(context)
         if self.exponential_backoff:
@@ -133,12 +131,7 @@ class TallyfySensor(BaseSensorOperator):
         return max(0.0, self._paused_until - time.monotonic())
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """
-        Read the state once, and tolerate transient errors.
-
-        :param context: Airflow's task context.
-        :return: Whether the wait is over, with what it returns.
-        """
+        """Read the state once, and tolerate transient errors."""
         while not self._pause_left():
             try:
                 seen = self.read()
@@ -156,11 +149,11 @@ class TallyfySensor(BaseSensorOperator):
         """Return the seconds after which to read again here; None to leave the next poke to Airflow."""
         lasted = self._record(fault)
         if isinstance(fault, TallyfyRateLimitError) or self.deferrable or not self.reschedule:
-            self._paused_until = time.monotonic() + (fault.retry_after or 0.0)
+            self._paused_until = time.monotonic() + pause_after(fault, self.fault_tolerance - lasted)
             return None
         # A rescheduled task forgets everything, so it tolerates the error here and now; not longer than either limit.
         left = min(self.fault_tolerance, self.timeout) - lasted
-        pause = max(self.poke_interval, fault.retry_after or 0.0)
+        pause = max(self.poke_interval, pause_after(fault))
         return max(_SHORTEST_PAUSE, min(pause, left)) if left > 0 else None
 
     def _record(self, fault: TallyfyError) -> float:
@@ -183,13 +176,7 @@ class TallyfySensor(BaseSensorOperator):
         return PokeReturnValue(result.is_success, self.xcom_value(seen) if result.is_success else None)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:
-        """
-        End a deferred wait as a poke would have ended it.
-
-        :param context: Airflow's task context.
-        :param event: What the trigger reports.
-        :return: What the wait returns.
-        """
+        """End a deferred wait as a poke would have ended it."""
         seen, is_timeout = read_event(event)
         if is_timeout:
             raise self._timeout_error(NEVER_SEEN if seen is None else self.evaluate(seen).seen)
@@ -234,14 +221,7 @@ class TallyfySensor(BaseSensorOperator):
             raise
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """
-        Resume after the triggerer.
-
-        :param next_method: The method to call.
-        :param next_kwargs: Its arguments.
-        :param context: Airflow's task context.
-        :return: What the method returns.
-        """
+        """Resume after the triggerer."""
         if next_method == _TRIGGER_FAILED and "timeout" in str((next_kwargs or {}).get("error", "")).lower():
             return self._poke_before_timeout(context)
         try:

@@ -11,7 +11,8 @@ from tallyfy_provider.client.runs.status import compact
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.sensors.base import TallyfySensor
-from tallyfy_provider.waiting.conditions import CountRule, StatusRule, WaitResult
+from tallyfy_provider.utils import arguments
+from tallyfy_provider.waiting.conditions import WAIT_FOR, CountRule, StatusRule, WaitResult
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -32,11 +33,11 @@ class RunStatusSensor(TallyfySensor):
     ``fault_tolerance``; then it is raised. A run that does not exist ends the wait at once.
 
     :param run_id: The run's id or a list of ids; templated, or an XCom.
-    :param allowed_statuses: Statuses that are a success; None means complete.
-    :param failed_statuses: Statuses that fail the task, without retries: people ended the process, and
+    :param allowed_statuses: Statuses that are a success, a list or text with commas; templated. None means complete.
+    :param failed_statuses: Statuses, templated, that fail the task, without retries: people ended the process, and
         retrying changes nothing. None means archived (before it was complete), unless that is allowed or skipped. Add
         ``problem`` and ``issue`` to fail when people report one; by default the wait goes on.
-    :param skipped_statuses: Statuses that skip the task.
+    :param skipped_statuses: Statuses that skip the task; templated.
     :param wait_for: ``all`` runs, or ``any`` of them.
     :param fault_tolerance: How long transient errors are tolerated, in seconds or as a timedelta.
     :param deferrable: Wait in the triggerer, without a worker slot; the default is Airflow's
@@ -47,7 +48,13 @@ class RunStatusSensor(TallyfySensor):
     :raises TallyfyError: Tallyfy refused the request, or was unreachable for longer than ``fault_tolerance``.
     """
 
-    template_fields: Sequence[str] = ("run_id", "tallyfy_conn_id")
+    template_fields: Sequence[str] = (
+        "run_id",
+        "allowed_statuses",
+        "failed_statuses",
+        "skipped_statuses",
+        "tallyfy_conn_id",
+    )
     operator_extra_links = (TallyfyRunLink(),)
     ui_color = "#dbe9f6"
 
@@ -63,27 +70,37 @@ class RunStatusSensor(TallyfySensor):
     ) -> None:
         super().__init__(**kwargs)
         self.run_id = run_id
-        self.rule = StatusRule.build(
-            allowed=allowed_statuses, failed=failed_statuses, skipped=skipped_statuses, wait_for=wait_for
+        self.allowed_statuses = allowed_statuses
+        self.failed_statuses = failed_statuses
+        self.skipped_statuses = skipped_statuses
+        self.wait_for = wait_for
+        with arguments.checking_literals(self):
+            arguments.choice("wait_for", wait_for, WAIT_FOR)
+            StatusRule.check_literals(allowed_statuses, failed_statuses, skipped_statuses)
+
+    @property
+    def rule(self) -> StatusRule:
+        """What ends the wait, and how."""
+        return StatusRule.build(
+            allowed=self.allowed_statuses,
+            failed=self.failed_statuses,
+            skipped=self.skipped_statuses,
+            wait_for=self.wait_for,
         )
 
     def execute(self, context: Context) -> Any:
-        """
-        Wait in the mode that was asked for.
-
-        :param context: Airflow's task context.
-        :return: The runs that were waited for, in a compact form.
-        """
+        """Wait in the mode that was asked for."""
+        arguments.raise_wrong_literal(self)
         for status in self.rule.unknown_statuses:
             self.log.warning("Tallyfy does not document the status %r; it may never be reached.", status)
         # The first poke reports an invalid id, honouring soft_fail.
         with suppress(TallyfyInputError):
-            TallyfyRunLink.persist(context, run_ids_of(self.run_id)[0])
+            TallyfyRunLink.persist(context, arguments.run_ids(self.run_id)[0])
         return super().execute(context)
 
     def read(self) -> list[dict[str, Any]]:
         """Return every run, requested each time, since an end can be undone."""
-        return [compact(self.hook.find_run(run_id)) for run_id in run_ids_of(self.run_id)]
+        return [compact(self.hook.find_run(run_id)) for run_id in arguments.run_ids(self.run_id)]
 
     def evaluate(self, seen: Sequence[Mapping[str, Any]]) -> WaitResult:
         """Return what the state of the runs means."""
@@ -97,7 +114,7 @@ class RunStatusSensor(TallyfySensor):
         """Return the trigger that waits."""
         from tallyfy_provider.triggers.runs import RunStatusTrigger
 
-        return RunStatusTrigger(run_ids=run_ids_of(self.run_id), **self.rule.as_arguments(), **wait)
+        return RunStatusTrigger(run_ids=arguments.run_ids(self.run_id), **self.rule.as_arguments(), **wait)
 
 
 class RunCountSensor(TallyfySensor):
@@ -126,7 +143,7 @@ class RunCountSensor(TallyfySensor):
     def __init__(
         self,
         *,
-        filters: RunFilters | Mapping[str, Any] | None = None,
+        filters: RunFilters | Mapping[str, Any] | str | None = None,
         at_least: int | str | None = None,
         at_most: int | str | None = None,
         exactly: int | str | None = None,
@@ -134,19 +151,20 @@ class RunCountSensor(TallyfySensor):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Names of filters are never templates, and values often are not: validate literals when the Dag is parsed.
-        if isinstance(filters, Mapping):
-            RUN_FILTERS.check_names(filters)
-            RUN_FILTERS.check_literals(filters)
         self.filters = filters
         self.at_least = at_least
         self.at_most = at_most
         self.exactly = exactly
         self.strict_filters = strict_filters
         bounds = (at_least, at_most, exactly)
-        if all(bound is None or isinstance(bound, int) for bound in bounds):
-            # No bound is a template: validate them when the Dag is parsed.
-            CountRule.build(at_least=at_least, at_most=at_most, exactly=exactly)
+        with arguments.checking_literals(self):
+            arguments.boolean("strict_filters", strict_filters)
+            # Names of filters are never templates, and values often are not.
+            if isinstance(filters, Mapping):
+                RUN_FILTERS.check_names(filters)
+                RUN_FILTERS.check_literals(filters)
+            if all(bound is None or isinstance(bound, int) for bound in bounds):
+                CountRule.build(at_least=at_least, at_most=at_most, exactly=exactly)
 
     def read(self) -> int:
         """Return how many runs match."""
@@ -178,36 +196,3 @@ class RunCountSensor(TallyfySensor):
 
     def _rule(self) -> CountRule:
         return CountRule.build(at_least=self.at_least, at_most=self.at_most, exactly=self.exactly)
-
-
-def run_ids_of(run_id: Any) -> list[str]:
-    """Return ids, each once, of an id, text with commas, a run with its ``id``, or a list of these."""
-    if isinstance(run_id, (bytes, bool, float)):
-        raise TallyfyInputError(f"run_id takes an id or a list of ids, not {run_id!r:.100}.")
-    is_one = isinstance(run_id, (str, int, Mapping)) or not isinstance(run_id, Iterable)
-    ids = list(dict.fromkeys(id for one in ([run_id] if is_one else run_id) for id in _ids(one)))
-    if not ids:
-        raise TallyfyInputError(
-            "run_id is an empty list: there is nothing to wait for. Let the task before skip when it finds nothing "
-            "(ListRunsOperator(on_empty='skip'))."
-        )
-    return ids
-
-
-def _ids(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        if value.get("id") in (None, ""):
-            raise TallyfyInputError(f"run_id holds an object without an 'id': {value!r:.100}.")
-        value = value["id"]
-    text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    if text.startswith("["):
-        raise TallyfyInputError(
-            f"run_id is the text of a list: {text!r:.100}. A template renders to text; pass the XCom as it is "
-            "(run_id=list_runs.output['run_ids']), or set render_template_as_native_obj=True on the Dag."
-        )
-    if text in {"", "None", ".", ".."}:
-        raise TallyfyInputError(
-            f"run_id is {value!r:.100}, which is not an id. Has the task that gives it finished before? A template "
-            "alone sets no order: write list_runs >> wait."
-        )
-    return [part.strip() for part in text.split(",") if part.strip()]

@@ -12,6 +12,7 @@ from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.sensors.base import TallyfySensor
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.waiting.conditions import TaskRule, WaitResult
+from tallyfy_provider.waiting.tolerance import pause_after
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -69,17 +70,15 @@ class TaskStatusSensor(TallyfySensor):
         super().__init__(**kwargs)
         self.run_id = run_id
         self.step = step
-        self.rule = TaskRule.build(on_rejection=on_rejection, on_auto_skipped=on_auto_skipped, on_problem=on_problem)
+        with arguments.checking_literals(self):
+            self.rule = TaskRule.build(
+                on_rejection=on_rejection, on_auto_skipped=on_auto_skipped, on_problem=on_problem
+            )
         #: The task's id, once it is known: people may change a title during the wait.
         self._task_id: str | None = None
 
     def execute(self, context: Context) -> Any:
-        """
-        Wait in the mode that was asked for.
-
-        :param context: Airflow's task context.
-        :return: Who did the step, when, and what was decided and written.
-        """
+        """Wait in the mode that was asked for."""
         # The first poke reports an invalid id, honouring soft_fail.
         with suppress(TallyfyInputError):
             TallyfyRunLink.persist(context, arguments.run_id(self.run_id))
@@ -117,8 +116,8 @@ class TaskStatusSensor(TallyfySensor):
             try:
                 return form_values_of(self.hook.client.tasks.get(task_id, run_id, include=("form_fields",)))
             except TallyfyError as fault:
-                self._record(fault)
-                time.sleep(max(self.poke_interval, fault.retry_after or 0.0))
+                lasted = self._record(fault)
+                time.sleep(max(self.poke_interval, pause_after(fault, self.fault_tolerance - lasted)))
 
     def build_trigger(self, **wait: Any) -> BaseTrigger:
         """Return the trigger that waits."""

@@ -29,7 +29,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.exceptions import TallyfyExportError
 
@@ -145,23 +145,12 @@ def _way_out(error: Exception) -> str:
     return "Check the path and the connection, and what the store reports."
 
 
-class _Place(Protocol):
-    """A place for a file in one kind of store."""
+def _place(path: ObjectStoragePath, attempt: Attempt) -> _LocalFile | _Upload | _OtherFile:
+    """
+    Return the place for a file in its kind of store.
 
-    def clear(self) -> None:
-        """Check that the place can be written to, and remove what earlier attempts left."""
-
-    def open(self) -> Any:
-        """Open a file for the bytes."""
-
-    def put(self, file: Any) -> None:
-        """Make the complete file appear."""
-
-    def discard(self, file: Any) -> None:
-        """Remove what was written; raise nothing."""
-
-
-def _place(path: ObjectStoragePath, attempt: Attempt) -> _Place:
+    It can be cleared of what earlier attempts left, opened, and then put in place or discarded, which raises nothing.
+    """
     from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
 
     file_system = path.fs
@@ -172,19 +161,23 @@ def _place(path: ObjectStoragePath, attempt: Attempt) -> _Place:
     return _OtherFile(file_system, path.path, attempt)
 
 
-class _LocalFile:
+class _FileBeside:
+    """A file that is written beside its place first, under the name of a part."""
+
     def __init__(self, path: str, attempt: Attempt) -> None:
         self._path = path
         self._folder, self._name = os.path.split(path)
-        self._attempt = attempt
-        self._part = os.path.join(self._folder, attempt.part_of(self._name))
+        self._part = f"{self._folder}/{attempt.part_of(self._name)}"
+        self._earlier_parts = [f"{self._folder}/{name}" for name in attempt.earlier_parts_of(self._name)]
 
+
+class _LocalFile(_FileBeside):
     def clear(self) -> None:
         if os.path.isdir(self._path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self._path)
         os.makedirs(self._folder, exist_ok=True)
-        for name in self._attempt.earlier_parts_of(self._name):
-            _remove(os.path.join(self._folder, name))
+        for part in self._earlier_parts:
+            _remove(part)
 
     def open(self) -> Any:
         return open(self._part, "wb", opener=self._with_the_mode_of_the_old_one)
@@ -249,18 +242,15 @@ class _Upload:
             file.closed = True
 
 
-class _OtherFile:
+class _OtherFile(_FileBeside):
     def __init__(self, file_system: Any, path: str, attempt: Attempt) -> None:
+        super().__init__(path, attempt)
         self._file_system = file_system
-        self._path = path
-        self._folder, _, self._name = path.rpartition("/")
-        self._attempt = attempt
-        self._part = f"{self._folder}/{attempt.part_of(self._name)}"
 
     def clear(self) -> None:
         self._file_system.makedirs(self._folder, exist_ok=True)
-        for name in self._attempt.earlier_parts_of(self._name):
-            self._remove(f"{self._folder}/{name}")
+        for part in self._earlier_parts:
+            self._remove(part)
 
     def open(self) -> Any:
         return self._file_system.open(self._part, "wb")

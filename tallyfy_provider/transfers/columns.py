@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 #: What a column holds. ``text``: text, with anything else written as JSON. ``json``: JSON text.
-Kind = Literal["text", "json", "integer", "number", "boolean", "moment"]
+Kind = Literal["text", "json", "integer", "number", "boolean", "timestamp"]
 
 #: The fields of a run (docs/tallyfy-api.md, "Run object"). Ids are text: Tallyfy gives some as a number or as text.
 RUN_COLUMNS: Mapping[str, Kind] = {
@@ -26,7 +26,7 @@ RUN_COLUMNS: Mapping[str, Kind] = {
     "owner_id": "text",
     "prerun": "json",
     "prerun_status": "text",
-    "prerun_completed_at": "moment",
+    "prerun_completed_at": "timestamp",
     "prerun_completed_by": "text",
     "prerun_submitted_by": "text",
     "prerun_length": "integer",
@@ -38,16 +38,16 @@ RUN_COLUMNS: Mapping[str, Kind] = {
     "groups": "json",
     "collaborators": "json",
     "tags": "json",
-    "created_at": "moment",
-    "started_at": "moment",
-    "last_updated": "moment",
-    "due_date": "moment",
+    "created_at": "timestamp",
+    "started_at": "timestamp",
+    "last_updated": "timestamp",
+    "due_date": "timestamp",
     "due_date_passed": "boolean",
     "due_soon": "boolean",
     "late_tasks": "integer",
-    "max_task_deadline": "moment",
-    "completed_at": "moment",
-    "archived_at": "moment",
+    "max_task_deadline": "timestamp",
+    "completed_at": "timestamp",
+    "archived_at": "timestamp",
     "assign_someone_else": "boolean",
     "can_add_oot": "boolean",
     "has_open_issue": "boolean",

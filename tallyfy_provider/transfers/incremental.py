@@ -72,7 +72,6 @@ class Selection:
     _edges: tuple[float, float, float] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Turn the bounds into seconds once."""
         self._edges = (
             _seconds(self.bounds.created_after, -math.inf),
             _seconds(self.bounds.created_before, math.inf),
@@ -127,10 +126,10 @@ class Selection:
         return text_of(seen if before is None else min(max(before, seen), beginning))
 
 
-def text_of(moment: datetime) -> str:
+def text_of(timestamp: datetime) -> str:
     """Return a datetime with a time zone as ISO 8601 in UTC, such as ``2026-10-31T09:00:00Z``."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return timestamp.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _seconds(moment: datetime | None, otherwise: float) -> float:
-    return otherwise if moment is None else moment.timestamp()
+def _seconds(timestamp: datetime | None, otherwise: float) -> float:
+    return otherwise if timestamp is None else timestamp.timestamp()

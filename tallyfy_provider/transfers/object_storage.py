@@ -90,13 +90,14 @@ class ExportRunsOperator(FilteredRunsOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_format(file_format)
-        if isinstance(path, str) and arguments.is_literal(path):
-            format_of(_absolute(path), file_format)
         bounds = {"created_after": created_after, "created_before": created_before, "updated_after": updated_after}
-        for name, bound in bounds.items():
-            if arguments.is_literal(bound):
-                arguments.moment(name, bound)
+        with arguments.checking_literals(self):
+            check_format(file_format)
+            if isinstance(path, str) and arguments.is_literal(path):
+                format_of(_absolute(path), file_format)
+            for name, bound in bounds.items():
+                if arguments.is_literal(bound):
+                    arguments.timestamp(name, bound)
         self.path = path
         self.file_format = file_format
         self.created_after = created_after
@@ -105,14 +106,10 @@ class ExportRunsOperator(FilteredRunsOperator):
 
     @request_priority(Priority.EXPORT)
     def execute(self, context: Context) -> dict[str, Any]:
-        """
-        Export the runs.
-
-        :param context: Airflow's task context.
-        :return: What was written where, and where the next export has to begin.
-        """
+        """Export the runs."""
         from tallyfy_provider.transfers.atomic_file import replacing
 
+        arguments.raise_wrong_literal(self)
         started = time.time()
         query = encode(self.filters)
         selection = Selection(self._bounds(), arguments.whole_number("max_runs", self.max_runs))
@@ -146,9 +143,9 @@ class ExportRunsOperator(FilteredRunsOperator):
 
     def _bounds(self) -> Bounds:
         return Bounds(
-            created_after=arguments.moment("created_after", self.created_after),
-            created_before=arguments.moment("created_before", self.created_before),
-            updated_after=arguments.moment("updated_after", self.updated_after),
+            created_after=arguments.timestamp("created_after", self.created_after),
+            created_before=arguments.timestamp("created_before", self.created_before),
+            updated_after=arguments.timestamp("updated_after", self.updated_after),
         )
 
     def _warn_of_the_future(self, bounds: Bounds, started: float) -> None:
@@ -172,8 +169,7 @@ class ExportRunsOperator(FilteredRunsOperator):
     def _write(self, query: Query, selection: Selection, writer: Writer) -> None:
         check = FilterCheck(query.asked)
         with closing(self._list(query, selection)) as runs:
-            for run in selection.of(runs):
-                check.check(run)
+            for run in check.pass_on(selection.of(runs)):
                 writer.write(run)
         if query.page is not None:
             selection.cut_short = True

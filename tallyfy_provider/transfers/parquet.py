@@ -30,7 +30,7 @@ class Parquet:
     """Writes Parquet, compressed with Snappy. The type of a column follows from its name (:func:`.columns.kind_of`)."""
 
     def __init__(self, stream: io.RawIOBase, columns: Columns) -> None:
-        self._arrow, parquet = _pyarrow()
+        self._arrow, parquet = import_pyarrow()
         self._columns = columns
         self._kinds = [kind_of(name) for name in columns.names]
         types = _types(self._arrow)
@@ -100,12 +100,8 @@ class Parquet:
         self._writer.write_table(table, row_group_size=table.num_rows)
 
 
-def check_installed() -> None:
-    """Refuse to begin where pyarrow is not installed."""
-    _pyarrow()
-
-
-def _pyarrow() -> tuple[Any, Any]:
+def import_pyarrow() -> tuple[Any, Any]:
+    """Import pyarrow and its ``parquet``; refuse to begin where it is not installed."""
     # Arrow's own pool keeps memory for later that a task has no use for. It is chosen when pyarrow is first imported.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
@@ -125,7 +121,7 @@ def _types(arrow: Any) -> Mapping[Kind, Any]:
         "integer": arrow.int64(),
         "number": arrow.float64(),
         "boolean": arrow.bool_(),
-        "moment": arrow.timestamp("us", tz="UTC"),
+        "timestamp": arrow.timestamp("us", tz="UTC"),
     }
 
 
@@ -159,7 +155,7 @@ def _boolean(value: Any) -> Any:
     return {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower(), _MISFIT)
 
 
-def _moment(value: Any) -> Any:
+def _timestamp(value: Any) -> Any:
     seconds = parse_timestamp(value)
     return _MISFIT if seconds is None else round(seconds * 1_000_000)
 
@@ -170,5 +166,5 @@ _READERS: Mapping[Kind, Callable[[Any], Any]] = {
     "integer": _integer,
     "number": _number,
     "boolean": _boolean,
-    "moment": _moment,
+    "timestamp": _timestamp,
 }

@@ -38,8 +38,8 @@ class Writer(Protocol):
         """Write what is left, and return what the user should know."""
 
 
-class _TextFile:
-    """Lines over a stream of bytes, which is not closed. The same runs give the same bytes, compressed or not."""
+class _TextWriter:
+    """Writes lines to a stream of bytes, which is not closed. The same runs give the same bytes, compressed or not."""
 
     def __init__(self, stream: io.RawIOBase, *, compressed: bool) -> None:
         target: io.RawIOBase | gzip.GzipFile = stream
@@ -48,37 +48,32 @@ class _TextFile:
         self._zip = target if compressed else None
         self._buffer = io.BufferedWriter(cast(io.RawIOBase, target), _BUFFER)
 
-    def line(self, text: str) -> None:
-        """Write a line, which has its end."""
+    def _line(self, text: str) -> None:
         self._buffer.write(text.encode())
 
-    def finish(self) -> None:
+    def finish(self) -> list[str]:
         """Write what is left. Without it the file is incomplete."""
         self._buffer.flush()
         if self._zip is not None:
             self._zip.close()
+        return []
 
 
-class JsonLines:
+class JsonLines(_TextWriter):
     """Writes JSON Lines: a JSON object a line, in UTF-8, ended by a line feed. Without columns a run stays as it is."""
 
     def __init__(self, stream: io.RawIOBase, columns: Columns | None, *, compressed: bool) -> None:
+        super().__init__(stream, compressed=compressed)
         self._columns = columns
-        self._file = _TextFile(stream, compressed=compressed)
 
     def write(self, run: Mapping[str, Any]) -> None:
         """Write one run."""
         columns = self._columns
         kept = run if columns is None else dict(zip(columns.names, columns.values(run), strict=True))
-        self._file.line(json_text(kept) + "\n")
-
-    def finish(self) -> list[str]:
-        """Write what is left."""
-        self._file.finish()
-        return []
+        self._line(json_text(kept) + "\n")
 
 
-class Csv:
+class Csv(_TextWriter):
     """
     Writes CSV (RFC 4180) in UTF-8: a header, then a record a run, each ended by CR LF.
 
@@ -88,25 +83,20 @@ class Csv:
     """
 
     def __init__(self, stream: io.RawIOBase, columns: Columns, *, compressed: bool) -> None:
+        super().__init__(stream, compressed=compressed)
         self._columns = columns
-        self._moments = [number for number, name in enumerate(columns.names) if kind_of(name) == "moment"]
-        self._file = _TextFile(stream, compressed=compressed)
+        self._timestamps = [number for number, name in enumerate(columns.names) if kind_of(name) == "timestamp"]
         self._record(columns.names)
 
     def write(self, run: Mapping[str, Any]) -> None:
         """Write one run."""
         values = self._columns.values(run)
-        for number in self._moments:
+        for number in self._timestamps:
             values[number] = _normalized(values[number])
         self._record(values)
 
-    def finish(self) -> list[str]:
-        """Write what is left."""
-        self._file.finish()
-        return []
-
     def _record(self, values: Iterable[Any]) -> None:
-        self._file.line(",".join(map(_cell, values)) + "\r\n")
+        self._line(",".join(map(_cell, values)) + "\r\n")
 
 
 def _normalized(value: Any) -> Any:
@@ -138,9 +128,9 @@ class Format:
     def prepare(self) -> None:
         """Refuse to begin where a package is missing."""
         if self.name == "parquet":
-            from tallyfy_provider.transfers.parquet import check_installed
+            from tallyfy_provider.transfers.parquet import import_pyarrow
 
-            check_installed()
+            import_pyarrow()
 
     def writer(self, stream: io.RawIOBase, columns: Columns | None) -> Writer:
         """Return a writer to the stream of the columns that :meth:`columns` gave."""

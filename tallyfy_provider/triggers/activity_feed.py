@@ -1,5 +1,5 @@
 """
-The activity feed: which runs had something happen to them since a moment, and which events a Dag can start on.
+The activity feed: which runs had something happen to them since some time, and which events a Dag can start on.
 
 Tallyfy has no filter for "changed since" on runs; the feed is the only list of what happened (docs/tallyfy-api.md,
 "Activity feed"). Its rows have days as their finest filter, come newest first, and may come late, twice, or about a
@@ -59,8 +59,12 @@ _SECONDS_BETWEEN_WARNINGS = 600.0
 
 
 def check_events(events: Iterable[str]) -> list[str]:
-    """Return names of events, each once; raise an error that suggests the nearest for one that does not exist."""
-    names = [events] if isinstance(events, str) else list(events)
+    """
+    Return names of events, of a list or of text with commas, each once.
+
+    A name that does not exist is refused, and the nearest suggested.
+    """
+    names = [name.strip() for name in events.split(",")] if isinstance(events, str) else list(events)
     for name in names:
         if name not in EVENTS:
             hint = did_you_mean(str(name), EVENTS) or f"; the events are {', '.join(EVENTS)}."
@@ -72,15 +76,7 @@ def check_events(events: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Activity:
-    """
-    That something happened to a run, or to something in it.
-
-    :param row_id: The feed's own id of the row.
-    :param verb: What happened, in Tallyfy's word.
-    :param run_id: The run.
-    :param at: When, in seconds since the epoch; 0 where the row does not say.
-    :param is_about_the_run: Whether it happened to the run itself, not to a task or a comment of it.
-    """
+    """That something happened to a run, or to something in it; ``at`` is 0 where the row does not say when."""
 
     row_id: str
     verb: str
@@ -109,9 +105,16 @@ def read_row(row: Mapping[str, Any]) -> Activity | None:
         row_id=str(row["id"]),
         verb=str(verb).lower(),
         run_id=str(row[f"{names[0]}_id"]),
-        at=parse_timestamp(_one(row.get("created_at"))) or 0.0,
+        at=_moment(row),
         is_about_the_run=names[0] != "parentable",
     )
+
+
+def _moment(row: Mapping[str, Any]) -> float:
+    """Return when a row says that something happened; 0 where it does not, or makes no sense."""
+    moment = parse_timestamp(_one(row.get("created_at"))) or 0.0
+    # A date in the far future would put the cursor there, and everything that happens until then behind it.
+    return moment if 0 < moment < time.time() + LONGEST_HOLD else 0.0
 
 
 def _is_run(row: Mapping[str, Any], name: str) -> bool:
@@ -129,9 +132,6 @@ def confirm(activity: Activity, run: Mapping[str, Any], organization_id: str) ->
 
     A row of the feed may be about a task of the run, or be overtaken: a run that is not complete any more when it is
     read has not "completed" for anybody who would act on it now.
-
-    :param run: The run as it is.
-    :return: What a Dag gets: the event, a stable ``event_id``, when it was, and the run in its compact form.
     """
     event = activity.event
     statuses = set(statuses_of(run))
@@ -144,9 +144,9 @@ def confirm(activity: Activity, run: Mapping[str, Any], organization_id: str) ->
     }
     if event is None or not holds[event]:
         return None
-    # The run's own moment where it has one: rows about the run and about its last task then make one event.
-    moments = {LAUNCHED: "created_at", COMPLETED: "completed_at", ARCHIVED_EVENT: "archived_at"}
-    occurred_at = run.get(moments.get(event, ""))
+    # The run's own time where it has one: rows about the run and about its last task then make one event.
+    names = {LAUNCHED: "created_at", COMPLETED: "completed_at", ARCHIVED_EVENT: "archived_at"}
+    occurred_at = run.get(names.get(event, ""))
     return {
         "event": event,
         "event_id": f"{activity.run_id}:{event}:{occurred_at or activity.row_id}",
@@ -159,13 +159,7 @@ def confirm(activity: Activity, run: Mapping[str, Any], organization_id: str) ->
 
 @dataclass(frozen=True)
 class Cursor:
-    """
-    How far the feed has been read.
-
-    :param since: Everything before this moment has been read, in seconds since the epoch.
-    :param seen: Ids of the rows since then that have been read, to their moments.
-    :param reported: Ids of the events since then that have been reported, to their moments.
-    """
+    """How far the feed has been read: all before ``since``, and rows and events since then by their ids."""
 
     since: float
     seen: Mapping[str, float] = field(default_factory=dict)
@@ -189,13 +183,7 @@ class Cursor:
         return bool(activity.at) and activity.at < self.since
 
     def advance(self, read: Iterable[Activity], held: Iterable[Activity] = (), reported: Iterable[str] = ()) -> Cursor:
-        """
-        Return the cursor after activities have been acted on.
-
-        :param read: Activities that need not be read again.
-        :param held: Activities that could not be acted on: they are read again, for a day at most.
-        :param reported: Ids of the events that were reported for them.
-        """
+        """Return the cursor after activities have been acted on."""
         held = list(held)
         read = [one for one in read if one not in held]
         seen = {**self.seen, **{one.row_id: one.at or self.since for one in read}}
@@ -225,21 +213,17 @@ class Cursor:
 
 
 def newest_of(activities: Iterable[Activity]) -> float:
-    """Return the moment of the newest activity, 0 where there is none."""
+    """Return the time of the newest activity, 0 where there is none."""
     return max((activity.at for activity in activities), default=0.0)
 
 
 def read_feed(client: TallyfyClient, since: float | None) -> list[Activity]:
-    """
-    Read the feed back to a moment, the newest activity first; a row that came twice is returned once.
-
-    :param since: Seconds since the epoch; None reads back the settling time, from the newest row on.
-    """
+    """Read the feed back to a time, or by the settling time from the newest row on; the newest first, each row once."""
     activities: list[Activity] = []
     after = None if since is None else datetime.fromtimestamp(since, UTC) - timedelta(days=1)
     for rows in client.activity_feed.pages(created_after=after.date() if after else None):
         activities += [activity for row in rows if (activity := read_row(row))]
-        oldest = min((moment for row in rows if (moment := parse_timestamp(_one(row.get("created_at"))))), default=None)
+        oldest = min((at for row in rows if (at := _moment(row))), default=None)
         if since is None:
             since = newest_of(activities) - SETTLING
         if oldest is not None and oldest < since:
@@ -249,12 +233,7 @@ def read_feed(client: TallyfyClient, since: float | None) -> list[Activity]:
 
 @dataclass
 class Batch:
-    """
-    What one reading of the feed brought; each run is requested once for all watchers.
-
-    :param executor: The connection's executor.
-    :param activities: All that was read, the rows that were read before included.
-    """
+    """What one reading of the feed brought; each run is requested once for all watchers."""
 
     executor: ConnectionExecutor
     activities: list[Activity]
@@ -292,7 +271,7 @@ async def read_batches(executor: ConnectionExecutor, interval: float) -> AsyncIt
         try:
             activities = await executor.call(read_feed, since)
         except TallyfyError as fault:
-            pause = max(pause, fault.retry_after or 0.0)
+            pause = max(pause, executor.pause_left())
             if time.monotonic() - last_warning >= _SECONDS_BETWEEN_WARNINGS:
                 last_warning = time.monotonic()
                 log.warning("Tallyfy's activity feed cannot be read, and is tried again: %s", fault)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from abc import abstractmethod
@@ -11,6 +12,7 @@ from typing import Any, ClassVar
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tallyfy_provider.exceptions import TallyfyError
+from tallyfy_provider.triggers.executor import unexpected_error
 from tallyfy_provider.triggers.poller import RunPoller, Wait
 from tallyfy_provider.waiting.conditions import Outcome, WaitResult
 from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance, log_fault
@@ -61,20 +63,12 @@ class WaitTrigger(BaseTrigger):
         self._last_warning = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """
-        Return the trigger's class path and arguments, JSON primitives all, for another process.
-
-        :return: The path and the arguments.
-        """
+        """Return the trigger's class path and arguments, JSON primitives all, for another process."""
         names = (*self.own_arguments, *_COMMON)
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """
-        Poll until the wait is over.
-
-        :return: One event.
-        """
+        """Poll until the wait is over."""
         self._tolerance = FaultTolerance(self.fault_tolerance, everything=self.silent_fail)
         yield TriggerEvent(await self._wait())  # type: ignore[no-untyped-call]  # Airflow's own lacks types
 
@@ -84,6 +78,11 @@ class WaitTrigger(BaseTrigger):
 
     def _time_left(self) -> float:
         return max(0.0, self.deadline - time.time())
+
+    @property
+    def _patience(self) -> float:
+        """Seconds for which an outage is tolerated."""
+        return math.inf if self.silent_fail else self.fault_tolerance
 
     def _first_pause(self) -> float:
         """Return when to poll first: the worker, or the triggerer before a restart, has just done so."""
@@ -130,6 +129,9 @@ class PolledTrigger(WaitTrigger):
                 result = await self._evaluate(wait.seen)
             except TallyfyError as unconfirmed:
                 fault = unconfirmed
+            except Exception as error:
+                self.log.exception("What Tallyfy shows cannot be evaluated.")
+                fault = unexpected_error(error)
         if result is not None and result.outcome is not Outcome.WAITING:
             return {"status": "ended"}
         if fault is not None:

@@ -23,12 +23,7 @@ class RunCountTrigger(WaitTrigger):
     :param at_least: The smallest number, or None.
     :param at_most: The largest number, or None.
     :param strict_filters: Fail when the row that comes back does not match the filters.
-    :param tallyfy_conn_id: The Airflow connection.
-    :param poke_interval: Seconds between two polls.
-    :param deadline: When to stop, in seconds since the epoch.
-    :param fault_tolerance: Seconds that transient errors are tolerated.
-    :param silent_fail: Tolerate every error until the deadline.
-    :param not_before: When Tallyfy accepts requests again, in seconds since the epoch, if it said so.
+    :param kwargs: The arguments of :class:`~tallyfy_provider.triggers.base.WaitTrigger`.
     """
 
     own_arguments: ClassVar[tuple[str, ...]] = ("filters", "at_least", "at_most", "strict_filters")
@@ -62,7 +57,7 @@ class RunCountTrigger(WaitTrigger):
                 except TallyfyError as fault:
                     if event := self._tolerate(fault):
                         return {**event, "seen": seen}
-                    pause = max(pause, fault.retry_after or 0.0)
+                    pause = max(pause, executor.pause_left(self._patience))
                 else:
                     self._tolerance.clear()
                     result = rule.result(count)

@@ -12,8 +12,9 @@ from typing import Any
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
-from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError
+from tallyfy_provider.exceptions import TallyfyError
 from tallyfy_provider.triggers.activity_feed import Activity, Batch, Cursor, check_events, read_batches, read_feed
+from tallyfy_provider.utils import arguments
 
 #: How the cursor's key in the asset's state store begins.
 CURSOR_KEY = "tallyfy_run_events"
@@ -55,47 +56,23 @@ class RunEventTrigger(BaseEventTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's own lacks types
         self.events = check_events(events)
-        self.checklist_id = checklist_id
-        self.poke_interval = poke_interval
-        self.event_spacing = event_spacing
+        self.checklist_id = None if arguments.is_nothing(checklist_id) else arguments.checklist_id(checklist_id)
+        self.poke_interval = arguments.interval("poke_interval", poke_interval)
+        self.event_spacing = arguments.seconds("event_spacing", event_spacing)
         self.tallyfy_conn_id = tallyfy_conn_id
-        for name, seconds, least in (("poke_interval", poke_interval, 0.001), ("event_spacing", event_spacing, 0.0)):
-            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < least:
-                raise TallyfyInputError(f"{name} takes seconds, not {seconds!r}.")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """
-        Return the trigger's class path and arguments, JSON primitives all, for another process.
-
-        :return: The path and the arguments.
-        """
-        return (
-            "tallyfy_provider.triggers.events.RunEventTrigger",
-            {
-                "events": self.events,
-                "checklist_id": self.checklist_id,
-                "poke_interval": self.poke_interval,
-                "event_spacing": self.event_spacing,
-                "tallyfy_conn_id": self.tallyfy_conn_id,
-            },
-        )
+        """Return the trigger's class path and arguments, JSON primitives all, for another process."""
+        names = ("events", "checklist_id", "poke_interval", "event_spacing", "tallyfy_conn_id")
+        return "tallyfy_provider.triggers.events.RunEventTrigger", {name: getattr(self, name) for name in names}
 
     def shared_stream_key(self) -> Hashable | None:
-        """
-        Return the key by which watchers of the same connection and interval share the feed.
-
-        :return: The key.
-        """
+        """Return the key by which watchers of the same connection and interval share the feed."""
         return ("tallyfy-activities", self.tallyfy_conn_id, self.poke_interval)
 
     @classmethod
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Any]:
-        """
-        Read the feed for all watchers that share it.
-
-        :param kwargs: The arguments of one of them.
-        :return: A :class:`~tallyfy_provider.triggers.activity_feed.Batch` for each reading.
-        """
+        """Read the feed for all watchers that share it."""
         # Imported in the triggerer only: it loads the HTTP client, which parsing a Dag must not.
         from tallyfy_provider.triggers.executor import executor_for
 
@@ -104,12 +81,7 @@ class RunEventTrigger(BaseEventTrigger):
                 yield batch
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
-        """
-        Report the events that this watcher is for.
-
-        :param shared_stream: The batches.
-        :return: Events.
-        """
+        """Report the events that this watcher is for."""
         self._cursor = await self._stored_cursor()
         is_saved = True
         async for batch in shared_stream:
@@ -131,11 +103,7 @@ class RunEventTrigger(BaseEventTrigger):
             self._cursor = moved
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """
-        Watch with a feed of its own, on an Airflow that does not share streams.
-
-        :return: Events.
-        """
+        """Watch with a feed of its own, on an Airflow that does not share streams."""
         async for event in self.filter_shared_stream(type(self).open_shared_stream(self.serialize()[1])):
             yield event
 

@@ -1,12 +1,15 @@
-"""One thread with one client for each connection, so that HTTP does not block the triggerer's event loop."""
+"""A few threads with one client for each connection, so that HTTP does not block the triggerer's event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+import math
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -18,12 +21,14 @@ from tallyfy_provider.client.http.budget import Priority
 from tallyfy_provider.client.http.request_kind import request_priority
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
-    TallyfyConfigurationError,
     TallyfyConnectionError,
     TallyfyError,
+    TallyfyRateLimitError,
+    TallyfyResponseError,
     error_from_dict,
 )
-from tallyfy_provider.hooks.tallyfy import TallyfyHook
+from tallyfy_provider.hooks.tallyfy import TallyfyHook, missing_connection
+from tallyfy_provider.waiting.tolerance import pause_after
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -37,12 +42,19 @@ Result = TypeVar("Result")
 _CONNECTION_LIFETIME = 600.0
 
 
+#: Calls at the same time; how many requests are, the connection's ``concurrency`` says.
+_MAX_CALLS = 4
+#: The longest time in seconds that a call lets others go first, before each of its requests.
+_LONGEST_STANDING_BACK = 60.0
+
+
 class ConnectionExecutor:
     """
-    Calls blocking functions with a connection's client, one after the other, in a thread.
+    Calls blocking functions with a connection's client, in threads.
 
-    One thread keeps the number of simultaneous requests to Tallyfy at one, applies a pause that Tallyfy asks for to all
-    who share the connection, and keeps a slow Tallyfy from using up the threads that other triggers share.
+    Threads of its own keep a slow Tallyfy from using up those that other triggers share, and one client for all applies
+    a pause that Tallyfy asks for to all who share the connection. Not more requests are under way than the connection's
+    ``concurrency``.
 
     :param tallyfy_conn_id: The Airflow connection.
     """
@@ -56,7 +68,15 @@ class ConnectionExecutor:
         self._looked_up_at = float("-inf")
         self._pause_until = float("-inf")
         self._pause: TallyfyError | None = None
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"tallyfy-{tallyfy_conn_id}")
+        self._logged: set[tuple[Any, ...]] = set()
+        self._first_calls = 0
+        self._nobody_first = threading.Event()
+        self._nobody_first.set()
+        name = f"tallyfy-{tallyfy_conn_id}"
+        self._threads = ThreadPoolExecutor(max_workers=_MAX_CALLS, thread_name_prefix=name)
+        self._first_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"{name}-first")
+        # Not the threads of the calls: those wait for these.
+        self._helpers = ThreadPoolExecutor(thread_name_prefix=f"{name}-more")
 
     async def call(
         self,
@@ -71,34 +91,125 @@ class ConnectionExecutor:
         looked up in the connection once more before the error is raised.
 
         :return: What the function returns.
-        :raises TallyfyError: What the function raises, the pause, or that there is no usable connection.
+        :raises TallyfyError: What the function raises, the pause, or that there is no usable connection. Any other
+            exception is a transient :class:`~tallyfy_provider.exceptions.TallyfyResponseError`.
         """
+
+        def stand_back_and_call(client: TallyfyClient) -> Result:
+            self._nobody_first.wait(_LONGEST_STANDING_BACK)
+            return function(client, *args, **kwargs)
+
+        return await self._call(self._threads, stand_back_and_call)
+
+    async def call_first(self, function: Callable[[TallyfyClient], Result]) -> Result:
+        """Call a function before the requests that :meth:`in_parallel` has not sent yet."""
+        self._first_calls += 1
+        self._nobody_first.clear()
+        try:
+            return await self._call(self._first_thread, function)
+        finally:
+            self._first_calls -= 1
+            if not self._first_calls:
+                self._nobody_first.set()
+
+    def in_parallel(self, client: TallyfyClient, function: Callable[[Any], None], items: Iterable[Any]) -> None:
+        """
+        Call a function for each item, in their order, as many at a time as the connection allows.
+
+        Called in a thread of :meth:`call`, which does its part. Before each item, :meth:`call_first` goes first.
+
+        :raises Exception: The first error; nothing more is begun then, and what is under way has ended.
+        """
+        self._in_parallel(client, function, items, self._nobody_first)
+
+    def in_parallel_first(self, client: TallyfyClient, function: Callable[[Any], None], items: Iterable[Any]) -> None:
+        """Do the same in a thread of :meth:`call_first`."""
+        self._in_parallel(client, function, items, None)
+
+    def _in_parallel(
+        self,
+        client: TallyfyClient,
+        function: Callable[[Any], None],
+        items: Iterable[Any],
+        may_go_on: threading.Event | None,
+    ) -> None:
+        waiting = list(reversed(list(items)))
+        errors: list[Exception] = []
+
+        def work() -> None:
+            while not errors:
+                if may_go_on is not None:
+                    may_go_on.wait(_LONGEST_STANDING_BACK)
+                try:
+                    item = waiting.pop()
+                except IndexError:
+                    return
+                try:
+                    function(item)
+                except Exception as error:
+                    errors.append(error)
+
+        helpers: list[Future[None]] = [
+            asyncio.run_coroutine_threadsafe(self._in_thread(self._helpers, work), self._loop)
+            for _ in range(min(client.concurrency, len(waiting)) - 1)
+        ]
+        work()
+        for helper in helpers:
+            helper.result()
+        if errors:
+            raise errors[0]
+
+    def pause_left(self, patience: float = math.inf) -> float:
+        """
+        Return for how many seconds nothing is requested.
+
+        :param patience: Seconds for which those who wait tolerate an outage: a pause after one is no longer than that,
+            whatever Tallyfy asked for, since they would end without having asked it again.
+        """
+        now = self._loop.time()
+        if not isinstance(self._pause, TallyfyRateLimitError):
+            self._pause_until = min(self._pause_until, now + patience)
+        return max(0.0, self._pause_until - now)
+
+    async def _call(self, threads: ThreadPoolExecutor, function: Callable[[TallyfyClient], Result]) -> Result:
         self._raise_during_pause()
         try:
             client = await self._connected()
             try:
-                return await self._in_thread(lambda: function(client, *args, **kwargs))
+                return await self._in_thread(threads, lambda: function(client))
             except TallyfyAuthError:
                 client = await self._connected(again=True)
-            return await self._in_thread(lambda: function(client, *args, **kwargs))
+            return await self._in_thread(threads, lambda: function(client))
         except TallyfyError as error:
             self._record_pause(error)
             raise
+        except Exception as error:
+            raise self._unexpected(error) from error
 
     def _raise_during_pause(self) -> None:
-        left = self._pause_until - self._loop.time()
+        left = self.pause_left()
         if self._pause is not None and left > 0:
             raise error_from_dict({**self._pause.to_dict(), "retry_after": left})
 
     def _record_pause(self, error: TallyfyError) -> None:
         if not error.retry_after:
             return
-        until = self._loop.time() + error.retry_after
+        pause = pause_after(error)
+        until = self._loop.time() + pause
         if until > self._pause_until:
-            log.warning(
-                "Tallyfy asks for a pause of %.0f s; it applies to all waits on the connection.", error.retry_after
-            )
-        self._pause_until, self._pause = max(until, self._pause_until), error
+            log.warning("Tallyfy asks for a pause of %.0f s; it applies to all waits on the connection.", pause)
+            self._pause_until, self._pause = until, error
+
+    def _unexpected(self, error: Exception) -> TallyfyError:
+        """Return the transient error that any other exception counts as; log it whole once."""
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        key = (type(error), place and (place.tb_frame.f_code, place.tb_lineno))
+        if key not in self._logged:
+            self._logged.add(key)
+            log.error("A call to Tallyfy raised an exception that is none of its errors.", exc_info=error)
+        return unexpected_error(error)
 
     async def _connected(self, *, again: bool = False) -> TallyfyClient:
         """Return the client for the connection as it is now."""
@@ -107,14 +218,13 @@ class ConnectionExecutor:
             return self._client
         try:
             connection = await get_async_connection(self._hook.tallyfy_conn_id, self._hook)
-        except AirflowNotFoundException as error:
-            name = self._hook.tallyfy_conn_id
-            raise TallyfyConfigurationError(f"There is no connection {name!r}: {error}") from None
         except Exception as error:
             if self._client is not None and not again:
                 return self._client
             # Whatever keeps Airflow from returning the connection may be transient, as an error of Tallyfy's may.
             name = self._hook.tallyfy_conn_id
+            if isinstance(error, AirflowNotFoundException):
+                raise missing_connection(name, error) from None
             raise TallyfyConnectionError(f"Airflow cannot look up the connection {name!r} now: {error}") from None
         return await self._client_for(connection)
 
@@ -122,19 +232,26 @@ class ConnectionExecutor:
         self._looked_up_at = self._loop.time()
         fields = _fields_of(connection)
         if self._client is None or fields != self._fields:
-            previous, self._client = self._client, await self._in_thread(lambda: self._hook.client_from(connection))
+            previous, self._client = self._client, await self._in_thread(self._threads, lambda: self._new(connection))
             self._fields = fields
             if previous is not None:
                 previous.close()
         return self._client
 
-    async def _in_thread(self, function: Callable[[], Result]) -> Result:
+    def _new(self, connection: Connection) -> TallyfyClient:
+        client = self._hook.client_from(connection)
+        # A pause after an outage is kept here, where fault_tolerance bounds it, and not by a thread.
+        transport = client.session.transport
+        transport.retry = replace(transport.retry, max_outage_wait=0.0)
+        return client
+
+    async def _in_thread(self, threads: ThreadPoolExecutor, function: Callable[[], Result]) -> Result:
         # By way of asgiref, whose threads know the loop they came from: Airflow 3.1 masks secrets by talking to its
         # supervisor, and from any other thread that would start a second event loop on the same connection.
         from asgiref.sync import sync_to_async
 
         call: Callable[[], Any] = sync_to_async(
-            request_priority(Priority.WAIT)(function), thread_sensitive=False, executor=self._executor
+            request_priority(Priority.WAIT)(function), thread_sensitive=False, executor=threads
         )
         result: Result = await call()
         return result
@@ -143,7 +260,16 @@ class ConnectionExecutor:
         """End; a request that is under way ends by itself, and no other follows."""
         if self._client is not None:
             self._client.close()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._nobody_first.set()
+        for threads in (self._threads, self._first_thread, self._helpers):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def unexpected_error(error: Exception) -> TallyfyResponseError:
+    """Return the transient error that an exception counts as which is none of the provider's."""
+    return TallyfyResponseError(
+        f"A response of Tallyfy's could not be processed ({type(error).__name__}); the triggerer's log has the details."
+    )
 
 
 def _fields_of(connection: Connection) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -21,15 +22,18 @@ from weakref import WeakKeyDictionary
 
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.exceptions import TallyfyError
-from tallyfy_provider.triggers.executor import ConnectionExecutor, executor_for
+from tallyfy_provider.triggers.executor import ConnectionExecutor, executor_for, unexpected_error
+from tallyfy_provider.triggers.garbage import settle
 from tallyfy_provider.waiting.conditions import Outcome, StatusRule
-from tallyfy_provider.waiting.run_reader import IsPending, Report, RunReader, Snapshot
+from tallyfy_provider.waiting.run_reader import InParallel, IsPending, RunReader, Snapshot
 from tallyfy_provider.waiting.task_reader import UNCHANGED, TaskReader
 
 log = logging.getLogger(__name__)
 
-#: Waits that are notified before the event loop gets its turn again.
-_AT_ONCE = 50
+#: Waits that are notified, and that are looked through, before the event loop gets its turn again.
+_AT_ONCE, _LOOKED_AT_ONCE = 50, 500
+#: Seconds after which a poller continues that failed by itself.
+_AFTER_FAILURE = 1.0
 
 
 class Wait:
@@ -41,16 +45,25 @@ class Wait:
     :param rule: What it waits for.
     :param due: When to poll first, by the event loop's clock.
     :param is_alone: Whether the first poll is sooner than the interval, and so not shared with the other waits.
+    :param patience: Seconds for which it tolerates an outage.
     """
 
     def __init__(
-        self, run_ids: Iterable[str], interval: float, rule: StatusRule, due: float, *, is_alone: bool = False
+        self,
+        run_ids: Iterable[str],
+        interval: float,
+        rule: StatusRule,
+        due: float,
+        *,
+        is_alone: bool = False,
+        patience: float = math.inf,
     ) -> None:
         self.run_ids = tuple(run_ids)
         self.interval = interval
         self.rule = rule
         self.due = due
         self.is_alone = is_alone
+        self.patience = patience
         #: When a run was seen last, in seconds since the epoch.
         self.seen_at = 0.0
         #: Whether all runs were seen since the last error.
@@ -141,6 +154,9 @@ class Reader(Protocol):
     def read(self, client: TallyfyClient, wanted: Mapping[str, IsPending]) -> None:
         """Read each run once, and report the snapshots."""
 
+    def expect(self, run_id: str) -> None:
+        """Read a run next time even when it seems unchanged."""
+
 
 class RunPoller:
     """
@@ -160,12 +176,18 @@ class RunPoller:
         self._seen_in_round: set[str] = set()
         self._rescheduled = asyncio.Event()
         self._wakes_at = float("inf")
-        self._reader = self._build_reader(lambda snapshots: _call_in_loop(self._loop, self._on_update, snapshots))
+        self._expedited: set[Wait] = set()
+        self._expediting: asyncio.Task[None] | None = None
+        self._reader = self._build_reader(executor.in_parallel)
+        self._first_reader = self._build_reader(executor.in_parallel_first)
         # Not in the context of the trigger that happens to be first: the poller's log lines are not that trigger's.
         self._task = self._loop.create_task(self._poll(), name="tallyfy-run-poller", context=contextvars.Context())
 
-    def _build_reader(self, report: Report) -> Reader:
-        return RunReader(report)
+    def _report(self, snapshots: Mapping[str, Snapshot]) -> None:
+        _call_in_loop(self._loop, self._on_update, snapshots)
+
+    def _build_reader(self, in_parallel: InParallel) -> Reader:
+        return RunReader(self._report, in_parallel)
 
     def add(self, wait: Wait) -> None:
         """Serve a wait from the next round on."""
@@ -185,9 +207,24 @@ class RunPoller:
                 self._waiting_for.pop(run_id, None)
 
     def expedite(self, wait: Wait) -> None:
-        """Poll for a wait as soon as the executor is free, and signal when that has finished."""
-        wait.due, wait.is_alone = 0.0, True
-        self._rescheduled.set()
+        """Poll for a wait beside the round that is under way, before its next request; signal the end."""
+        self._expedited.add(wait)
+        if self._expediting is None or self._expediting.done():
+            self._expediting = self._loop.create_task(self._expedite_all(), context=contextvars.Context())
+
+    async def _expedite_all(self) -> None:
+        while self._expedited:
+            waits, self._expedited = list(self._expedited), set()
+            wanted = await self._wanted(waits)
+            try:
+                await self._executor.call_first(partial(self._reader_for_first().read, wanted=wanted))
+            except Exception as error:
+                fault = error if isinstance(error, TallyfyError) else unexpected_error(error)
+                await self._notify(waits, partial(Wait.on_error, fault=fault))
+            await self._notify(waits, Wait.finish_expedited)
+
+    def _reader_for_first(self) -> Reader:
+        return self._first_reader
 
     @property
     def size(self) -> int:
@@ -197,8 +234,19 @@ class RunPoller:
     def stop(self) -> None:
         """End; a request that is under way ends by itself, and its result is dropped."""
         self._task.cancel()
+        if self._expediting is not None:
+            self._expediting.cancel()
 
     async def _poll(self) -> None:
+        while True:
+            try:
+                await self._poll_forever()
+            except Exception:
+                # Whatever it is, no wait may hang on a poller that has ended.
+                log.exception("The poller of Tallyfy runs failed; it continues.")
+                await asyncio.sleep(_AFTER_FAILURE)
+
+    async def _poll_forever(self) -> None:
         while True:
             self._rescheduled.clear()
             self._wakes_at = min((wait.due for wait in self._waits), default=float("inf"))
@@ -207,6 +255,7 @@ class RunPoller:
                 await wait_for_event(self._rescheduled, pause)
                 continue
             await self._serve(self._due_before_the_next_round())
+            settle(_waits_in(self._loop))
 
     def _due_before_the_next_round(self) -> list[Wait]:
         now = self._loop.time()
@@ -218,41 +267,38 @@ class RunPoller:
 
     async def _serve(self, waits: list[Wait]) -> None:
         started = self._loop.time()
-        expedited = [wait for wait in waits if wait.due == 0.0]
         for wait in waits:
             wait.due, wait.is_alone = started + wait.interval, False
         self._seen_in_round.clear()
         try:
-            await self._executor.call(self._reader.read, self._wanted(waits))
+            await self._executor.call(self._reader.read, await self._wanted(waits))
         except TallyfyError as fault:
-            self._put_off(waits, fault)
+            self._put_off(waits)
             unseen = [wait for wait in waits if not self._seen_in_round.issuperset(wait.run_ids)]
             await self._notify(unseen, partial(Wait.on_error, fault=fault))
-        except Exception as error:
-            # Whatever it is, every wait must be told: none may hang on a poller that has ended.
-            log.exception("The poller of Tallyfy runs failed.")
-            failure = TallyfyError(f"The poller failed: {type(error).__name__}: {error}")
-            await self._notify(waits, partial(Wait.on_error, fault=failure))
-        await self._notify(expedited, Wait.finish_expedited)
 
-    def _wanted(self, waits: Iterable[Wait]) -> dict[str, IsPending]:
+    async def _wanted(self, waits: Iterable[Wait]) -> dict[str, IsPending]:
         """Return the runs of waits, each with a function that tells whether it is pending for all who wait for it."""
         # One function for all runs with the same rules: thousands of new ones in each round would make Python collect
         # garbage over all that Airflow has in memory, which stops the event loop for a third of a second.
         functions: dict[frozenset[StatusRule], IsPending] = {}
         wanted: dict[str, IsPending] = {}
-        for run_id in dict.fromkeys(run_id for wait in waits for run_id in wait.run_ids):
-            rules = frozenset(wait.rule for wait in self._waiting_for.get(run_id, ()))
-            if rules not in functions:
-                functions[rules] = partial(_is_pending, rules)
-            wanted[run_id] = functions[rules]
+        for number, wait in enumerate(waits, 1):
+            for run_id in wait.run_ids:
+                if run_id in wanted:
+                    continue
+                rules = frozenset([other.rule for other in self._waiting_for.get(run_id, ())])
+                if rules not in functions:
+                    functions[rules] = partial(_is_pending, rules)
+                wanted[run_id] = functions[rules]
+            if number % _LOOKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
         return wanted
 
-    def _put_off(self, waits: Iterable[Wait], fault: TallyfyError) -> None:
+    def _put_off(self, waits: Iterable[Wait]) -> None:
         """Poll for nobody before Tallyfy accepts requests again."""
-        if fault.retry_after is None:
-            return
-        earliest = self._loop.time() + fault.retry_after
+        pause = self._executor.pause_left(min((wait.patience for wait in waits), default=math.inf))
+        earliest = self._loop.time() + pause
         for wait in waits:
             wait.due = max(wait.due, earliest)
 
@@ -267,22 +313,34 @@ class RunPoller:
         self._seen_in_round.update(snapshots)
         for run_id, snapshot in snapshots.items():
             for wait in self._waiting_for.get(run_id, ()):
-                # A list is not believed by a wait that it would end; one that joined during the round is polled later.
-                if not snapshot.is_from_list or _is_pending((wait.rule,), snapshot.run or {}):
-                    wait.on_update(run_id, snapshot)
+                try:
+                    self._show(wait, run_id, snapshot)
+                except Exception as error:
+                    log.exception("What Tallyfy shows of run %s cannot be used.", run_id)
+                    wait.on_error(unexpected_error(error))
+
+    @staticmethod
+    def _show(wait: Wait, run_id: str, snapshot: Snapshot) -> None:
+        # A list is not believed by a wait that it would end; one that joined during the round is polled later.
+        if not snapshot.is_from_list or _is_pending((wait.rule,), snapshot.run or {}):
+            wait.on_update(run_id, snapshot)
 
 
 class TaskPoller(RunPoller):
     """Polls the tasks of the runs of many waits, in rounds; the waits on one run share the requests."""
 
-    def _build_reader(self, report: Report) -> Reader:
-        self._task_reader = TaskReader(report)
-        return self._task_reader
+    def _build_reader(self, in_parallel: InParallel) -> Reader:
+        return TaskReader(self._report, in_parallel)
+
+    def _reader_for_first(self) -> Reader:
+        return self._build_reader(
+            self._executor.in_parallel_first
+        )  # It knows no run, and so requests the tasks of each.
 
     def add(self, wait: Wait) -> None:
         """Serve a wait from the next round on, even when its run seems unchanged to the others."""
         for run_id in wait.run_ids:
-            self._task_reader.expect(run_id)
+            self._reader.expect(run_id)
         super().add(wait)
 
 
@@ -316,6 +374,10 @@ _pollers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, type[RunP
 )
 
 
+def _waits_in(loop: asyncio.AbstractEventLoop) -> int:
+    return sum(poller.size for poller in _pollers.get(loop, {}).values())
+
+
 @asynccontextmanager
 async def shared_poller(
     tallyfy_conn_id: str,
@@ -323,6 +385,7 @@ async def shared_poller(
     *,
     interval: float,
     first_after: float,
+    patience: float,
     rule: StatusRule,
     wait_class: type[Wait] = Wait,
     poller_class: type[RunPoller] = RunPoller,
@@ -331,6 +394,7 @@ async def shared_poller(
     Wait for runs together with all others on the same connection.
 
     :param first_after: Seconds until the first poll is wanted; it may come earlier.
+    :param patience: Seconds for which an outage is tolerated.
     :return: The wait and its poller, which ends with its last wait.
     """
     loop = asyncio.get_running_loop()
@@ -340,7 +404,8 @@ async def shared_poller(
         poller = pollers.get(key)
         if poller is None:
             poller = pollers[key] = poller_class(executor)
-        wait = wait_class(run_ids, interval, rule, loop.time() + first_after, is_alone=first_after < interval)
+        due, is_alone = loop.time() + first_after, first_after < interval
+        wait = wait_class(run_ids, interval, rule, due, is_alone=is_alone, patience=patience)
         poller.add(wait)
         try:
             yield wait, poller
@@ -349,3 +414,4 @@ async def shared_poller(
             if not poller.size and pollers.get(key) is poller:
                 del pollers[key]
                 poller.stop()
+                settle(_waits_in(loop))

@@ -20,8 +20,7 @@ class RunStatusTrigger(PolledTrigger):
     Poll runs until they are what a rule waits for, sharing one poller with all waits on the same connection.
 
     Reports one event: ``{"status": "ended" | "timeout", "seen": [run, …], "run_ids": […]}`` with what was last seen,
-    or ``{"status": "error", "error": {…}, "seen": […], "run_ids": […]}``. It holds no secret: a connection id, never a
-    token.
+    or ``{"status": "error", "error": {…}, "seen": […], "run_ids": […]}``.
 
     :param run_ids: Ids of the runs.
     :param allowed_statuses: Statuses that are a success.
@@ -29,12 +28,7 @@ class RunStatusTrigger(PolledTrigger):
     :param skipped_statuses: Statuses that skip the task.
     :param wait_for: ``all`` or ``any``.
     :param archive_on_kill: Archive the runs when a user clears or marks the task meanwhile (Airflow 3.3 or later).
-    :param tallyfy_conn_id: The Airflow connection.
-    :param poke_interval: Seconds between two polls.
-    :param deadline: When to stop, in seconds since the epoch, so that a restarted triggerer does not begin anew.
-    :param fault_tolerance: Seconds that transient errors are tolerated.
-    :param silent_fail: Tolerate every error until the deadline.
-    :param not_before: When Tallyfy accepts requests again, in seconds since the epoch, if it said so.
+    :param kwargs: The arguments of :class:`~tallyfy_provider.triggers.base.WaitTrigger`.
     """
 
     own_arguments: ClassVar[tuple[str, ...]] = (
@@ -77,6 +71,7 @@ class RunStatusTrigger(PolledTrigger):
             self.run_ids,
             interval=self.poke_interval,
             first_after=self._first_pause(),
+            patience=self._patience,
             rule=self._rule,
         ) as (wait, poller):
             event = await self._wait_for_poller(wait, poller)

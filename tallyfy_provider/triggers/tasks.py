@@ -20,19 +20,14 @@ class TaskStatusTrigger(PolledTrigger):
 
     Reports one event: ``{"status": "ended" | "timeout", "seen": {"run", "task"}}`` with what was last seen, or
     ``{"status": "error", "error": {…}, …}``. Airflow writes events into its log, so there are no form values in them:
-    the sensor reads those. It holds no secret: a connection id, never a token.
+    the sensor reads those.
 
     :param run_id: The run.
     :param step: The task's id; or its alias or title, where Tallyfy did not list it yet.
     :param on_rejection: ``pass``, ``fail`` or ``skip``.
     :param on_auto_skipped: ``wait``, ``pass``, ``fail`` or ``skip``.
     :param on_problem: ``wait``, ``fail`` or ``skip``.
-    :param tallyfy_conn_id: The Airflow connection.
-    :param poke_interval: Seconds between two polls.
-    :param deadline: When to stop, in seconds since the epoch, so that a restarted triggerer does not begin anew.
-    :param fault_tolerance: Seconds that transient errors are tolerated.
-    :param silent_fail: Tolerate every error until the deadline.
-    :param not_before: When Tallyfy accepts requests again, in seconds since the epoch, if it said so.
+    :param kwargs: The arguments of :class:`~tallyfy_provider.triggers.base.WaitTrigger`.
     """
 
     own_arguments: ClassVar[tuple[str, ...]] = ("run_id", "step", "on_rejection", "on_auto_skipped", "on_problem")
@@ -69,6 +64,7 @@ class TaskStatusTrigger(PolledTrigger):
                 [self.run_id],
                 interval=self.poke_interval,
                 first_after=self._first_pause(),
+                patience=self._patience,
                 rule=StatusRule(),  # what ends a run, which is not what is waited for here
                 wait_class=TaskWait,
                 poller_class=TaskPoller,

@@ -9,23 +9,84 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
+
+from jinja2 import Undefined, UndefinedError
 
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils.suggestions import did_you_mean
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
+#: Who may be shown a comment: everybody, members only, or everybody after a click.
+COMMENT_STATES = ("open", "hide-for-guests", "collapsed")
+#: What is sent unless somebody asks otherwise: guests are no readers of what Airflow writes.
+DEFAULT_COMMENT_STATE = "hide-for-guests"
+HTTP_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_ADDRESS = re.compile("https?://", re.IGNORECASE)
+_RUN_IN_ADDRESS = re.compile(r"/(?:tracker|runs)/([^/?#]+)")
+_IDS_IN_ADDRESS = re.compile(r"/([0-9a-f]{32})(?![^/?#])")
+_WHO_GIVES_IT = (
+    "Has the task that gives it finished before? A template alone sets no order: write list_runs >> wait. Has it "
+    "skipped (on_empty='skip')? Then leave out trigger_rule here, which runs this task all the same."
+)
+
 
 def is_nothing(value: Any) -> bool:
     """Tell whether a template had nothing to render: None, blank text, or the text ``None``."""
+    if isinstance(value, Undefined):
+        raise TallyfyInputError(f"A template names a variable that does not exist: {_describe_undefined(value)}.")
     return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
+
+
+def _describe_undefined(value: Undefined) -> str:
+    try:
+        int(value)
+    except UndefinedError as error:
+        return str(error.message)
+    return "its name is not known"
 
 
 def is_literal(value: Any) -> bool:
     """Tell whether a value is text without a template, and so known when the Dag is parsed."""
     return isinstance(value, str) and "{{" not in value and "{%" not in value
+
+
+def is_known(value: Any) -> bool:
+    """Tell whether a value, or all in a list, is known when the Dag is parsed: neither a template nor an XCom."""
+    if isinstance(value, str):
+        return is_literal(value)
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(is_known(each) for each in value)
+    return not hasattr(value, "resolve")
+
+
+@contextmanager
+def checking_literals(operator: Any) -> Iterator[None]:
+    """
+    Refuse wrong literals of an operator when the Dag is parsed, or when it runs if it is mapped.
+
+    A mapped operator is built just before it runs, and Airflow 2 calls no callback for an error there: it is kept for
+    :func:`raise_wrong_literal`, with which ``execute`` begins.
+    """
+    try:
+        yield
+    except TallyfyInputError as error:
+        if not getattr(operator, "_BaseOperator__from_mapped", False):
+            raise
+        operator.wrong_literal = error
+
+
+def raise_wrong_literal(operator: Any) -> None:
+    """Raise what :func:`checking_literals` has kept."""
+    error: TallyfyInputError | None = getattr(operator, "wrong_literal", None)
+    if error is not None:
+        raise error
 
 
 def optional(value: Any) -> Any:
@@ -46,9 +107,37 @@ def parse_json(value: Any) -> Any:
 def mapping(argument: str, value: Any) -> Mapping[str, Any] | None:
     """Return a dict, or JSON text of one; None for nothing."""
     value = parse_json(optional(value))
+    refuse_python_text(argument, value)
     if value is not None and not isinstance(value, Mapping):
         raise TallyfyInputError(f"{argument} takes a dict of names to values, not a {type(value).__name__}.")
     return value
+
+
+def refuse_python_text(argument: str, value: Any) -> None:
+    """Refuse a list or a dict that a template has rendered to text as Python writes it."""
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        kind, other = ("list", "a run or a task by its ['id']") if value.lstrip()[0] == "[" else ("dict", "its ['id']")
+        raise TallyfyInputError(
+            f"{argument} is the text of a {kind}: {value.strip()!r:.80}. A template renders to text; pass the XCom as "
+            f"it is ({argument}=list_runs.output['run_ids'], or {other}), write '| tojson' in the template, or set "
+            "render_template_as_native_obj=True on the Dag."
+        )
+
+
+def text(argument: str, value: Any) -> str | None:
+    """Return text, or a number or a date as text, as native rendering gives them; None for nothing."""
+    if is_nothing(value):
+        return None
+    if isinstance(value, (str, int, float, Decimal, date)) and not isinstance(value, bool):
+        return str(value)
+    raise TallyfyInputError(f"{argument} takes text, not a {type(value).__name__}.")
+
+
+def boolean(argument: str, value: Any) -> bool:
+    """Return True or False; the text ``"False"``, which Python takes for true, is refused."""
+    if isinstance(value, bool):
+        return value
+    raise TallyfyInputError(f"{argument} takes True or False, not {value!r}; it is not templated.")
 
 
 def choice(argument: str, value: Any, choices: Sequence[str]) -> str:
@@ -60,47 +149,62 @@ def choice(argument: str, value: Any, choices: Sequence[str]) -> str:
     )
 
 
+def http_method(value: Any) -> str:
+    """Return a method that Tallyfy's endpoints take, in upper case."""
+    return choice("method", str(value).strip().upper(), HTTP_METHODS)
+
+
 def _either(choices: Sequence[str]) -> str:
     quoted = [repr(each) for each in choices]
     return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
 
 
-def names(argument: str, value: Iterable[str] | str | None) -> list[str] | None:
-    """Return names, each once, of a list or of text with commas; None for None."""
-    if value is None:
-        return None
-    given = value.split(",") if isinstance(value, str) else list(value)
-    stripped = [str(name).strip() for name in given if str(name).strip()]
-    if not stripped:
-        raise TallyfyInputError(f"{argument} is {value!r}, which names nothing; leave it out to keep all.")
-    return list(dict.fromkeys(stripped))
+def names(argument: str, value: Any) -> list[str] | None:
+    """Return names, each once, of a list, of its JSON text, or of text with commas; None for nothing."""
+    given = _elements(argument, value, "names")
+    for name in given:
+        if not isinstance(name, str):
+            raise TallyfyInputError(f"{argument} takes names, not {name!r:.80}.")
+    return list(dict.fromkeys(given)) or None
 
 
 def ids(argument: str, value: Any) -> list[Any]:
     """Return ids of a list, of its JSON text, of text with commas, or of one id; blank ones are left out."""
-    value = parse_json(value)
+    return _elements(argument, [value] if isinstance(value, int) and not isinstance(value, bool) else value, "ids")
+
+
+def _elements(argument: str, value: Any, what: str) -> list[Any]:
+    value = parse_json(optional(value))
+    if value is None:
+        return []
     if isinstance(value, str):
+        refuse_python_text(argument, value)
         value = value.split(",")
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = [value]
+    refuse_set(argument, value)
     if not isinstance(value, Iterable) or isinstance(value, (Mapping, bytes)):
-        raise TallyfyInputError(f"{argument} takes a list of ids, or one id, not a {type(value).__name__}.")
+        raise TallyfyInputError(f"{argument} takes a list of {what}, not a {type(value).__name__}.")
     given = [each.strip() if isinstance(each, str) else each for each in value]
     return [each for each in given if not is_nothing(each)]
 
 
-def includes(value: Iterable[str] | str | None) -> list[str]:
+def refuse_set(argument: str, value: Any) -> None:
+    """Refuse a set: Airflow 2 cannot store it, and its order may differ each time that a Dag is parsed."""
+    if isinstance(value, (set, frozenset)):
+        raise TallyfyInputError(f"{argument} is a set, which has no order and which Airflow cannot store: use a list.")
+
+
+def includes(value: Any) -> list[str]:
     """Return what to get along with a resource (Tallyfy's ``with``); empty for nothing."""
-    return [] if is_nothing(value) or not value else names("include", value) or []
+    return names("include", value) or []
 
 
-def whole_number(argument: str, value: int | str | None) -> int | None:
-    """Return a whole number from 1, or that of a text; None for nothing."""
+def whole_number(argument: str, value: int | str | None, least: int = 1) -> int | None:
+    """Return a whole number, or that of a text; None for nothing."""
     if is_nothing(value):
         return None
     text = str(value).strip()
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise TallyfyInputError(f"{argument} takes a whole number from 1, or None for all, not {value!r}.")
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or int(text) < least:
+        raise TallyfyInputError(f"{argument} takes a whole number from {least}, not {value!r}; None leaves it out.")
     return int(text)
 
 
@@ -109,7 +213,7 @@ def seconds(argument: str, value: float | timedelta) -> float:
     duration = value.total_seconds() if isinstance(value, timedelta) else value
     is_number = isinstance(duration, (int, float)) and not isinstance(duration, bool)
     if not is_number or not math.isfinite(duration) or duration < 0:
-        raise TallyfyInputError(f"{argument} takes seconds or a timedelta, not {value!r}.")
+        raise TallyfyInputError(f"{argument} takes seconds or a timedelta, not {value!r}: a finite number from 0.")
     return float(duration)
 
 
@@ -121,11 +225,11 @@ def interval(argument: str, value: float | timedelta) -> float:
     return duration
 
 
-def moment(argument: str, value: str | date | None) -> datetime | None:
+def timestamp(argument: str, value: str | date | None) -> datetime | None:
     """
-    Return a moment in UTC: ISO 8601 text, text as Tallyfy writes it, a date (its first second), or a datetime.
+    Return a time in UTC: ISO 8601 text, text as Tallyfy writes it, a date (its first second), or a datetime.
 
-    Without a time zone it is UTC. A fraction of a second is dropped: Tallyfy gives most moments by the second, and a
+    Without a time zone it is UTC. A fraction of a second is dropped: Tallyfy gives most times by the second, and a
     bound between two seconds would separate runs that cannot be told apart. None for nothing.
     """
     if is_nothing(value):
@@ -133,33 +237,83 @@ def moment(argument: str, value: str | date | None) -> datetime | None:
     since_epoch = parse_timestamp(value) if isinstance(value, (str, date)) else None
     if since_epoch is None:
         raise TallyfyInputError(
-            f"{argument} takes a moment such as '2026-10-31T09:00:00Z' or '2026-10-31', a datetime, or None for no "
+            f"{argument} takes a time such as '2026-10-31T09:00:00Z' or '2026-10-31', a datetime, or None for no "
             f"bound, not {value!r}."
         )
     return datetime.fromtimestamp(math.floor(since_epoch), UTC)
 
 
-def run_id(value: Any) -> str:
-    """Return the id of one run, given by itself or as a run with its ``id``, which is what an XCom holds."""
+def run_id(value: Any, argument: str = "run_id") -> str:
+    """Return the id of one run, given by itself, by the address of its page, or as a run with its ``id``."""
+    value = parse_json(value)
     if isinstance(value, Mapping):
         value = value.get("id")
     if is_nothing(value):
-        raise TallyfyInputError(
-            "run_id is empty: it says which run. Has the task that gives it finished before? A template alone sets no "
-            "order: write launch >> wait."
-        )
+        raise TallyfyInputError(f"{argument} is empty: it says which run. {_WHO_GIVES_IT}")
+    refuse_python_text(argument, value)
     text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
-    if not text or text in {".", ".."} or text.startswith("[") or "," in text:
+    if not text or text in {".", ".."} or "," in text:
         raise TallyfyInputError(
-            f"run_id takes the id of one run, not {value!r:.100}. To use several runs, map over them: "
-            ".expand(run_id=launch.output)."
+            f"{argument} takes the id of one run, not {value!r:.100}. To use several runs, map over them: "
+            f".expand({argument}=launch.output)."
         )
-    return text
+    return _without_address(argument, text)
 
 
-def optional_run_id(value: Any) -> str | None:
+def optional_run_id(value: Any, argument: str = "run_id") -> str | None:
     """Return the id of one run; None for nothing."""
-    return None if is_nothing(value) else run_id(value)
+    return None if is_nothing(value) else run_id(value, argument)
+
+
+def run_ids(value: Any) -> list[str]:
+    """Return ids, each once, of an id, text with commas, a run with its ``id``, or a list of these or of lists."""
+    found = list(dict.fromkeys(_run_ids(value)))
+    if not found:
+        raise TallyfyInputError(
+            "run_id is an empty list: there is nothing to wait for. Let the task before skip when it finds nothing "
+            "(ListRunsOperator(on_empty='skip'))."
+        )
+    return found
+
+
+def _run_ids(value: Any) -> Iterator[str]:
+    value = parse_json(value)
+    if isinstance(value, Mapping):
+        if value.get("id") in (None, ""):
+            raise TallyfyInputError(f"run_id holds an object without an 'id': {value!r:.100}.")
+        value = value["id"]
+    if is_nothing(value) or value in (".", ".."):
+        raise TallyfyInputError(f"run_id is {value!r:.100}, which is not an id. {_WHO_GIVES_IT}")
+    refuse_python_text("run_id", value)
+    refuse_set("run_id", value)
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        yield from (_without_address("run_id", part.strip()) for part in str(value).split(",") if part.strip())
+    elif isinstance(value, Iterable) and not isinstance(value, bytes):
+        for each in value:
+            yield from _run_ids(each)
+    else:
+        raise TallyfyInputError(f"run_id takes an id or a list of ids, not {value!r:.100}.")
+
+
+def checklist_id(value: Any) -> str:
+    """Return the id of a checklist (template), given by itself, by its address, or as a checklist with its ``id``."""
+    value = parse_json(value)
+    given = text("checklist_id", value.get("id") if isinstance(value, Mapping) else value)
+    if given is None:
+        raise TallyfyInputError("checklist_id is empty: it says which checklist (template) to launch.")
+    refuse_python_text("checklist_id", given)
+    found = _IDS_IN_ADDRESS.findall(given) if _ADDRESS.match(given.strip()) else []
+    return str(found[-1]) if found else given.strip()
+
+
+def _without_address(argument: str, text: str) -> str:
+    """Return the id in the address of a run's page (docs/tallyfy-api.md, "Links for people"); an id as it is."""
+    if not _ADDRESS.match(text):
+        return text
+    if found := _RUN_IN_ADDRESS.search(text):
+        return unquote(found[1])
+    # Not quoted, since the address of a guest's page is a secret.
+    raise TallyfyInputError(f"{argument} is a web address that names no run, as https://go.tallyfy.com/tracker/… does.")
 
 
 def step(value: Any) -> str:
@@ -168,8 +322,7 @@ def step(value: Any) -> str:
         value = value.get("id") or value.get("task_id")
     if is_nothing(value):
         raise TallyfyInputError(
-            "step is empty: it takes a task's id, or its alias or title within run_id. "
-            "Has the task that gives it finished before?"
+            f"step is empty: it takes a task's id, or its alias or title within run_id. {_WHO_GIVES_IT}"
         )
     if isinstance(value, (bool, float)) or not isinstance(value, (str, int)):
         raise TallyfyInputError(f"step takes an id, an alias or a title, not a {type(value).__name__}.")

@@ -7,13 +7,7 @@ from collections.abc import Iterable
 
 
 def did_you_mean(given: str, choices: Iterable[str]) -> str:
-    """
-    Suggest the choice that is nearest to a name, to be appended to a message.
-
-    :param given: The name as it was written; case is ignored.
-    :param choices: The names that are known.
-    :return: Such as ``"; did you mean 'owners'?"``; empty where no choice is near.
-    """
+    """Return the nearest choice, such as ``"; did you mean 'owners'?"``, to end a message; empty where none is near."""
     by_folded = {choice.casefold(): choice for choice in choices}
     nearest = difflib.get_close_matches(given.strip().casefold(), by_folded, n=1, cutoff=0.6)
     return f"; did you mean {by_folded[nearest[0]]!r}?" if nearest else ""

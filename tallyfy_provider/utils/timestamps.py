@@ -1,4 +1,4 @@
-"""Moments as Tallyfy writes them. Pure."""
+"""Timestamps as Tallyfy writes them. Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import Any
 
 def parse_timestamp(value: Any) -> float | None:
     """
-    Read a date of Tallyfy's: ISO 8601, or ``YYYY-MM-DD HH:MM:SS`` in UTC (docs/tallyfy-api.md, "Run object").
+    Return the seconds since the epoch of a date of Tallyfy's; None where it is no date.
 
-    :param value: The date.
-    :return: Seconds since the epoch; None where it is no date.
+    It is ISO 8601, or ``YYYY-MM-DD HH:MM:SS`` in UTC (docs/tallyfy-api.md, "Run object").
     """
     try:
         date = datetime.fromisoformat(str(value).strip().replace("Z", "+00:00"))

@@ -8,6 +8,7 @@ be undone (docs/tallyfy-api.md, "Run status").
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -19,6 +20,7 @@ from tallyfy_provider.client.runs.filters import RUN_STATUSES
 from tallyfy_provider.client.runs.status import ARCHIVED, COMPLETE, describe, statuses_of
 from tallyfy_provider.client.tasks.status import REJECTED, decision_of, describe_task, is_completed, is_hidden
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyRunFailedError
+from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 Run = Mapping[str, Any]
@@ -40,13 +42,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class WaitResult:
-    """
-    How a wait stands, in words and as an exception.
-
-    :param outcome: How it stands.
-    :param goal: What is waited for, for people.
-    :param seen: What was last seen, for people.
-    """
+    """How a wait stands, in words and as an exception."""
 
     outcome: Outcome
     goal: str
@@ -58,7 +54,6 @@ class WaitResult:
         return self.outcome is Outcome.SUCCEEDED
 
     def __str__(self) -> str:
-        """Return the state of the wait as a sentence."""
         return f"{'Waited' if self.is_success else 'Waiting'} for {self.goal}: {self.seen}."
 
     @property
@@ -73,14 +68,7 @@ class WaitResult:
 
 @dataclass(frozen=True)
 class StatusRule:
-    """
-    Which statuses of runs end a wait, and how.
-
-    :param allowed: Statuses that are a success.
-    :param failed: Statuses that are a failure.
-    :param skipped: Statuses that skip the task. The wait goes on in all others, unknown ones included.
-    :param wait_for: ``all`` runs, or ``any`` of them.
-    """
+    """Which statuses end a wait for runs, and how; it goes on in all others, unknown ones included."""
 
     allowed: tuple[str, ...] = (COMPLETE,)
     failed: tuple[str, ...] = (ARCHIVED,)
@@ -103,15 +91,22 @@ class StatusRule:
         failed_statuses = _statuses("failed_statuses", failed, () if ARCHIVED in taken else (ARCHIVED,))
         if not allowed_statuses:
             raise TallyfyInputError("allowed_statuses is empty: the wait could never succeed.")
-        if wait_for not in WAIT_FOR:
-            raise TallyfyInputError(f"wait_for is {wait_for!r}; it takes 'all' or 'any'.")
+        arguments.choice("wait_for", wait_for, WAIT_FOR)
         every_status = [*allowed_statuses, *failed_statuses, *skipped_statuses]
         for status in every_status:
             if every_status.count(status) > 1:
+                is_default = status == COMPLETE and arguments.is_nothing(allowed)
                 raise TallyfyInputError(
                     f"The status {status!r} is in two of allowed_statuses, failed_statuses and skipped_statuses."
+                    + (" allowed_statuses is complete where it is not given: give it another status." * is_default)
                 )
         return cls(allowed_statuses, failed_statuses, skipped_statuses, wait_for)
+
+    @classmethod
+    def check_literals(cls, allowed: Any, failed: Any, skipped: Any) -> None:
+        """Check a user's arguments when the Dag is parsed, unless one is known only when the task runs."""
+        if all(arguments.is_known(statuses) for statuses in (allowed, failed, skipped)):
+            cls.build(allowed=allowed, failed=failed, skipped=skipped)
 
     def evaluate(self, run: Run) -> Outcome:
         """Return what the first of a run's statuses means that the rule names."""
@@ -159,12 +154,17 @@ class StatusRule:
 
 
 def _statuses(argument: str, given: Iterable[str] | None, default: tuple[str, ...]) -> tuple[str, ...]:
-    if given is None:
+    if arguments.is_nothing(given):
         return default
-    if not isinstance(given, Iterable):
+    given = arguments.parse_json(given)
+    arguments.refuse_python_text(argument, given)
+    if not isinstance(given, Iterable) or isinstance(given, (Mapping, bytes)):
         raise TallyfyInputError(f"{argument} takes a list of statuses, not {given!r}.")
-    statuses = [given] if isinstance(given, str) else list(given)
+    statuses = getattr(given, "value", given).split(",") if isinstance(given, str) else list(given)
     return tuple(dict.fromkeys(_status(argument, status) for status in statuses))
+
+
+_STATUS = re.compile("[a-z][a-z0-9 _-]*")
 
 
 def _status(argument: str, given: object) -> str:
@@ -173,7 +173,7 @@ def _status(argument: str, given: object) -> str:
         return status
     # A misspelt status would be waited for until the timeout; one unlike all others may be newer than this provider.
     suggestion = did_you_mean(status, RUN_STATUSES)
-    if suggestion or not status:
+    if suggestion or not _STATUS.fullmatch(status):
         hint = suggestion or f"; the statuses are {', '.join(RUN_STATUSES)}."
         raise TallyfyInputError(f"{argument}: {given!r} is not a status of a run{hint}")
     return status
@@ -195,13 +195,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class TaskRule:
-    """
-    What ends a wait for a task, and how.
-
-    :param on_rejection: What a rejection means: ``pass``, ``fail`` or ``skip``.
-    :param on_auto_skipped: What it means that a rule hides the task: ``wait``, ``pass``, ``fail`` or ``skip``.
-    :param on_problem: What an open problem on the task means: ``wait``, ``fail`` or ``skip``.
-    """
+    """What a rejection, a rule that hides the task, and an open problem mean to a wait for a task."""
 
     on_rejection: str = "pass"
     on_auto_skipped: str = "wait"
@@ -211,18 +205,14 @@ class TaskRule:
     def build(cls, **choices: str) -> TaskRule:
         """Check a user's arguments and build a rule."""
         for name, value in choices.items():
-            if value not in _CHOICES[name]:
-                words = ", ".join(map(repr, _CHOICES[name]))
-                raise TallyfyInputError(f"{name} is {value!r}; it takes one of {words}.")
+            arguments.choice(name, value, _CHOICES[name])
         return cls(**choices)
 
     def result(self, task: Task | None, run: Run) -> WaitResult:
         """
-        Return what a task means to the wait.
+        Return what a task means to the wait; None for one that Tallyfy does not show, as its run is new or archived.
 
-        :param task: The task, whole or compact; None where Tallyfy does not show it: its run is new, or archived.
-        :param run: Its run, whole or compact, as it was before the task was read: if the run was over then and the
-            task not done, it will not be done.
+        The run is as it was before the task was read: if it was over then and the task not done, it will not be done.
         """
         outcome, seen = self._evaluate(task, run)
         return WaitResult(outcome, "a step to be done", seen)
@@ -248,12 +238,7 @@ class TaskRule:
 
 @dataclass(frozen=True)
 class CountRule:
-    """
-    A range for a number of runs, both ends included.
-
-    :param at_least: The smallest number, or None.
-    :param at_most: The largest number, or None.
-    """
+    """A range for a number of runs, both ends included; None for no end."""
 
     at_least: int | None = None
     at_most: int | None = None
@@ -267,7 +252,9 @@ class CountRule:
         exactly: int | str | None = None,
     ) -> CountRule:
         """Check what a user wrote or a template rendered, and build a rule."""
-        low, high, both = _count("at_least", at_least), _count("at_most", at_most), _count("exactly", exactly)
+        low = arguments.whole_number("at_least", at_least, least=0)
+        high = arguments.whole_number("at_most", at_most, least=0)
+        both = arguments.whole_number("exactly", exactly, least=0)
         if both is not None:
             if low is not None or high is not None:
                 raise TallyfyInputError("exactly cannot be combined: leave out at_least and at_most.")
@@ -286,18 +273,8 @@ class CountRule:
         return WaitResult(outcome, str(self), f"{count} runs match")
 
     def __str__(self) -> str:
-        """Return the range in words."""
         if self.at_least == self.at_most:
             return f"exactly {self.at_least} runs"
         low = [] if self.at_least is None else [f"at least {self.at_least}"]
         high = [] if self.at_most is None else [f"at most {self.at_most}"]
         return f"{' and '.join([*low, *high])} runs"
-
-
-def _count(name: str, value: int | str | None) -> int | None:
-    text = str(value).strip()
-    if value is None or text in {"", "None"}:
-        return None
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit()):
-        raise TallyfyInputError(f"{name} takes a whole number from 0, not {value!r}.")
-    return int(text)

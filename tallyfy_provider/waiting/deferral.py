@@ -36,12 +36,7 @@ def time_limit_of(timeout: float, execution_timeout: timedelta | None) -> float:
 
 
 def read_event(event: Mapping[str, Any] | None) -> tuple[Any, bool]:
-    """
-    Read what a trigger reported.
-
-    :return: What it has seen last, None where nothing; and whether it timed out.
-    :raises TallyfyError: The error that ended the wait, or the event cannot be read.
-    """
+    """Return what a trigger has seen last, if anything, and whether it timed out; raise the error that it reports."""
     event = event or {}
     status, seen = event.get("status"), event.get("seen")
     if status == "error":

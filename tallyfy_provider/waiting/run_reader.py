@@ -10,29 +10,38 @@ runs what a request for each would. But the lists alone never end a wait, nor ke
 
 Lists are read from their last page to their first, oldest runs first: rows only move towards the front when others
 leave, so a row that moves meanwhile is read twice rather than missed. One that is missed all the same costs a request.
+
+Runs that finish together are looked for in Tallyfy's list of complete runs before each is requested by itself. That
+list may be behind, too: a run that was reopened could still be in it. So it is believed only of a run that was seen
+pending before, and completed after that: then it was complete during the wait, whatever happened since
+(:meth:`RunReader._is_proven`).
 """
 
 from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.budget import Priority
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.http.request_kind import request_priority
-from tallyfy_provider.client.runs.status import compact, is_over
+from tallyfy_provider.client.runs.status import COMPLETE, compact, is_over, statuses_of
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyConnectionError,
     TallyfyError,
     TallyfyNotFoundError,
     TallyfyRateLimitError,
+    TallyfyResponseError,
 )
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +55,10 @@ VERIFIED_EACH_ROUND = 2
 ROUNDS_WITHOUT_LISTS = 20
 #: Failed requests for single runs, one after the other, after which a round is abandoned.
 MOST_FAILURES_IN_A_ROW = 3
+#: From so many wanted runs on, the three lists are begun together.
+_MANY = 500
+#: Seconds by which Tallyfy's clock and ours may differ; a completion that was earlier proves nothing.
+_CLOCKS = 30.0
 
 
 @dataclass(frozen=True)
@@ -66,17 +79,57 @@ class Snapshot:
 #: Tells whether a run, as it is, is pending for all who wait for it.
 IsPending = Callable[[Mapping[str, Any]], bool]
 Report = Callable[[dict[str, Snapshot]], None]
+#: Calls a function for each item, in their order, perhaps several at a time; raises the first error.
+InParallel = Callable[[TallyfyClient, Callable[[Any], None], Iterable[Any]], None]
+
+
+def one_by_one(client: TallyfyClient, function: Callable[[Any], None], items: Iterable[Any]) -> None:
+    """Call a function for each item."""
+    for item in items:
+        function(item)
+
+
+def get_run(client: TallyfyClient, run_id: str) -> dict[str, Any]:
+    """Request a run; an answer that is about another one is an error, since it would end the wrong wait."""
+    run = compact(client.runs.get(run_id))
+    check_id(run, run_id, "run")
+    return run
+
+
+def check_id(item: Mapping[str, Any], wanted: str, what: str) -> None:
+    """Check that Tallyfy answered for the id that was asked for."""
+    if str(item.get("id")).lower() != wanted.strip().lower():
+        raise TallyfyResponseError(f"Tallyfy was asked for {what} {wanted!r} and answered for another one.")
+
+
+class _Pending(NamedTuple):
+    """When a run was seen pending: by our clock, with what it showed then of Tallyfy's."""
+
+    seen_at: float
+    last_updated: float
+    created_at: float
+
+
+class _ManyFailuresError(Exception):
+    """Several requests for single runs failed, one after the other."""
+
+    def __init__(self, fault: TallyfyError) -> None:
+        super().__init__()
+        self.fault = fault
 
 
 class RunReader:
     """
     Reads runs, round after round, and remembers which way took fewer requests.
 
-    :param report: Called with each run's snapshot as soon as it is there.
+    :param report: Called with each run's snapshot as soon as it is there, from any thread.
+    :param in_parallel: Makes requests, several at a time.
     """
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, in_parallel: InParallel = one_by_one) -> None:
         self._report = report
+        self._in_parallel = in_parallel
+        self._lock = threading.Lock()
         self._round = 0
         self._no_lists_before_round = 0
         self._pages: dict[str, int] = {}
@@ -85,6 +138,10 @@ class RunReader:
         self._list_failures = 0
         self._failed: set[str] = set()
         self._missing: dict[str, tuple[int, Snapshot]] = {}
+        self._pending: dict[str, _Pending] = {}
+
+    def expect(self, run_id: str) -> None:
+        """Do nothing: each run is read in each round."""
 
     @request_priority(Priority.WAIT)
     def read(self, client: TallyfyClient, wanted: Mapping[str, IsPending]) -> None:
@@ -107,18 +164,27 @@ class RunReader:
     def _request_each(
         self, client: TallyfyClient, unseen: Mapping[str, IsPending], missing: dict[str, TallyfyNotFoundError]
     ) -> TallyfyError | None:
-        """Request runs one by one, those that failed last time at the end; return the fault that several have."""
+        """Request runs by themselves, those that failed last time at the end; return the fault that several have."""
         failures = 0
-        for run_id in sorted(unseen, key=lambda one: (one in self._failed, self._requested_in_round.get(one, 0))):
+
+        def request(run_id: str) -> None:
+            nonlocal failures
             fault = self._request(client, run_id, missing)
-            if fault is None:
-                failures = 0
-                self._failed.discard(run_id)
-                continue
-            failures += 1
-            self._failed.add(run_id)
-            if failures >= MOST_FAILURES_IN_A_ROW:
-                return fault
+            with self._lock:
+                if fault is None:
+                    failures = 0
+                    self._failed.discard(run_id)
+                    return
+                failures += 1
+                self._failed.add(run_id)
+                if failures >= MOST_FAILURES_IN_A_ROW:
+                    raise _ManyFailuresError(fault)
+
+        order = sorted(unseen, key=lambda one: (one in self._failed, self._requested_in_round.get(one, 0)))
+        try:
+            self._in_parallel(client, request, order)
+        except _ManyFailuresError as many:
+            return many.fault
         return None
 
     def _lists_may_save_requests(self, count: int) -> bool:
@@ -135,46 +201,102 @@ class RunReader:
     def _read_lists(self, client: TallyfyClient, unseen: dict[str, IsPending]) -> None:
         pending: list[str] = []
         self._wasted = 0
-        for status in UNFINISHED_LISTS:
-            if len(unseen) <= self._pages.get(status, 1):
-                continue  # Requesting the few that are left costs no more.
-            try:
-                for rows in self._pages_backwards(client, status, unseen):
-                    pending += self._take_pending(rows, unseen)
-            except (TallyfyAuthError, TallyfyRateLimitError, TallyfyConnectionError):
-                raise
-            except TallyfyError as error:
-                self._pages.pop(status, None)
-                self._list_failures += 1
-                if error.transient and self._list_failures < MOST_FAILURES_IN_A_ROW:
-                    raise  # A request for each run would burden Tallyfy most just when it is failing.
-                log.warning("Tallyfy's list of %s runs cannot be read; each run is requested: %s", status, error)
-                self._no_lists_before_round = self._round + ROUNDS_WITHOUT_LISTS
-                return
+        try:
+            if len(unseen) >= _MANY:
+                self._read_unfinished(client, UNFINISHED_LISTS, unseen, pending)
+            else:
+                for status in UNFINISHED_LISTS:
+                    self._read_unfinished(client, (status,), unseen, pending)
+            self._read_complete(client, unseen)
+        except (TallyfyAuthError, TallyfyRateLimitError, TallyfyConnectionError):
+            raise
+        except TallyfyError as error:
+            self._list_failures += 1
+            if error.transient and self._list_failures < MOST_FAILURES_IN_A_ROW:
+                raise  # A request for each run would burden Tallyfy most just when it is failing.
+            log.warning("A list of Tallyfy's runs cannot be read; each run is requested: %s", error)
+            self._no_lists_before_round = self._round + ROUNDS_WITHOUT_LISTS
+            return
         self._list_failures = 0
         # Fewer by the requests for pages that lists no longer have, so that a round keeps to its bound.
         count = max(0, VERIFIED_EACH_ROUND - self._wasted)
         for run_id in heapq.nsmallest(count, pending, key=lambda one: self._requested_in_round.get(one, 0)):
             unseen[run_id] = _never
 
-    def _pages_backwards(
-        self, client: TallyfyClient, status: str, unseen: Mapping[str, IsPending]
-    ) -> Iterator[list[dict[str, Any]]]:
-        """Read a list from its end while fewer pages are left than runs are unseen."""
-        expected = self._pages.get(status, 1)
-        page = client.runs.get_page({"status": status}, expected, per_page=MAX_PAGE_SIZE)
-        last = page.page_count(MAX_PAGE_SIZE) or 1
-        self._pages[status] = last
-        if last >= expected:
-            yield page.rows
-        else:
-            self._wasted += 1
-        for number in range(last, 0, -1):
-            if number == expected:
-                continue
+    def _read_unfinished(
+        self, client: TallyfyClient, statuses: Iterable[str], unseen: dict[str, IsPending], pending: list[str]
+    ) -> None:
+        """Read lists from their ends while fewer pages are left than runs are unseen."""
+        pages: list[tuple[str, int]] = []
+
+        def read_first(status: str) -> None:
+            expected = self._pages.pop(status, 1)
+            page = client.runs.get_page({"status": status}, expected, per_page=MAX_PAGE_SIZE)
+            last = self._pages[status] = page.page_count(MAX_PAGE_SIZE) or 1
+            if last >= expected:
+                pending.extend(self._take_pending(page.rows, unseen))
+            else:
+                self._wasted += 1
+            pages.extend((status, number) for number in range(last, 0, -1) if number != expected)
+
+        def read_more(page: tuple[str, int]) -> None:
+            status, number = page
             if number > len(unseen):
                 return
-            yield client.runs.get_page({"status": status}, number, per_page=MAX_PAGE_SIZE).rows
+            rows = client.runs.get_page({"status": status}, number, per_page=MAX_PAGE_SIZE).rows
+            pending.extend(self._take_pending(rows, unseen))
+
+        # Requesting the few that are left costs no more than the pages.
+        worth_it = [status for status in statuses if len(unseen) > self._pages.get(status, 1)]
+        self._in_parallel(client, read_first, worth_it)
+        self._in_parallel(client, read_more, pages)
+
+    def _read_complete(self, client: TallyfyClient, unseen: dict[str, IsPending]) -> None:
+        """Look for runs that have left the lists among the complete ones, while that saves requests."""
+        vanished = {run_id for run_id in unseen if run_id in self._pending}
+        found, number = 0, 1
+        oldest = min((self._pending[run_id].created_at for run_id in vanished), default=0.0)
+        is_behind = False
+
+        def read(number: int) -> None:
+            nonlocal found, is_behind
+            query = {"status": COMPLETE, "sort": "-created_at"}
+            rows = client.runs.get_page(query, number, per_page=MAX_PAGE_SIZE).rows
+            found += self._take_complete(rows, vanished, unseen)
+            if len(rows) < MAX_PAGE_SIZE or (parse_timestamp(rows[-1].get("created_at")) or 0.0) < oldest:
+                is_behind = True
+
+        # Few are requested by themselves at once; and so are all others as soon as pages do not tell of more than that.
+        while len(vanished) > FEW and found >= number - 1 and not is_behind:
+            pages = range(number, number + min(client.concurrency, -(-len(vanished) // MAX_PAGE_SIZE)))
+            self._in_parallel(client, read, pages)
+            number = pages.stop
+
+    def _take_complete(self, rows: list[dict[str, Any]], vanished: set[str], unseen: dict[str, IsPending]) -> int:
+        """Report the runs that are proven to have completed, and remove them from those to be seen."""
+        seen: dict[str, Snapshot] = {}
+        for row in rows:
+            run_id = str(row["id"])
+            if run_id in vanished and self._is_proven(row, self._pending[run_id]):
+                seen[run_id] = Snapshot(run=compact(row))
+                vanished.discard(run_id)
+                unseen.pop(run_id, None)
+                self._pending.pop(run_id, None)
+        if seen:
+            self._report(seen)
+        return len(seen)
+
+    @staticmethod
+    def _is_proven(row: Mapping[str, Any], pending: _Pending) -> bool:
+        """
+        Tell whether a run completed after it was seen pending, by Tallyfy's clock and, roughly, by ours.
+
+        Before it was reopened its completion was earlier than the change that was seen since, and so does not count.
+        """
+        completed_at = parse_timestamp(row.get("completed_at"))
+        if completed_at is None or not pending.last_updated or statuses_of(row) != (COMPLETE,):
+            return False
+        return completed_at > pending.last_updated and completed_at > pending.seen_at - _CLOCKS
 
     def _take_pending(self, rows: list[dict[str, Any]], unseen: dict[str, IsPending]) -> list[str]:
         """Remove the wanted runs that are pending from those to be seen, and report them."""
@@ -184,19 +306,28 @@ class RunReader:
             is_pending = unseen.get(run_id)
             if is_pending is None or is_over(row) or not is_pending(row):
                 continue
+            self._note_pending(row)
             seen[run_id] = Snapshot(run=compact(row), is_from_list=True)
-            del unseen[run_id]
+            unseen.pop(run_id, None)
         if seen:
             self._report(seen)
         return list(seen)
+
+    def _note_pending(self, run: Mapping[str, Any]) -> None:
+        moments = (parse_timestamp(run.get(name)) or 0.0 for name in ("last_updated", "created_at"))
+        self._pending[str(run["id"])] = _Pending(time.time(), *moments)
 
     def _request(
         self, client: TallyfyClient, run_id: str, missing: dict[str, TallyfyNotFoundError]
     ) -> TallyfyError | None:
         """Request one run; return the fault if it may be Tallyfy's rather than the run's."""
         self._requested_in_round[run_id] = self._round
+        self._pending.pop(run_id, None)
         try:
-            self._report({run_id: Snapshot(run=compact(client.runs.get(run_id)))})
+            run = get_run(client, run_id)
+            if not is_over(run):
+                self._note_pending(run)
+            self._report({run_id: Snapshot(run=run)})
         except (TallyfyAuthError, TallyfyRateLimitError, TallyfyConnectionError):
             raise
         except TallyfyNotFoundError as error:
@@ -237,6 +368,8 @@ class RunReader:
             }
             self._missing = {run_id: known for run_id, known in self._missing.items() if run_id in wanted}
             self._failed &= set(wanted)
+        if len(self._pending) > 2 * len(wanted) + 1000:
+            self._pending = {run_id: seen for run_id, seen in self._pending.items() if run_id in wanted}
 
 
 def _never(run: Mapping[str, Any]) -> bool:

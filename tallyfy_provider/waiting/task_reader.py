@@ -8,7 +8,7 @@ the task itself is requested then (:func:`confirm`).
 Up to :data:`FEW` runs are requested one by one, every time. For more, Tallyfy's lists of unfinished runs tell which
 have changed, a hundred to a request (:mod:`tallyfy_provider.waiting.run_reader`), and tasks are requested
 
-- of each run that looks different than it did, and once more the next time, since Tallyfy tells moments by the second;
+- of each run that looks different than it did, and once more the next time, since Tallyfy tells times by the second;
 - of each run that the lists do not show;
 - of a fifth of all others in each round, those whose last request is longest ago: whether a completed task always
   changes what the list shows of its run is not documented, and so none waits longer than five rounds.
@@ -17,6 +17,7 @@ have changed, a hundred to a request (:mod:`tallyfy_provider.waiting.run_reader`
 from __future__ import annotations
 
 import heapq
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,7 +37,16 @@ from tallyfy_provider.exceptions import (
     TallyfyNotFoundError,
     TallyfyRateLimitError,
 )
-from tallyfy_provider.waiting.run_reader import MOST_FAILURES_IN_A_ROW, IsPending, Report, RunReader, Snapshot
+from tallyfy_provider.waiting.run_reader import (
+    MOST_FAILURES_IN_A_ROW,
+    InParallel,
+    IsPending,
+    Report,
+    RunReader,
+    Snapshot,
+    check_id,
+    one_by_one,
+)
 
 #: Up to so many runs are always requested one by one.
 FEW = 10
@@ -49,16 +59,8 @@ _READ_AFTER_CHANGE = 2
 
 
 def read_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any]:
-    """
-    Read a run and one of its tasks.
-
-    :param name: The task's id, alias or title.
-    :return: ``run`` and ``task``, both compact; ``task`` is None where Tallyfy shows none, since the run is new or
-        archived.
-    :raises TallyfyInputError: The run has no such task, or several.
-    :raises TallyfyNotFoundError: There is no such run, not among the archived ones either.
-    """
-    run = compact(client.runs.find(run_id))
+    """Read a run and one of its tasks, both compact; the task is None where Tallyfy shows none."""
+    run = _find_run(client, run_id)
     task_id = name
     if not looks_like_an_id(name):
         tasks = list_tasks(client, run)
@@ -68,10 +70,17 @@ def read_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any]:
     return confirm(client, run, task_id)
 
 
+def _find_run(client: TallyfyClient, run_id: str) -> dict[str, Any]:
+    run = compact(client.runs.find(run_id))
+    check_id(run, run_id, "run")
+    return run
+
+
 def confirm(client: TallyfyClient, run: Mapping[str, Any], task_id: str) -> dict[str, Any]:
     """Read one task of a run that has been read, and return both as :func:`read_task` does."""
     try:
         task = compact_task(client.tasks.get(task_id, str(run["id"])))
+        check_id(task, task_id, "task")
     except TallyfyNotFoundError as error:
         if error.code == ENDPOINT_NOT_FOUND or not is_archived(run):
             raise
@@ -99,20 +108,18 @@ class _Known:
 
 
 class TaskReader:
-    """
-    Reads the tasks of runs, round after round, and remembers which runs seem unchanged.
+    """Reads the tasks of runs, round after round, and remembers which runs seem unchanged; reports from any thread."""
 
-    :param report: Called with each run's snapshot, whose run has ``tasks``, as soon as it is there.
-    """
-
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, in_parallel: InParallel = one_by_one) -> None:
         self._report = report
+        self._in_parallel = in_parallel
+        self._lock = threading.Lock()
         self._round = 0
         self._known: dict[str, _Known] = {}
         self._seen: dict[str, Snapshot] = {}
         self._new: set[str] = set()
         self._failed: set[str] = set()
-        self._run_reader = RunReader(lambda snapshots: self._seen.update(snapshots))
+        self._run_reader = RunReader(lambda snapshots: self._seen.update(snapshots), in_parallel)
 
     def expect(self, run_id: str) -> None:
         """Request the tasks of a run next time, even when it seems unchanged; from any thread."""
@@ -120,16 +127,11 @@ class TaskReader:
 
     @request_priority(Priority.WAIT)
     def read(self, client: TallyfyClient, wanted: Mapping[str, IsPending]) -> None:
-        """
-        Read the tasks of each run once, where anything may have changed.
-
-        :param wanted: Run ids; what they are mapped to is not needed here.
-        :raises TallyfyError: Tallyfy is unreachable or refuses the token; what was read before that has been reported.
-        """
+        """Read the tasks of each run once, where anything may have changed."""
         self._round += 1
         self._forget_all_but(wanted)
         if len(wanted) <= FEW:
-            self._read_each(client, list(wanted), lambda run_id: compact(client.runs.find(run_id)))
+            self._read_each(client, list(wanted), lambda run_id: _find_run(client, run_id))
             return
         self._seen.clear()
         fault = self._read_runs(client, wanted)
@@ -175,8 +177,9 @@ class TaskReader:
 
     def _read_each(self, client: TallyfyClient, run_ids: list[str], read_run: Callable[[str], dict[str, Any]]) -> None:
         failures = 0
-        # Those that failed last time at the end, so that a round that is abandoned has served the others.
-        for run_id in sorted(run_ids, key=self._failed.__contains__):
+
+        def read(run_id: str) -> None:
+            nonlocal failures
             try:
                 run = read_run(run_id)
                 self._report({run_id: Snapshot(run={**run, "tasks": list_tasks(client, run)})})
@@ -184,15 +187,20 @@ class TaskReader:
                 raise
             except TallyfyError as error:
                 self._report({run_id: Snapshot(fault=error)})
-                self._failed.add(run_id)
-                failures = failures + 1 if error.transient else 0
-                if failures >= MOST_FAILURES_IN_A_ROW:
-                    raise
+                with self._lock:
+                    self._failed.add(run_id)
+                    failures = failures + 1 if error.transient else 0
+                    if failures >= MOST_FAILURES_IN_A_ROW:
+                        raise
             else:
-                failures = 0
-                self._failed.discard(run_id)
-                known = self._known.get(run_id) or _Known(_state_of(run))
-                self._known[run_id] = replace(known, requests=known.requests + 1, round=self._round)
+                with self._lock:
+                    failures = 0
+                    self._failed.discard(run_id)
+                    known = self._known.get(run_id) or _Known(_state_of(run))
+                    self._known[run_id] = replace(known, requests=known.requests + 1, round=self._round)
+
+        # Those that failed last time at the end, so that a round that is abandoned has served the others.
+        self._in_parallel(client, read, sorted(run_ids, key=self._failed.__contains__))
 
 
 def _always(run: Mapping[str, Any]) -> bool:
@@ -201,5 +209,5 @@ def _always(run: Mapping[str, Any]) -> bool:
 
 def _state_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what changes with a run, in a list as in a response for it alone, which has fewer fields."""
-    moments = (run.get("last_updated"), run.get("completed_at"), run.get("archived_at"))
-    return run.get("status"), *moments, bool(run.get("has_open_issue"))
+    times = (run.get("last_updated"), run.get("completed_at"), run.get("archived_at"))
+    return run.get("status"), *times, bool(run.get("has_open_issue"))

@@ -11,16 +11,13 @@ from tallyfy_provider.exceptions import TallyfyError, TallyfyRateLimitError
 
 #: A quarter of an hour: longer than a deployment or a restart of Tallyfy's, short enough to report an outage.
 DEFAULT_TOLERANCE = 900.0
+#: The longest pause in seconds after an outage, whatever Tallyfy asks for: so it is asked several times before a wait
+#: ends for it. A rate limit's pause is bounded by the connection's ``max_pause`` alone.
+MAX_OUTAGE_PAUSE = 120.0
 
 
 class FaultTolerance:
-    """
-    Tolerates transient errors until they have lasted too long.
-
-    :param limit: Seconds that transient errors may last without a success in between.
-    :param everything: Tolerate every error, without a limit (Airflow's ``silent_fail``).
-    :param clock: A monotonic clock, in seconds.
-    """
+    """Tolerates transient errors for ``limit`` seconds without a success; ``everything``: all errors, forever."""
 
     def __init__(
         self,
@@ -53,6 +50,18 @@ class FaultTolerance:
     def clear(self) -> None:
         """Forget past errors after a success."""
         self._since = None
+
+
+def pause_after(fault: TallyfyError, patience: float = math.inf) -> float:
+    """
+    Return for how many seconds Tallyfy is not to be asked after an error.
+
+    :param patience: Seconds for which an outage is still tolerated: a wait would end without having asked again.
+    """
+    wanted = fault.retry_after or 0.0
+    if isinstance(fault, TallyfyRateLimitError):
+        return wanted
+    return max(0.0, min(wanted, MAX_OUTAGE_PAUSE, patience))
 
 
 def log_fault(log: Any, fault: TallyfyError, lasted: float) -> None:

@@ -19,14 +19,7 @@ _CLIENT_TIMEOUT = 1.5
 
 @dataclass(frozen=True)
 class Day:
-    """
-    What a launch meets with.
-
-    :param name: What people call it.
-    :param fault: What happens to each launch.
-    :param lag: Seconds by which lists are behind.
-    :param timeout: Seconds after which the client gives up on an answer.
-    """
+    """What a launch meets with."""
 
     name: str
     fault: Mapping[str, Any]
@@ -54,12 +47,7 @@ DAYS = (
 
 @dataclass
 class Tallyfy:
-    """
-    A Tallyfy that has such a day.
-
-    :param day: The day.
-    :param connection_id: The Airflow connection to it.
-    """
+    """A Tallyfy that has such a day."""
 
     day: Day
     connection_id: str

@@ -18,6 +18,7 @@ import processes
 from airflow_rest import FINAL_STATES, RestError
 from airflow_runner import Standalone
 from tests.airflow.bad_days import DAYS, PATIENCE, Day, Tallyfy
+from tests.airflow.conftest import AIRFLOW_2_IN_PARALLEL
 from tests.airflow.killing import Ear, Kill, Killer, Launch, Moment, Pace
 
 HERE = Path(__file__).parent
@@ -32,9 +33,7 @@ ENVIRONMENT = {
     "TALLYFY_TEST_PATIENCE": str(PATIENCE),
 }
 AIRFLOW_2 = {
-    # Airflow 2 runs one task at a time on SQLite, unless told as Airflow's own tests are. Airflow 3 needs no telling.
-    "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-    "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
+    **AIRFLOW_2_IN_PARALLEL,
     # A task whose process was killed is found by the scheduler, which looks that often. If it looks again before the
     # Dag processor has dealt with what it found, Airflow fails the next try for it as well.
     "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "7",
@@ -59,13 +58,7 @@ _SECONDS_TO_START = 30.0
 
 
 class Quarry(NamedTuple):
-    """
-    What is killed.
-
-    :param dag_id: A Dag whose task launches.
-    :param kills: How many of its launches.
-    :param moments: When.
-    """
+    """What is killed."""
 
     dag_id: str
     kills: int
@@ -77,9 +70,6 @@ class Hunt:
     An Airflow whose tasks launch runs and are killed, and a Tallyfy for each kind of day.
 
     A context manager: all of it runs when entered, and is gone when left.
-
-    :param major: Airflow's major version.
-    :param seed: What the moments are drawn from.
     """
 
     def __init__(self, *, major: int, seed: int) -> None:
@@ -127,12 +117,7 @@ class Hunt:
             self._killer.paces[dag_id] = Pace.of(launch for launch in done if launch.dag_id == dag_id)
 
     def hunt(self, quarries: Sequence[Quarry]) -> list[Launch]:
-        """
-        Have launches made until so many have been killed at least once, on each kind of day at each moment in turn.
-
-        :param quarries: What to kill.
-        :return: All launches that were made, also those that had ended before they could be killed.
-        """
+        """Have launches made until so many have been killed at least once, on each day at each moment in turn."""
         turns = {quarry.dag_id: self._turns(quarry.moments) for quarry in quarries}
         most = _MOST_MISSES * sum(quarry.kills for quarry in quarries)
         made: list[Launch] = []

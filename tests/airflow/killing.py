@@ -36,13 +36,7 @@ _LONGEST = 120.0
 
 @dataclass
 class Kill:
-    """
-    A process that was killed.
-
-    :param moment: What was aimed at.
-    :param try_number: Airflow's number of the try.
-    :param at: When, in seconds since the epoch.
-    """
+    """A process that was killed."""
 
     moment: Moment
     try_number: int
@@ -51,14 +45,7 @@ class Kill:
 
 @dataclass
 class Launch:
-    """
-    One task that launches a run.
-
-    :param number: Its number.
-    :param dag_id: Its Dag.
-    :param tallyfy: Where it launches.
-    :param plan: When its processes are killed, try by try.
-    """
+    """One task that launches a run."""
 
     number: int
     dag_id: str
@@ -99,19 +86,12 @@ class Launch:
 
 @dataclass(frozen=True)
 class Pace:
-    """
-    How long an undisturbed launch takes, in seconds.
+    """How long an undisturbed launch takes, in seconds."""
 
-    :param first: From the task's beginning to the end of its process.
-    :param resumed: The same, when it goes on after a deferral.
-    :param until_sent: From the task's beginning to the request that launches.
-    :param gap: From the last request before that one to that one.
-    """
-
-    first: float
-    resumed: float
-    until_sent: float
-    gap: float
+    first: float  # from the task's beginning to the end of its process
+    resumed: float  # the same, when it goes on after a deferral
+    until_sent: float  # from the task's beginning to the request that launches
+    gap: float  # from the last request before that one to that one
 
     @classmethod
     def of(cls, launches: Iterable[Launch]) -> Pace:
@@ -130,11 +110,7 @@ class Pace:
 
 
 class Ear:
-    """
-    Hears what the tasks announce.
-
-    :param hear: Called with each announcement, on a thread of its own.
-    """
+    """Hears what the tasks announce."""
 
     def __init__(self, hear: Callable[[dict[str, Any]], None]) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -160,11 +136,7 @@ class Ear:
 
 
 class Killer:
-    """
-    Kills the processes of tasks as planned.
-
-    :param chance: Draws the moments.
-    """
+    """Kills the processes of tasks as planned."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance

@@ -45,7 +45,7 @@ def states(run: dict[str, Any]) -> dict[str, str]:
     return {task["task_id"]: task["state"] for task in run["tasks"]}
 
 
-def handed_on(run: dict[str, Any], task_id: str, key: str = "return_value") -> list[Any]:
+def returned_by(run: dict[str, Any], task_id: str, key: str = "return_value") -> list[Any]:
     tasks = sorted(run["tasks"], key=lambda task: task["map_index"])
     return [task["xcoms"][key] for task in tasks if task["task_id"] == task_id and key in task["xcoms"]]
 
@@ -53,28 +53,28 @@ def handed_on(run: dict[str, Any], task_id: str, key: str = "return_value") -> l
 def test_delayed_runs_are_reported(runs):
     run = runs["tallyfy_report_delayed_runs"]
     assert run["state"] == "success"
-    (listed,) = handed_on(run, "list_delayed_runs")
+    (listed,) = returned_by(run, "list_delayed_runs")
     assert listed
     assert set(listed[0]) == {"id", "name", "owner_id", "due_date"}
-    assert handed_on(run, "list_delayed_runs", "count") == [len(listed)]
-    assert "late for owner" in handed_on(run, "write_report")[0]
+    assert returned_by(run, "list_delayed_runs", "count") == [len(listed)]
+    assert "late for owner" in returned_by(run, "write_report")[0]
 
 
 def test_each_listed_run_is_waited_for_in_a_task_of_its_own(runs):
     run = runs["tallyfy_wait_for_each_run"]
     assert run["state"] == "success"
-    (run_ids,) = handed_on(run, "list_open_reviews", "run_ids")
-    waited = handed_on(run, "wait_for_review")
+    (run_ids,) = returned_by(run, "list_open_reviews", "run_ids")
+    waited = returned_by(run, "wait_for_review")
     assert len(run_ids) == 3
     assert [[each["id"] for each in one] for one in waited] == [[run_id] for run_id in run_ids]
     assert {each["status"] for one in waited for each in one} == {"complete"}
-    assert len(handed_on(run, "collect")[0]) == 3
+    assert len(returned_by(run, "collect")[0]) == 3
 
 
-def test_one_run_is_waited_for_and_handed_on(runs):
+def test_one_run_is_waited_for_and_returned(runs):
     run = runs["tallyfy_load_after_month_end_close"]
     assert run["state"] == "success"
-    assert handed_on(run, "load_ledger")[0].startswith("loaded the ledger of Month-end close – October 2026")
+    assert returned_by(run, "load_ledger")[0].startswith("loaded the ledger of Month-end close – October 2026")
 
 
 def test_a_dag_that_fails_launches_an_incident(runs):
@@ -93,18 +93,18 @@ def test_a_dag_that_reacts_to_events_has_nothing_to_do_when_it_is_started_by_han
 def test_templates_and_xcoms_reach_filters_and_run_ids(runs):
     run = runs["templates"]
     assert set(states(run).values()) == {"success"}
-    (listed,) = handed_on(run, "list_by_templates")
+    (listed,) = returned_by(run, "list_by_templates")
     assert [each["status"] for each in listed] == ["complete", "complete"]
     assert all("Customer onboarding" in each["name"] for each in listed)
     assert all("checklist" in each for each in listed)
-    assert handed_on(run, "count") == [[2, 2, 2]]
-    assert [each["id"] for each in handed_on(run, "wait_for_list")[0]] == [each["id"] for each in listed]
-    assert handed_on(run, "wait_for_text")[0] == handed_on(run, "wait_for_list")[0][:1]
-    assert handed_on(run, "wait_rescheduled") == handed_on(run, "wait_for_list")
+    assert returned_by(run, "count") == [[2, 2, 2]]
+    assert [each["id"] for each in returned_by(run, "wait_for_list")[0]] == [each["id"] for each in listed]
+    assert returned_by(run, "wait_for_text")[0] == returned_by(run, "wait_for_list")[0][:1]
+    assert returned_by(run, "wait_rescheduled") == returned_by(run, "wait_for_list")
     assert "filters['owners'] is 'None', which asks for nothing: it is not sent." in runs["log"]
 
 
-def test_emptiness_skips_or_passes_as_it_was_told(runs):
+def test_an_empty_list_skips_or_passes_as_on_empty_says(runs):
     assert states(runs["emptiness"]) == {
         "list_and_skip": "skipped",
         "wait_after_skip": "skipped",
@@ -112,7 +112,7 @@ def test_emptiness_skips_or_passes_as_it_was_told(runs):
         "wait_for_none": "skipped",
         "size": "success",
     }
-    assert handed_on(runs["emptiness"], "size") == [0]
+    assert returned_by(runs["emptiness"], "size") == [0]
 
 
 def test_a_deferred_wait_ends_in_the_state_that_a_user_expects(runs):
@@ -129,5 +129,5 @@ def test_a_deferred_wait_ends_in_the_state_that_a_user_expects(runs):
         "never_was": "failed",
     }
     assert "TallyfyRunFailedError" in runs["log"]
-    assert "Waited for all to be complete, which cannot be any more" in runs["log"]
+    assert "The wait for all to be complete failed" in runs["log"]
     assert "There is no run 'dddd" in runs["log"]

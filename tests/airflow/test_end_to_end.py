@@ -9,16 +9,11 @@ import pytest
 from airflow_rest import wait_until
 from airflow_runner import Standalone
 from tallyfy_emulator import Emulator
+from tests.airflow.conftest import logs_below
 
 pytestmark = pytest.mark.end_to_end
 
 DAGS = Path(__file__).parent / "dags"
-
-
-@pytest.fixture(scope="module")
-def tallyfy():
-    with Emulator(seed=False) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +43,8 @@ def test_deferred_waits_are_released_when_people_are_done(airflow, tallyfy):
 
     assert airflow.xcom("waits", run_id, "hand_on") == names
     log = airflow.task_log("waits", run_id, "wait")
-    assert "Deferring: the triggerer goes on asking every 1 s." in log
-    assert "Waiting for all of: 'Contract of" in log
+    assert "Deferring: the triggerer polls Tallyfy every 1 s." in log
+    assert "Waiting for all to be complete: 'Contract of" in log
     assert "Waited for all to be complete: 'Contract of" in log
 
 
@@ -91,6 +86,6 @@ def test_a_person_approves_and_the_dag_branches_on_what_was_written(airflow, tal
 
 
 def test_no_log_of_any_part_holds_the_token(airflow, tallyfy):
-    texts = [path.read_text(errors="replace") for path in airflow.home.rglob("*.log*")]
+    texts = logs_below(airflow.home)
     assert any("Contract of Ada" in text for text in texts)
     assert [text for text in texts if tallyfy.token in text] == []

@@ -13,6 +13,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from airflow_rest import wait_until
 from airflow_runner import Standalone
 from tallyfy_emulator import Emulator
+from tests.airflow.conftest import logs_below
 
 pytestmark = pytest.mark.end_to_end
 
@@ -48,13 +49,13 @@ def call_back_again(airflow: Standalone, dag_id: str, run_id: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
     def is_told() -> bool:
-        logs = [path.read_text(errors="replace") for path in airflow.home.rglob("*.log*")]
+        logs = logs_below(airflow.home)
         return any("has been launched for it before" in log for log in [*logs, done.stdout, done.stderr])
 
     wait_until(is_told, timeout=120, what="the second callback")
 
 
-def test_a_failing_dag_launches_exactly_one_incident_for_each_event_though_one_is_told_twice(airflow, tallyfy):
+def test_a_failing_dag_launches_exactly_one_incident_for_each_event_though_one_is_reported_twice(airflow, tallyfy):
     commented = tallyfy.add_run()["id"]
     airflow.unpause("failures")
     run_id = airflow.trigger("failures", {"run_id": commented})
@@ -90,6 +91,6 @@ def test_a_missed_deadline_launches_exactly_one_incident(airflow, tallyfy, dag_i
 
 
 def test_no_log_of_any_part_holds_the_token(airflow, tallyfy):
-    texts = [path.read_text(errors="replace") for path in airflow.home.rglob("*.log*")]
+    texts = logs_below(airflow.home)
     assert any("Notified Tallyfy that" in text for text in texts)
     assert [text for text in texts if tallyfy.token in text] == []

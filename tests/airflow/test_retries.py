@@ -49,7 +49,7 @@ def test_what_people_must_mend_fails_without_a_retry(tasks):
     assert tasks["misspelt"] == FAILED
 
 
-def test_a_rate_limit_is_retried_when_tallyfy_said(tasks):
+def test_a_rate_limit_is_retried_after_the_required_wait(tasks):
     assert tasks["limited"] == waits(40, TOLD)
     assert tasks["wrapped"] == waits(40, TOLD)
 

@@ -14,6 +14,7 @@ import pytest
 from airflow_rest import wait_until
 from airflow_runner import Standalone
 from tallyfy_emulator import Emulator
+from tests.airflow.conftest import AIRFLOW_2_IN_PARALLEL
 
 pytestmark = pytest.mark.end_to_end
 
@@ -31,16 +32,8 @@ ENVIRONMENT = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
 }
 if not IS_AIRFLOW_3:
-    # Airflow 2 runs one task at a time on SQLite, unless told as Airflow's own tests are. Airflow 3 needs no telling.
-    ENVIRONMENT["AIRFLOW__CORE__EXECUTOR"] = "LocalExecutor"
-    ENVIRONMENT["_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK"] = "1"
+    ENVIRONMENT |= AIRFLOW_2_IN_PARALLEL
 PATIENCE = 200.0
-
-
-@pytest.fixture(scope="module")
-def tallyfy():
-    with Emulator(seed=False) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Checklists: one, all of them, their steps, and what their kick-off forms ask."""
+"""Checklists: one, all of them, their steps, and their kick-off fields."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ def checklist(emulator):
     return emulator.add_checklist("Contract", kickoff=kickoff, steps=[{"title": f"Step {n}"} for n in range(25)])
 
 
-def test_a_checklist_is_got_with_its_steps(client, checklist):
+def test_a_checklist_is_read_with_its_steps(client, checklist):
     assert "steps" not in client.checklists.get(checklist["id"])
     assert len(client.checklists.get(checklist["id"], include=["steps"])["steps"]["data"]) == 25
-
-
-def test_a_checklist_that_never_was_is_not_found(client):
     with pytest.raises(TallyfyNotFoundError):
         client.checklists.get("b" * 32)
 
@@ -31,7 +28,7 @@ def test_every_checklist_is_listed(emulator, client):
     assert [each["title"] for each in client.checklists.list({"q": "Template 11"})] == ["Template 11"]
 
 
-def test_filters_of_checklists_are_sent_in_tallyfys_form(emulator, client):
+def test_filters_are_encoded_for_tallyfy(emulator, client):
     list(client.checklists.list({"starred": True, "tag": ["a", "b"], "archived": "only", "q": None, "owner_id": 7}))
     assert emulator.requests[-1].query == {
         "starred": "true",
@@ -51,7 +48,7 @@ def test_filters_of_checklists_are_sent_in_tallyfys_form(emulator, client):
         ({"starred": "x"}, "true"),
     ],
 )
-def test_wrong_filters_are_refused_before_anything_is_asked(emulator, client, filters, words):
+def test_invalid_filters_are_refused_before_any_request(emulator, client, filters, words):
     with pytest.raises(TallyfyInputError, match=words):
         client.checklists.list(filters)
     assert emulator.requests == []
@@ -64,7 +61,7 @@ def test_every_step_is_listed_in_order(emulator, client, checklist, cap):
     assert [step["title"] for step in steps] == [f"Step {number}" for number in range(25)]
 
 
-def test_the_fields_of_the_kickoff_form_come_as_tallyfy_has_them(client, checklist):
+def test_the_fields_of_the_kickoff_form(client, checklist):
     assert client.checklists.get_kickoff_fields(checklist["id"]) == checklist["prerun"]
 
 
@@ -77,13 +74,13 @@ def test_the_fields_of_the_kickoff_form_come_as_tallyfy_has_them(client, checkli
         ({"0": {"id": "a"}, "2": {"id": "b"}}, [{"id": "a"}, {"id": "b"}]),
     ],
 )
-def test_the_fields_are_understood_in_every_shape(emulator, client, prerun, expected):
+def test_the_fields_are_read_in_every_shape(emulator, client, prerun, expected):
     emulator.order(Fault(kind="status", status=200, body={"data": {"id": "c", "prerun": prerun}}))
     assert client.checklists.get_kickoff_fields("c") == expected
 
 
 @pytest.mark.parametrize("answer", [{"id": "c"}, {"id": "c", "prerun": "none"}])
-def test_a_form_that_cannot_be_read_is_not_taken_for_an_empty_one(emulator, client, answer):
+def test_an_unreadable_form_is_an_error(emulator, client, answer):
     emulator.order(Fault(kind="status", status=200, body={"data": answer}))
     with pytest.raises(TallyfyResponseError):
         client.checklists.get_kickoff_fields("c")

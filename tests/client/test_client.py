@@ -1,4 +1,4 @@
-"""Any endpoint can be asked, in the organization or from the API's root, and nothing leads out of it."""
+"""Requests to any endpoint, below the organization or the API's root, and never outside it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_path_is_within_the_organization_or_from_the_root(emulator, client):
     assert client.request("GET", f"/organizations/{emulator.organization_id}")["data"]["id"] == emulator.organization_id
 
 
-def test_the_query_is_put_into_tallyfys_form(emulator, client):
+def test_the_query_is_encoded_for_tallyfy(emulator, client):
     params = {
         "starred": True,
         "owners": [1, 2],
@@ -55,27 +55,30 @@ def test_an_empty_answer_is_none(emulator, client, method):
     assert client.request(method, "tags/1", json={"title": "x"}) is None
 
 
-WRONG_PATHS = [
-    ("https://evil.example/me?code=guest-secret", r"a whole address \(https://evil\.example…\): leave out the host"),
-    ("//evil.example/guest-secret", r"a whole address \(https://evil\.example…\)"),
-    ("runs/../../me", "leads elsewhere"),
-    ("/organizations/../me", "leads elsewhere"),
-    ("./runs", "leads elsewhere"),
-    ("runs?status=guest-secret", r"'runs' is followed by a query .*params="),
-    ("runs#guest-secret", "is followed by a fragment"),
-    ("runs//export", "has an empty part: an id"),
-    ("runs/", "has an empty part"),
-    ("runs/ /export", "has an empty part"),
-    ("organizations/abc/runs", r"leave out 'organizations/ID/'"),
-    ("", "give one such as"),
-    ("/", "give one such as"),
-    (None, "give one such as"),
-    (7, "give one such as"),
-]
-
-
-@pytest.mark.parametrize(("path", "words"), WRONG_PATHS)
-def test_a_path_that_leads_elsewhere_is_refused(emulator, client, path, words):
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (
+            "https://evil.example/me?code=guest-secret",
+            r"a whole address \(https://evil\.example…\): leave out the host",
+        ),
+        ("//evil.example/guest-secret", r"a whole address \(https://evil\.example…\)"),
+        ("runs/../../me", "leads elsewhere"),
+        ("/organizations/../me", "leads elsewhere"),
+        ("./runs", "leads elsewhere"),
+        ("runs?status=guest-secret", r"'runs' is followed by a query .*params="),
+        ("runs#guest-secret", "is followed by a fragment"),
+        ("runs//export", "has an empty part: an id"),
+        ("runs/", "has an empty part"),
+        ("runs/ /export", "has an empty part"),
+        ("organizations/abc/runs", r"leave out 'organizations/ID/'"),
+        ("", "give one such as"),
+        ("/", "give one such as"),
+        (None, "give one such as"),
+        (7, "give one such as"),
+    ],
+)
+def test_an_invalid_path_is_refused_without_quoting_it(emulator, client, path, words):
     for ask in (lambda: client.request("GET", path), lambda: client.paginate(path)):
         with pytest.raises(TallyfyInputError, match=words) as raised:
             ask()
@@ -84,28 +87,28 @@ def test_a_path_that_leads_elsewhere_is_refused(emulator, client, path, words):
 
 
 @pytest.mark.parametrize("method", ["HEAD", "get it", "", None])
-def test_another_method_is_refused(emulator, client, method):
-    with pytest.raises(TallyfyInputError, match="method cannot be"):
+def test_an_invalid_method_is_refused(emulator, client, method):
+    with pytest.raises(TallyfyInputError, match="method is"):
         client.request(method, "runs")
     assert emulator.requests == []
 
 
 @pytest.mark.parametrize("value", [{"a": 1}, b"bytes", object()])
-def test_a_parameter_without_a_form_is_refused(emulator, client, value):
+def test_an_invalid_parameter_is_refused(emulator, client, value):
     with pytest.raises(TallyfyInputError, match=r"params\['x'\] takes text"):
         client.request("GET", "runs", params={"x": value})
     assert emulator.requests == []
 
 
 @pytest.mark.parametrize(("method", "requests"), [("POST", 1), ("PATCH", 1), ("PUT", 3), ("DELETE", 3)])
-def test_a_change_whose_answer_is_lost_is_in_doubt(emulator, client, method, requests):
+def test_a_change_without_response_is_indeterminate(emulator, client, method, requests):
     emulator.order(Fault(kind="reset"))
     with pytest.raises(TallyfyIndeterminateError):
         client.request(method, "tags", json={"title": "x"})
     assert len(emulator.requests) == requests
 
 
-def test_a_page_of_html_is_no_answer(emulator, client):
+def test_an_html_page_is_an_error(emulator, client):
     emulator.order(Fault(kind="html"))
     with pytest.raises(TallyfyResponseError, match="an HTML page instead of JSON"):
         client.request("GET", "runs")
@@ -113,7 +116,7 @@ def test_a_page_of_html_is_no_answer(emulator, client):
         client.request("POST", "runs", json={})
 
 
-def test_a_redirect_of_a_change_did_nothing(emulator, client):
+def test_a_redirect_is_not_followed(emulator, client):
     emulator.order(Fault(kind="redirect", location="https://evil.example/"))
     with pytest.raises(TallyfyResponseError, match="which is not followed"):
         client.request("POST", "runs", json={})
@@ -128,22 +131,17 @@ def test_all_pages_are_read_each_row_once(emulator, client):
     assert {request.query["starred"] for request in emulator.requests} == {"false"}
 
 
-def test_a_page_that_is_named_is_read_alone(emulator, client):
+@pytest.mark.parametrize(
+    ("params", "max_rows", "expected"),
+    [({"page": 2, "per_page": 10}, None, slice(10, 20)), ({"per_page": 10}, 10, slice(0, 10))],
+    ids=["page", "max_rows"],
+)
+def test_only_the_requested_page_or_rows_are_read(emulator, client, params, max_rows, expected):
     ids = emulator.add_runs(25)
-    rows = client.paginate("runs", {"sort": "created_at", "page": 2, "per_page": 10})
-    assert [row["id"] for row in rows] == ids[10:20]
-    assert len(emulator.requests) == 1
-
-
-def test_no_more_pages_are_read_than_rows_are_wanted(emulator, client):
-    emulator.add_runs(25)
-    assert len(list(client.paginate("runs", {"per_page": 10}, max_rows=10))) == 10
-    assert len(emulator.requests) == 1
-
-
-def test_nothing_is_asked_before_rows_are(emulator, client):
-    client.paginate("runs")
+    rows = client.paginate("runs", {"sort": "created_at", **params}, max_rows=max_rows)
     assert emulator.requests == []
+    assert [row["id"] for row in rows] == ids[expected]
+    assert len(emulator.requests) == 1
 
 
 def test_a_list_without_end_is_an_error(emulator, client):
@@ -153,19 +151,19 @@ def test_a_list_without_end_is_an_error(emulator, client):
         list(client.paginate("runs"))
 
 
-def test_what_is_no_list_is_not_taken_for_an_empty_one(emulator, client):
+def test_a_response_without_list_is_an_error(emulator, client):
     run = emulator.add_run()
     with pytest.raises(TallyfyResponseError, match="holds no list under 'data'"):
         list(client.paginate(f"runs/{run['id']}"))
 
 
 @pytest.mark.parametrize("params", [{"page": 0}, {"page": "two"}, {"per_page": -1}, {"per_page": True}])
-def test_a_page_that_cannot_be_is_refused(emulator, client, params):
+def test_an_invalid_page_is_refused(emulator, client, params):
     with pytest.raises(TallyfyInputError, match="takes a whole number from 1"):
         client.paginate("runs", params)
     assert emulator.requests == []
 
 
-def test_a_wrong_endpoint_says_so(client):
+def test_an_unknown_endpoint_is_not_found(client):
     with pytest.raises(TallyfyNotFoundError):
         client.request("GET", "no-such-thing")

@@ -1,4 +1,4 @@
-"""A name means what it names exactly before anything that it names but for its case."""
+"""Looking up by name: an exact match goes before a match in another case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the emulator's tests share: a running emulator, and a caller that does everything right."""
+"""Fixtures of the emulator's tests: a running emulator and a client that sends valid requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOON = 1_793_620_800.0  # 2026-11-02 12:00:00 UTC
 
 
 class Caller:
-    """A well-behaved user of the API."""
+    """A client that sends every header the API requires."""
 
     def __init__(self, emulator: Emulator, token: str | None = None) -> None:
         self.emulator = emulator
@@ -41,22 +41,22 @@ class Caller:
         return payload
 
     def names(self, query: str = "") -> list[str]:
-        """The names of all runs that a query finds."""
+        """Return the names of all runs that match a query."""
         rows = self.listed(f"{query}&without_pagination=true")["data"]
         return [row["name"] for row in rows]
 
     def send(self, method: str, path: str, body: object = None) -> requests.Response:
-        """Ask for something of the organization, with a body unless it is None."""
+        """Send a request below the organization, with a JSON body unless it is None."""
         return self.ask(method, self.organization + path, json=body)
 
     def data(self, method: str, path: str, body: object = None) -> Any:
-        """What a request gives that must succeed."""
+        """Return the data of a request that must succeed."""
         answer = self.send(method, path, body)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()["data"]
 
     def refused(self, method: str, path: str, body: object = None) -> Any:
-        """Why a request can't be taken."""
+        """Return the errors of a request that must fail with 422."""
         answer = self.send(method, path, body)
         assert answer.status_code == 422, answer.text
         return answer.json()["errors"]
@@ -84,13 +84,13 @@ def caller(emulator: Emulator) -> Caller:
 
 @pytest.fixture(scope="session")
 def caller_with() -> Callable[..., Caller]:
-    """Makes a caller of an emulator, with another token than the usual one if given."""
+    """Build a caller of an emulator, optionally with another token."""
     return Caller
 
 
 @pytest.fixture
 def application_form(emulator: Emulator) -> dict[str, str]:
-    """What the application sends for a token."""
+    """The token request of the application."""
     return {
         "grant_type": "client_credentials",
         "client_id": emulator.client_id,
@@ -100,7 +100,7 @@ def application_form(emulator: Emulator) -> dict[str, str]:
 
 @pytest.fixture
 def application_token(emulator: Emulator, application_form: dict[str, str]) -> Callable[[], str]:
-    """Asks for a new token of the application."""
+    """Request a new token of the application."""
 
     def ask() -> str:
         answer = requests.post(f"{emulator.base_url}/oauth/token", data=application_form, timeout=5)
@@ -111,7 +111,7 @@ def application_token(emulator: Emulator, application_form: dict[str, str]) -> C
 
 @pytest.fixture(scope="module")
 def seeded() -> Iterator[Caller]:
-    """A caller of an emulator with its usual runs, shared by tests that change nothing."""
+    """A caller of an emulator with seeded runs, shared by read-only tests."""
     with Emulator(clock=ManualClock(NOON)) as running:
         yield Caller(running)
 
@@ -129,6 +129,18 @@ def discount(emulator: Emulator) -> dict[str, Any]:
             {"title": "Send the offer", "alias": "send"},
         ],
     )
+
+
+@pytest.fixture
+def decide(emulator: Emulator, launched: dict[str, Any]) -> dict[str, Any]:
+    """The approval of the launched run."""
+    return emulator.task(launched["id"], "decide")
+
+
+@pytest.fixture
+def events(emulator: Emulator) -> Callable[[], list[str]]:
+    """Return the names of all webhook events so far."""
+    return lambda: [each["event"] for each in emulator.fired]
 
 
 @pytest.fixture

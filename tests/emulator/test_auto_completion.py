@@ -1,4 +1,4 @@
-"""What people do: those of a template by the clock, and a test in their place."""
+"""Tasks that are completed by the clock, or by a test through the emulator's methods."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import pytest
 from tallyfy_emulator import Emulator
 
 
-def launch(caller, checklist, **more):
-    return caller.data("POST", "/runs", {"checklist_id": checklist["id"], **more})["id"]
+@pytest.fixture
+def launch(caller):
+    """Launch a run of a template and return its id."""
+    return lambda checklist, **more: caller.data("POST", "/runs", {"checklist_id": checklist["id"], **more})["id"]
 
 
 @pytest.fixture
 def staffed(emulator):
-    """A template whose steps are done by people: one decides after a minute, another pays a minute later."""
+    """A template whose steps complete themselves: the approval after one minute, the other after two."""
     note = {"label": "Note", "required": True}
     by = {"label": "By", "field_type": "dropdown", "options": ["bank", "cash"]}
     decide = {
@@ -26,8 +28,12 @@ def staffed(emulator):
     return emulator.add_checklist("Staffed", steps=[decide, {"title": "Pay", "completes_in": 120}])
 
 
-def test_people_do_their_steps_when_the_time_has_come(emulator, caller, clock, staffed):
-    run_id = launch(caller, staffed)
+@pytest.fixture
+def run_id(launch, staffed):
+    return launch(staffed)
+
+
+def test_steps_are_completed_when_they_are_due(emulator, caller, clock, run_id):
     clock.advance(59)
     assert emulator.task(run_id, "Decide")["completed_at"] is None
 
@@ -48,65 +54,52 @@ def test_people_do_their_steps_when_the_time_has_come(emulator, caller, clock, s
     ]
 
 
-def test_people_reject_too(emulator, caller, clock):
+def test_a_step_can_be_rejected_automatically(emulator, launch, clock):
     steps = [{"title": "Decide", "task_type": "approval", "completes_in": 1, "is_approved": False}]
-    run_id = launch(caller, emulator.add_checklist("No", steps=steps))
+    run_id = launch(emulator.add_checklist("No", steps=steps))
     clock.advance(1)
 
     assert emulator.task(run_id, "Decide")["status_label"] == "rejected"
 
 
-def test_people_are_in_time_for_who_reads_the_list_or_the_feed(emulator, caller, clock, staffed):
-    launch(caller, staffed)
+@pytest.mark.usefixtures("run_id")
+def test_lists_and_the_feed_include_due_completions(emulator, caller, clock):
     clock.advance(120)
 
     assert caller.listed("status=complete")["data"]
-    assert [row["verb"][0] for row in emulator.activities] == ["created", "completed"]
+    assert [row["verb"][0] for row in emulator.activities if row["type"] == ["Process"]] == ["created", "completed"]
 
 
-def test_a_step_that_somebody_did_before_is_left_alone(emulator, caller, clock, staffed):
-    run_id = launch(caller, staffed)
+def test_a_completed_step_is_left_alone(emulator, clock, run_id, events):
     emulator.complete_task(emulator.task(run_id, "Decide")["id"], False, {"Note": "no"})
     clock.advance(60)
 
     decide = emulator.task(run_id, "Decide")
     assert (decide["is_approved"], decide["completed_at"]) == (False, "2026-11-02T12:00:00Z")
-    assert [each["event"] for each in emulator.fired].count("task.completed") == 1
+    assert events().count("task.completed") == 1
 
 
-def test_a_step_that_is_stuck_is_left_alone(emulator, caller, clock, staffed):
-    run_id = launch(caller, staffed)
-    emulator.report_problem(emulator.task(run_id, "Decide")["id"], "stuck")
-    clock.advance(60)
-
-    decide = emulator.task(run_id, "Decide")
-    assert decide["completed_at"] is None
-    assert decide["taskdata"] == [], "nothing is half done"
-
-
-def test_nobody_works_on_an_archived_or_deleted_run(emulator, caller, clock, staffed):
-    kept, deleted = (launch(caller, staffed) for _ in range(2))
-    emulator.archive_run(kept)
+def test_runs_with_an_issue_or_that_are_archived_deleted_or_added_are_left_alone(emulator, launch, clock, staffed):
+    stuck, archived, deleted = (launch(staffed) for _ in range(3))
+    added = emulator.add_run(checklist_id=staffed["id"], tasks_done=0)["id"]
+    emulator.report_problem(emulator.task(stuck, "Decide")["id"], "stuck")
+    emulator.archive_run(archived)
     emulator.delete_run(deleted)
     clock.advance(120)
 
-    assert emulator.run(kept)["status"] == "archived"
-    assert [task["completed_at"] for task in emulator.tasks(kept)] == [None, None]
+    assert emulator.task(stuck, "Decide")["completed_at"] is None
+    assert emulator.task(stuck, "Decide")["taskdata"] == [], "nothing is half done"
+    assert emulator.run(archived)["status"] == "archived"
+    assert [task["completed_at"] for task in emulator.tasks(archived)] == [None, None]
+    assert emulator.task(added, "Decide")["completed_at"] is None
 
 
-def test_people_do_nothing_in_runs_that_were_not_launched(emulator, clock, staffed):
-    run_id = emulator.add_run(checklist_id=staffed["id"], tasks_done=0)["id"]
-    clock.advance(120)
-
-    assert emulator.task(run_id, "Decide")["completed_at"] is None
-
-
-def test_the_people_of_the_first_templates(emulator, caller, clock):
+def test_the_steps_of_the_seeded_templates(emulator, launch, clock):
     approval, change, employee = map(emulator.checklist, ("Expense approval", "Supplier change", "Employee onboarding"))
     amount, reason, supplier = (*(field["id"] for field in approval["prerun"][:2]), change["prerun"][0]["id"])
-    approved = launch(caller, approval, prerun={amount: "120", reason: "Taxi"})
-    rejected = launch(caller, change, prerun={supplier: "Initech"})
-    begun = launch(caller, employee)
+    approved = launch(approval, prerun={amount: "120", reason: "Taxi"})
+    rejected = launch(change, prerun={supplier: "Initech"})
+    begun = launch(employee)
 
     clock.advance(10)
     decision = emulator.task(approved, "approve")
@@ -128,16 +121,18 @@ def test_a_task_by_alias_title_or_id(emulator, launched):
     assert emulator.task(launched["id"], "Send the offer") == emulator.task(launched["id"], task["id"]) == task
     with pytest.raises(KeyError):
         emulator.task(launched["id"], "Send")
-    for look in (emulator.tasks, emulator.threads):
-        with pytest.raises(KeyError):
-            look("unknown")
-    for do in (emulator.complete_task, emulator.reopen_task, emulator.resolve_problems):
-        with pytest.raises(KeyError):
-            do("unknown")
 
 
-def test_somebody_completes_a_task(emulator, launched):
-    task_id = emulator.task(launched["id"], "decide")["id"]
+def test_an_unknown_id_is_a_key_error(emulator):
+    of_runs = (emulator.run, emulator.complete_run, emulator.delete_run, emulator.tasks, emulator.threads)
+    of_tasks = (emulator.complete_task, emulator.reopen_task, emulator.resolve_problems)
+    for method in (*of_runs, *of_tasks):
+        with pytest.raises(KeyError):
+            method("unknown")
+
+
+def test_complete_a_task_as_a_user(emulator, decide, events):
+    task_id = decide["id"]
 
     with pytest.raises(ValueError, match="is approved field is required"):
         emulator.complete_task(task_id, values={"percent": "5"})
@@ -149,7 +144,7 @@ def test_somebody_completes_a_task(emulator, launched):
     assert done["form_fields"]["data"][0]["field_value"] == "7"
     with pytest.raises(ValueError, match="already completed"):
         emulator.complete_task(task_id, True)
-    assert [each["event"] for each in emulator.fired] == ["process.launched", "task.completed"]
+    assert events() == ["process.launched", "task.completed"]
     assert emulator.reopen_task(task_id)["completed_at"] is None
 
 
@@ -162,7 +157,7 @@ def test_runs_of_one_template_in_order(emulator, discount, launched):
     assert [run["id"] for run in emulator.launched] == [launched["id"]]
 
 
-def test_a_run_that_the_clock_completes_sends_its_message(emulator, clock):
+def test_a_run_that_the_clock_completes_fires_its_event(emulator, clock):
     run = emulator.add_run(completes_in=5)
     clock.advance(5)
 

@@ -1,4 +1,4 @@
-"""``python -m tallyfy_emulator``, as a person starts it."""
+"""The command ``python -m tallyfy_emulator``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import requests
@@ -18,22 +19,21 @@ import requests
 COMMAND = [sys.executable, "-m", "tallyfy_emulator"]
 
 
-def environment() -> dict[str, str]:
-    """The process's own, in which the package is found as it was found here."""
-    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path), "PYTHONUNBUFFERED": "1"}
+ENVIRONMENT = os.environ | {
+    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    "PYTHONUNBUFFERED": "1",
+}
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *arguments], env=environment(), capture_output=True, text=True, timeout=20, check=False
-    )
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=20, check=False)
 
 
 @contextmanager
 def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The running command and what it printed when it was ready."""
+    """Start the command; yield the process and what it printed when it was ready."""
     process = subprocess.Popen(
-        [*COMMAND, *arguments], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*COMMAND, *arguments], env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
         printed = ""
@@ -48,23 +48,25 @@ def started(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate()
 
 
+def get_runs(printed: str, query: str = "") -> dict[str, Any]:
+    """Return the list of runs, read with the printed connection."""
+    [export] = [line for line in printed.splitlines() if line.startswith("export ")]
+    name, _, value = shlex.split(export)[1].partition("=")
+    assert name == "AIRFLOW_CONN_TALLYFY_DEFAULT"
+    connection = json.loads(value)
+    assert connection["host"] in printed
+    headers = {"Authorization": f"Bearer {connection['password']}", "X-Tallyfy-Client": "APIClient"}
+    url = f"{connection['host']}/organizations/{connection['login']}/runs{query}"
+    payload: dict[str, Any] = requests.get(url, headers=headers, timeout=5).json()
+    return payload
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_how_to_reach_it_and_stops_when_told(number):
+def test_it_prints_the_connection_and_stops_on_a_signal(number):
     with started("--verbose") as (process, printed):
-        [export] = [line for line in printed.splitlines() if line.startswith("export ")]
-        name, _, value = shlex.split(export)[1].partition("=")
-        connection = json.loads(value)
-        assert name == "AIRFLOW_CONN_TALLYFY_DEFAULT"
-        assert connection["host"] in printed
         for label in ("Organization id", "Access token", "Client id", "Client secret"):
             assert re.search(rf"{label} +\S+", printed)
-        headers = {
-            "Authorization": f"Bearer {connection['password']}",
-            "Accept": "application/json",
-            "X-Tallyfy-Client": "APIClient",
-        }
-        url = f"{connection['host']}/organizations/{connection['login']}/runs"
-        assert requests.get(url, headers=headers, timeout=5).json()["meta"]["pagination"]["total"] > 50
+        assert get_runs(printed)["meta"]["pagination"]["total"] > 50
 
         process.send_signal(number)
         rest, _ = process.communicate(timeout=10)
@@ -75,25 +77,15 @@ def test_it_says_how_to_reach_it_and_stops_when_told(number):
 
 
 def test_options_reach_the_emulator():
-    with started("--no-seed", "--rate-limit", "1/60") as (process, printed):
+    with started("--no-seed", "--rate-limit", "1/60") as (_, printed):
         address = re.search(r"http://127\.0\.0\.1:\d+", printed)
         assert address is not None
-        answers = [requests.get(address.group(), timeout=5).status_code for _ in range(2)]
-        process.terminate()
-        process.communicate(timeout=10)
-
-    assert answers == [404, 429]
+        assert [requests.get(address.group(), timeout=5).status_code for _ in range(2)] == [404, 429]
 
 
 def test_runs_are_generated():
-    with started("--no-seed", "--generate", "1000000") as (process, printed):
-        [export] = [line for line in printed.splitlines() if line.startswith("export ")]
-        connection = json.loads(shlex.split(export)[1].partition("=")[2])
-        headers = {"Authorization": f"Bearer {connection['password']}", "X-Tallyfy-Client": "APIClient"}
-        url = f"{connection['host']}/organizations/{connection['login']}/runs?page=100000"
-        payload = requests.get(url, headers=headers, timeout=5).json()
-        process.terminate()
-        process.communicate(timeout=10)
+    with started("--no-seed", "--generate", "1000000") as (_, printed):
+        payload = get_runs(printed, "?page=100000")
 
     assert payload["meta"]["pagination"]["total"] == 1_000_000
     assert len(payload["data"]) == 10
@@ -109,8 +101,8 @@ def test_runs_are_generated():
         (["--host", "0.0.0.0"], "--allow-remote"),
     ],
 )
-def test_a_wrong_option_is_explained(arguments, message):
-    result = run(*arguments)
+def test_an_invalid_option_is_refused(arguments, message):
+    result = run(*COMMAND, *arguments)
 
     assert result.returncode != 0
     assert message in result.stderr
@@ -118,12 +110,8 @@ def test_a_wrong_option_is_explained(arguments, message):
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
-def test_without_its_extra_it_says_what_to_install(missing):
-    code = f"import sys; sys.modules[{missing!r}] = None; import tallyfy_emulator"
-
-    result = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=20, check=False
-    )
+def test_without_its_extra_it_names_what_to_install(missing):
+    result = run(sys.executable, "-c", f"import sys; sys.modules[{missing!r}] = None; import tallyfy_emulator")
 
     assert result.returncode != 0
     assert "pip install 'airflow-provider-tallyfy[emulator]'" in result.stderr
@@ -136,8 +124,7 @@ def test_it_needs_neither_airflow_nor_the_rest_of_the_provider():
         " or n.startswith('tallyfy_provider.') and not n.startswith('tallyfy_emulator')])"
     )
 
-    result = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=20, check=True
-    )
+    result = run(sys.executable, "-c", code)
 
+    assert result.returncode == 0
     assert result.stdout.strip() == "[]"

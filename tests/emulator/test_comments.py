@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.fixture
-def decide(emulator, launched):
-    """The approval of the launched run."""
-    return emulator.task(launched["id"], "decide")
-
-
 @pytest.fixture(params=["task", "run"])
 def place(request, decide):
-    """Where something can be said, and the id of the task there."""
+    """The path of a run or task to comment on, and the id of the task."""
     return (f"/tasks/{decide['id']}", decide["id"]) if request.param == "task" else (f"/runs/{decide['run_id']}", None)
 
 
@@ -31,18 +25,17 @@ def test_a_comment(emulator, caller, launched, place, state):
     assert emulator.run(launched["id"])["status"] == "active"
 
 
-def test_a_comment_may_be_marked(emulator, caller, launched, place):
+def test_a_comment_can_have_a_label(emulator, caller, launched, place):
     path, _ = place
 
     assert caller.data("POST", f"{path}/comment", {"content": "x", "label": "advice"})["label"] == "advice"
-    assert "label" in caller.refused("POST", f"{path}/comment", {"content": "x", "label": "praise"})
     issue = caller.data("POST", f"{path}/comment", {"content": "x", "label": "problem"})
     assert emulator.run(launched["id"])["status"] in ("problem", "issue")
     caller.data("POST", f"{path}/resolved-threads", {"thread_id": str(issue["id"])})
     assert emulator.run(launched["id"])["status"] == "active"
 
 
-def test_the_threads_of_a_task_come_with_it(emulator, caller, decide):
+def test_the_threads_of_a_task_are_included(emulator, caller, decide):
     caller.data("POST", f"/tasks/{decide['id']}/comment", {"content": "a"})
     caller.data("POST", f"/tasks/{decide['id']}/problem", {"content": "b"})
 
@@ -70,7 +63,7 @@ def test_an_issue_shows_in_the_runs_status_until_it_is_resolved(emulator, caller
     assert emulator.task(launched["id"], "decide")["problem"] is False
 
 
-def test_the_status_waits_for_the_last_issue(emulator, caller, launched, decide):
+def test_the_status_changes_with_the_last_issue(emulator, caller, launched, decide):
     ids = [caller.data("POST", f"/tasks/{decide['id']}/problem", {"content": text})["id"] for text in "ab"]
     ids.append(caller.data("POST", f"/runs/{launched['id']}/problem", {"content": "c"})["id"])
     assert emulator.run(launched["id"])["status"] == "issue"
@@ -94,31 +87,41 @@ def test_an_issue_on_a_completed_task_opens_it_again(emulator, caller, decide):
     assert (run["status"], run["completed_at"]) == ("problem", None)
 
 
-def test_what_can_not_be_said(caller, launched, place):
-    path, _ = place
+@pytest.mark.parametrize(
+    ("name", "body", "field"),
+    [
+        ("comment", {"content": ""}, "content"),
+        ("problem", {"content": ""}, "content"),
+        ("comment", {"content": "x", "state": "secret"}, "state"),
+        ("comment", {"content": "x", "label": "praise"}, "label"),
+        ("resolved-threads", {}, "thread_id"),
+        ("resolved-threads", {"thread_id": 1}, "thread_id"),
+    ],
+)
+def test_an_invalid_comment_is_refused(caller, place, name, body, field):
+    assert field in caller.refused("POST", f"{place[0]}/{name}", body)
 
-    for name in ("comment", "problem"):
-        assert "content" in caller.refused("POST", f"{path}/{name}", {"content": ""})
-    assert "state" in caller.refused("POST", f"{path}/comment", {"content": "x", "state": "secret"})
-    assert "thread_id" in caller.refused("POST", f"{path}/resolved-threads", {})
-    assert "thread_id" in caller.refused("POST", f"{path}/resolved-threads", {"thread_id": 1})
-    comment = caller.data("POST", f"{path}/comment", {"content": "x"})
-    assert "thread_id" in caller.refused("POST", f"{path}/resolved-threads", {"thread_id": comment["id"]})
+
+def test_only_issues_can_be_resolved(caller, place):
+    comment = caller.data("POST", f"{place[0]}/comment", {"content": "x"})
+
+    assert "thread_id" in caller.refused("POST", f"{place[0]}/resolved-threads", {"thread_id": comment["id"]})
+
+
+def test_an_unknown_task_is_not_found(caller):
     assert caller.send("POST", "/tasks/unknown/comment", {"content": "x"}).status_code == 404
 
 
-def test_the_issue_of_a_run_that_was_added_with_it_can_be_resolved(emulator, caller):
-    run = emulator.add_run(status="problem", tasks_done=2)
+@pytest.mark.parametrize("status", ["problem", "issue"])
+def test_the_issue_of_an_added_run_can_be_resolved(emulator, caller, status):
+    run = emulator.add_run(status=status, tasks_done=2)
     [issue] = emulator.threads(run["id"])
-    assert issue["task_id"] == emulator.tasks(run["id"])[2]["id"]
+    assert issue["task_id"] == (emulator.tasks(run["id"])[2]["id"] if status == "problem" else None)
+    path = f"/tasks/{issue['task_id']}" if status == "problem" else f"/runs/{run['id']}"
 
-    caller.data("POST", f"/tasks/{issue['task_id']}/resolved-threads", {"thread_id": issue["id"]})
+    caller.data("POST", f"{path}/resolved-threads", {"thread_id": issue["id"]})
 
     assert emulator.run(run["id"])["status"] == "active"
-    other = emulator.add_run(status="issue")
-    [issue] = emulator.threads(other["id"])
-    caller.data("POST", f"/runs/{other['id']}/resolved-threads", {"thread_id": issue["id"]})
-    assert emulator.run(other["id"])["status"] == "active"
 
 
 def test_a_comment_on_a_one_off_task_belongs_to_no_run(caller):
@@ -127,7 +130,7 @@ def test_a_comment_on_a_one_off_task_belongs_to_no_run(caller):
     assert caller.data("POST", f"/tasks/{task['id']}/comment", {"content": "x"})["run_id"] is None
 
 
-def test_the_feed_tells_of_issues_by_their_thread(emulator, caller, decide):
+def test_the_feed_records_issues_by_their_thread(emulator, caller, decide):
     issues = [caller.data("POST", f"/tasks/{decide['id']}/problem", {"content": text})["id"] for text in "ab"]
     for issue in issues:
         caller.data("POST", f"/tasks/{decide['id']}/resolved-threads", {"thread_id": issue})

@@ -1,4 +1,4 @@
-"""Completing and reopening tasks over the API, and what becomes of their run."""
+"""Completing and reopening tasks over the API, and the effect on their run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,10 @@ def why_not(caller, task, **more):
     return caller.refused("POST", f"/runs/{task['run_id']}/completed-tasks", {"task_id": task["id"], **more})
 
 
-def events(emulator):
-    return [each["event"] for each in emulator.fired]
-
-
 @pytest.fixture
-def decide(emulator, launched):
+def decide(emulator, decide):
     """The approval of the launched run, filled."""
-    return emulator.fill_task(emulator.task(launched["id"], "decide")["id"], {"percent": "5"})
+    return emulator.fill_task(decide["id"], {"percent": "5"})
 
 
 @pytest.fixture
@@ -31,15 +27,16 @@ def send(emulator, launched):
     return emulator.task(launched["id"], "send")
 
 
-@pytest.mark.parametrize(("verdict", "label"), [(True, "approved"), (False, "rejected")])
-def test_an_approval_has_a_verdict(emulator, caller, clock, decide, verdict, label):
+@pytest.mark.parametrize(("verdict", "label", "user"), [(True, "approved", 10201), (False, "rejected", 10205)])
+def test_an_approval_has_a_decision(emulator, caller, clock, decide, verdict, label, user):
+    assert emulator.people[emulator.username] == 10201
     clock.advance(60)
 
-    done = complete(caller, decide, is_approved=verdict)
+    done = complete(caller, decide, is_approved=verdict, **({"override_user": user} if user != 10201 else {}))
 
     assert (done["status"], done["status_label"], done["is_approved"]) == ("completed", label, verdict)
     assert done["completed_at"] == "2026-11-02T12:01:00Z"
-    assert done["completer_id"] == emulator.people[emulator.username]
+    assert done["completer_id"] == user
     assert done["tasks_changed_by_rules"] == []
     run = emulator.run(decide["run_id"])
     assert run["progress"] == {"complete": 1, "total": 2, "percent": 50}
@@ -47,11 +44,11 @@ def test_an_approval_has_a_verdict(emulator, caller, clock, decide, verdict, lab
     assert emulator.task(decide["run_id"], "send")["status"] == "active"
 
 
-def test_an_approval_without_a_verdict_is_refused(emulator, caller, decide):
+def test_an_approval_without_a_decision_is_refused(emulator, caller, decide, events):
     assert why_not(caller, decide) == {"is_approved": ["The is approved field is required."]}
     assert why_not(caller, decide, is_approved="maybe")
     assert emulator.task(decide["run_id"], "decide") == decide
-    assert events(emulator) == ["process.launched"]
+    assert events() == ["process.launched"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +61,7 @@ def test_an_approval_without_a_verdict_is_refused(emulator, caller, decide):
         ("expiring", False, False, "expired"),
     ],
 )
-def test_the_verdict_of_other_kinds_of_task(emulator, caller, task_type, sent, verdict, label):
+def test_the_decision_of_other_task_types(emulator, caller, task_type, sent, verdict, label):
     checklist = emulator.add_checklist("Kinds", steps=[{"title": "Do", "task_type": task_type}])
     run = caller.data("POST", "/runs", {"checklist_id": checklist["id"]})
 
@@ -73,11 +70,7 @@ def test_the_verdict_of_other_kinds_of_task(emulator, caller, task_type, sent, v
     assert (done["is_approved"], done["status_label"]) == (verdict, label)
 
 
-def test_somebody_else_may_be_the_one_who_completes(caller, decide):
-    assert complete(caller, decide, is_approved=True, override_user=10205)["completer_id"] == 10205
-
-
-def test_the_last_task_completes_the_run(emulator, caller, decide, send):
+def test_the_last_task_completes_the_run(emulator, caller, decide, send, events):
     complete(caller, decide, is_approved=True)
     assert emulator.run(decide["run_id"])["status"] == "active"
 
@@ -86,20 +79,20 @@ def test_the_last_task_completes_the_run(emulator, caller, decide, send):
     run = emulator.run(decide["run_id"])
     assert (run["status"], run["completed_at"]) == ("complete", "2026-11-02T12:00:00Z")
     assert run["progress"] == {"complete": 2, "total": 2, "percent": 100}
-    assert events(emulator) == ["process.launched", "task.completed", "task.completed", "process.completed"]
+    assert events() == ["process.launched", "task.completed", "task.completed", "process.completed"]
     assert emulator.fired[1]["task_id"] == decide["id"]
     assert {each["run_id"] for each in emulator.fired} == {run["id"]}
 
 
-def test_a_run_is_told_to_be_complete_when_it_becomes_so_only(emulator, caller, launched):
+def test_process_completed_fires_only_on_completion(emulator, caller, launched, events):
     emulator.complete_run(launched["id"])
     caller.data("POST", f"/runs/{launched['id']}/comment", {"content": "Well done"})
     emulator.add_run(status="complete")
 
-    assert events(emulator) == ["process.launched", "process.completed"]
+    assert events() == ["process.launched", "process.completed"]
 
 
-def test_completing_twice_fires_twice(emulator, caller, clock, decide, send):
+def test_completing_twice_fires_twice(emulator, caller, clock, decide, send, events):
     first = complete(caller, decide, is_approved=True)
     complete(caller, send)
     clock.advance(60)
@@ -107,24 +100,23 @@ def test_completing_twice_fires_twice(emulator, caller, clock, decide, send):
     again = complete(caller, decide, is_approved=False)
 
     assert again == first | {"last_updated": again["last_updated"], "run_status": "complete"}
-    assert events(emulator).count("task.completed") == 3
-    assert events(emulator).count("process.completed") == 1
+    assert events().count("task.completed") == 3
+    assert events().count("process.completed") == 1
 
 
-def test_completing_twice_may_be_an_error(emulator, caller, decide):
+def test_completing_twice_is_an_error_with_the_quirk(emulator, caller, decide, events):
     emulator.quirks = Quirks(complete_twice="error", task_done_status="complete")
     assert complete(caller, decide, is_approved=True)["status"] == "complete"
 
     assert why_not(caller, decide, is_approved=True) == {"task": ["This task is already completed."]}
-    assert events(emulator).count("task.completed") == 1
+    assert events().count("task.completed") == 1
 
 
-def test_a_required_field_that_is_empty_blocks(emulator, caller, launched):
+def test_an_empty_required_field_blocks_the_completion(emulator, caller, launched):
     task = emulator.task(launched["id"], "decide")
+    percent = task["form_fields"]["data"][0]["id"]
 
-    assert why_not(caller, task, is_approved=True) == {
-        "taskdata": {task["form_fields"]["data"][0]["id"]: ["Percent is required"]}
-    }
+    assert why_not(caller, task, is_approved=True) == {"taskdata": {percent: ["Percent is required"]}}
 
 
 def test_an_open_issue_blocks_its_task_only(emulator, caller, decide, send):
@@ -137,35 +129,35 @@ def test_an_open_issue_blocks_its_task_only(emulator, caller, decide, send):
     assert emulator.run(send["run_id"])["status"] == "complete"
 
 
-def test_an_issue_of_the_run_freezes_all_tasks(emulator, caller, decide):
-    caller.data("POST", f"/runs/{decide['run_id']}/problem", {"content": "Wrong customer"})
-
+def test_an_archived_run_or_one_with_an_issue_takes_no_changes(emulator, caller, decide):
+    issue = caller.data("POST", f"/runs/{decide['run_id']}/problem", {"content": "Wrong customer"})
     assert "run" in why_not(caller, decide, is_approved=True)
     assert "run" in caller.refused("PUT", f"/runs/{decide['run_id']}/tasks/{decide['id']}", {"title": "x"})
 
-
-def test_an_archived_run_takes_no_work(emulator, caller, decide):
+    caller.data("POST", f"/runs/{decide['run_id']}/resolved-threads", {"thread_id": issue["id"]})
     emulator.archive_run(decide["run_id"])
-
     assert "run" in why_not(caller, decide, is_approved=True)
 
 
-def test_a_task_that_the_run_does_not_have(emulator, caller, launched):
+def test_a_task_of_another_run_is_not_found(emulator, caller, launched):
     other = emulator.tasks(emulator.add_run()["id"])[0]
+    path = f"/runs/{launched['id']}/completed-tasks"
 
     for task_id in (other["id"], "unknown"):
-        answer = caller.send("POST", f"/runs/{launched['id']}/completed-tasks", {"task_id": task_id})
-        assert answer.status_code == 404
-    assert "task_id" in caller.refused("POST", f"/runs/{launched['id']}/completed-tasks", {})
+        assert caller.send("POST", path, {"task_id": task_id}).status_code == 404
+    assert caller.send("DELETE", f"{path}/unknown").status_code == 404
+    assert "task_id" in caller.refused("POST", path, {})
     assert "task_id" in caller.refused("POST", "/completed-tasks", {})
-    assert caller.send("DELETE", f"/runs/{launched['id']}/completed-tasks/unknown").status_code == 404
 
 
-def test_reopening_takes_everything_back_but_the_values(emulator, caller, decide, send):
+def test_reopening_keeps_only_the_values(emulator, caller, decide, send, events):
+    path = f"/runs/{decide['run_id']}/completed-tasks/{decide['id']}"
+    caller.data("DELETE", path)
+    assert emulator.task(decide["run_id"], "decide") == decide, "it was open"
     complete(caller, decide, is_approved=True)
     complete(caller, send)
 
-    task = caller.data("DELETE", f"/runs/{decide['run_id']}/completed-tasks/{decide['id']}")
+    task = caller.data("DELETE", path)
 
     assert task["completed_at"] is task["completer_id"] is task["is_approved"] is None
     assert task["status"] == "active"
@@ -174,14 +166,8 @@ def test_reopening_takes_everything_back_but_the_values(emulator, caller, decide
     assert (run["status"], run["completed_at"], run["progress"]["complete"]) == ("active", None, 1)
     complete(caller, decide, is_approved=False)
     assert emulator.run(decide["run_id"])["status"] == "complete"
-    assert events(emulator).count("task.completed") == 3
-    assert events(emulator).count("process.completed") == 2
-
-
-def test_reopening_an_open_task_changes_nothing(emulator, caller, decide):
-    caller.data("DELETE", f"/runs/{decide['run_id']}/completed-tasks/{decide['id']}")
-
-    assert emulator.task(decide["run_id"], "decide") == decide
+    assert events().count("task.completed") == 3
+    assert events().count("process.completed") == 2
 
 
 def test_tasks_of_a_run_that_was_added_are_completed_like_others(emulator, caller):
@@ -196,7 +182,7 @@ def test_tasks_of_a_run_that_was_added_are_completed_like_others(emulator, calle
     assert [task["id"] for task in emulator.tasks(run["id"])] == [task["id"] for task in tasks]
 
 
-def test_the_tasks_follow_a_run_that_somebody_changes(emulator, decide, send):
+def test_changing_a_run_changes_its_tasks(emulator, decide, send):
     run_id = decide["run_id"]
 
     emulator.complete_run(run_id)
@@ -213,7 +199,7 @@ def test_the_tasks_follow_a_run_that_somebody_changes(emulator, decide, send):
     assert emulator.run(run_id)["status"] == "complete"
 
 
-def test_the_feed_tells_which_task_was_completed(emulator, caller, decide, send):
+def test_the_feed_records_completed_tasks(emulator, caller, decide, send):
     emulator.quirks = Quirks(feed_task_rows=True)
     complete(caller, send)
     complete(caller, decide, is_approved=True)

@@ -1,4 +1,4 @@
-"""Each fault, as a client meets it."""
+"""Each fault, as a client sees it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def reset_error(error: BaseException | None) -> bool:
     return False
 
 
-def test_a_status_as_often_as_ordered(emulator, caller):
+def test_a_status_a_number_of_times(emulator, caller):
     emulator.order(Fault(kind="status", status=503, times=2, path="/runs", headers={"Retry-After": "2"}))
 
     answers = [caller.get(caller.runs_path) for _ in range(3)]
@@ -42,22 +42,17 @@ def test_the_usual_bodies_of_statuses(emulator, caller):
     assert caller.get("/me", headers={}).text.startswith("<!DOCTYPE html>")
 
 
-@pytest.mark.parametrize("status", [204, 304])
-def test_a_status_without_a_body(emulator, caller, status):
-    emulator.order(Fault(kind="status", status=status))
+@pytest.mark.parametrize(
+    ("status", "body", "content"), [(204, None, b""), (304, None, b""), (200, "[]", b"[]"), (200, [], b"[]")]
+)
+def test_a_status_with_a_given_body_or_none(emulator, caller, status, body, content):
+    emulator.order(Fault(kind="status", status=status, body=body))
 
     answer = caller.get("/me")
-    assert (answer.status_code, answer.content) == (status, b"")
+    assert (answer.status_code, answer.content) == (status, content)
 
 
-@pytest.mark.parametrize("body", ["[]", []])
-def test_a_body_of_the_callers_own(emulator, caller, body):
-    emulator.order(Fault(kind="status", status=200, body=body))
-
-    assert caller.get("/me").json() == []
-
-
-def test_only_the_requests_that_are_meant(emulator, caller):
+def test_only_matching_requests_fail(emulator, caller):
     emulator.order(Fault(kind="status", path=r"/runs\?.*page=2$", method="get", after=1))
 
     for query, expected in (("page=2", 200), ("page=1", 200), ("page=22", 200), ("page=2", 503), ("page=2", 503)):
@@ -65,44 +60,34 @@ def test_only_the_requests_that_are_meant(emulator, caller):
     assert caller.ask("DELETE", caller.runs_path + "/x", "page=2").status_code == 404
 
 
-def test_several_faults_strike_one_after_the_other(emulator, caller):
+def test_several_faults_apply_in_order_until_cleared(emulator, caller):
     emulator.order(Fault(kind="status", status=500, times=1))
-    emulator.order(Fault(kind="status", status=502, times=1))
+    emulator.order(Fault(kind="status", status=502))
 
-    assert [caller.get("/me").status_code for _ in range(3)] == [500, 502, 200]
-
-
-def test_cleared_faults_are_gone(emulator, caller):
-    emulator.order(Fault(kind="status"))
+    assert [caller.get("/me").status_code for _ in range(3)] == [500, 502, 502]
     emulator.clear_faults()
-
     assert caller.get("/me").status_code == 200
 
 
-def test_a_reset_connection_gives_no_answer_and_has_no_effect(emulator, caller):
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_reset_connection_before_or_after_the_effect(emulator, caller, when):
     run_id = emulator.add_run()["id"]
-    emulator.order(Fault(kind="reset", times=1))
+    emulator.order(Fault(kind="reset", when=when, times=1))
 
     with pytest.raises(requests.ConnectionError) as failure:
         caller.ask("DELETE", f"{caller.runs_path}/{run_id}")
 
     assert reset_error(failure.value)
-    assert emulator.run(run_id)["archived_at"] is None
+    assert (emulator.run(run_id)["archived_at"] is None) is (when == "before")
     assert emulator.requests[0].status is None
     assert caller.get("/me").status_code == 200
 
 
-@pytest.mark.parametrize(("kind", "status"), [("reset", None), ("status", 504)])
-def test_a_fault_can_come_after_the_effect(emulator, caller, kind, status):
+def test_a_status_after_the_effect(emulator, caller):
     run_id = emulator.add_run()["id"]
-    emulator.order(Fault(kind=kind, status=status, when="after", times=1))
+    emulator.order(Fault(kind="status", status=504, when="after", times=1))
 
-    if kind == "reset":
-        with pytest.raises(requests.ConnectionError):
-            caller.ask("DELETE", f"{caller.runs_path}/{run_id}")
-    else:
-        assert caller.ask("DELETE", f"{caller.runs_path}/{run_id}").status_code == 504
-
+    assert caller.ask("DELETE", f"{caller.runs_path}/{run_id}").status_code == 504
     assert emulator.run(run_id)["archived_at"] is not None
 
 
@@ -118,7 +103,7 @@ def test_a_body_that_is_cut_off(emulator, caller):
         answer.content  # noqa: B018
 
 
-def test_json_that_can_not_be_read(emulator, caller):
+def test_invalid_json(emulator, caller):
     emulator.order(Fault(kind="unreadable"))
 
     answer = caller.get(caller.runs_path)
@@ -157,15 +142,15 @@ def test_a_token_that_expires_in_the_middle(emulator, caller, caller_with, appli
     assert caller.get("/me").status_code == 200, "other tokens are not touched"
 
 
-def test_a_late_answer(emulator, caller):
-    emulator.order(Fault(kind="delay", delay=0.3, times=1))
+def test_a_late_response(emulator, caller):
+    emulator.order(Fault(kind="delay", delay=0.1, times=1))
 
     began = time.monotonic()
     assert caller.get("/me").status_code == 200
-    assert time.monotonic() - began >= 0.3
+    assert time.monotonic() - began >= 0.1
 
 
-def test_a_server_that_never_answers_hinders_neither_others_nor_the_stop(caller_with):
+def test_a_request_without_response_blocks_neither_others_nor_the_stop(caller_with):
     with Emulator(seed=False) as emulator:
         caller = caller_with(emulator)
         emulator.order(Fault(kind="delay", delay=3600, path="/runs"))
@@ -194,6 +179,6 @@ def test_a_server_that_never_answers_hinders_neither_others_nor_the_stop(caller_
         {"method": None},
     ],
 )
-def test_a_fault_that_makes_no_sense_is_named(wrong):
+def test_an_invalid_fault_names_the_field(wrong):
     with pytest.raises(ValueError, match=f"Fault.{list(wrong)[-1]} is"):
         Fault(**{"kind": "status", **wrong})

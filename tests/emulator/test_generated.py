@@ -1,4 +1,4 @@
-"""Runs that exist only as a formula behave in lists and alone as runs that were added do."""
+"""Generated runs, which exist only as a formula, behave like added runs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_million_runs_take_no_memory(emulator, caller):
 
 
 @pytest.mark.parametrize("status", ["active", "delayed", "problem", "complete", "archived"])
-def test_a_run_in_a_list_is_the_run_that_its_id_finds(emulator, caller, status):
+def test_a_listed_run_can_be_read_by_its_id(emulator, caller, status):
     emulator.add_generated_runs(200, status=status, prerun={"field": "100 % of \u00fc\u0308bung"}, custom="50 %s")
 
     rows = listed(caller, "sort=created_at&archived=true")
@@ -75,7 +75,7 @@ def test_a_run_in_a_list_is_the_run_that_its_id_finds(emulator, caller, status):
         }
 
 
-def test_what_is_written_by_the_formula_is_what_would_have_been_written_without_it(emulator):
+def test_generated_rows_are_written_like_others(emulator):
     emulator.add_generated_runs(200, status="complete", summary="a \"quote\", a % and 'a' \\", prerun={"a": 1})
     generated = emulator._organization.runs.generated
 
@@ -95,19 +95,13 @@ def test_a_run_looks_like_one_that_was_added(emulator, caller):
     assert len(generated["id"]) == len(added["id"]) == 32
 
 
-def test_runs_are_apart_as_told_and_the_last_is_new(emulator, caller):
+def test_the_spacing_and_the_last_run_is_new(emulator, caller):
     emulator.add_generated_runs(3, spacing=DAY, name="Audit")
 
     rows = listed(caller, "sort=created_at")
 
     assert [row["created_at"][:10] for row in rows] == ["2026-10-31", "2026-11-01", "2026-11-02"]
     assert [row["name"] for row in rows] == ["Audit 1", "Audit 2", "Audit 3"]
-
-
-def test_the_first_is_created_when_told(emulator, caller):
-    emulator.add_generated_runs(1, first_created_at=NOON - 3 * DAY)
-
-    assert caller.listed()["data"][0]["created_at"].startswith("2026-10-30")
 
 
 def test_templates_and_owners_take_turns(emulator, caller):
@@ -123,12 +117,23 @@ def test_templates_and_owners_take_turns(emulator, caller):
         assert rows == [row for row in everything[::-1] if int(row["owner_id"]) == owner]
 
 
-def test_one_template_for_all(emulator, caller):
+def test_includes(emulator, caller):
+    emulator.add_generated_runs(5)
+
+    row = caller.listed("with=checklist,tasks")["data"][0]
+
+    assert row["checklist"]["data"]["id"] == row["checklist_id"]
+    assert {task["run_id"] for task in row["tasks"]["data"]} == {row["id"]}
+
+
+def test_the_template_and_first_time_can_be_chosen(emulator, caller):
     chosen, other = list(emulator.checklists.values())[:2]
 
-    emulator.add_generated_runs(30, checklist_id=chosen)
+    emulator.add_generated_runs(30, checklist_id=chosen, first_created_at=NOON - 3 * DAY)
 
-    assert len(listed(caller, f"checklist_id={chosen}")) == 30
+    rows = listed(caller, f"checklist_id={chosen}&sort=created_at")
+    assert len(rows) == 30
+    assert rows[0]["created_at"].startswith("2026-10-30")
     assert listed(caller, f"checklist_id={other}") == []
 
 
@@ -157,7 +162,7 @@ def test_filters(emulator, caller, status, query, total):
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at"])
 @pytest.mark.parametrize("checklist", [None, 0, 1])
-def test_added_runs_stand_among_generated_ones_where_they_belong(emulator, caller, sort, checklist):
+def test_added_and_generated_runs_are_sorted_together(emulator, caller, sort, checklist):
     early = emulator.add_run("early", created_at=NOON - 1_000_000)["id"]
     same_time = emulator.add_run("of the same time as a generated one", created_at=NOON - 60 * 100)["id"]
     emulator.add_generated_runs(300)
@@ -177,7 +182,7 @@ def test_added_runs_stand_among_generated_ones_where_they_belong(emulator, calle
     assert all(before < after for before, after in pairwise(places))
 
 
-def test_a_launch_lands_at_the_end_of_the_list(emulator, caller, clock):
+def test_a_new_run_is_last(emulator, caller, clock):
     emulator.add_generated_runs(200)
     before = listed(caller, "sort=created_at")
 
@@ -200,17 +205,8 @@ def test_quirks_of_lists_apply(emulator, caller):
     assert list(caller.listed()) == ["data"]
 
 
-def test_includes_come_along(emulator, caller):
-    emulator.add_generated_runs(5)
-
-    row = caller.listed("with=checklist,tasks")["data"][0]
-
-    assert row["checklist"]["data"]["id"] == row["checklist_id"]
-    assert {task["run_id"] for task in row["tasks"]["data"]} == {row["id"]}
-
-
 @pytest.mark.parametrize("query", ["q=review", "sort=name", "sort=-name"])
-def test_a_search_that_would_have_to_make_them_all_is_refused(emulator, caller, query):
+def test_searching_and_sorting_by_name_is_refused(emulator, caller, query):
     emulator.add_generated_runs(5)
 
     answer = caller.get(caller.runs_path, query)
@@ -219,7 +215,7 @@ def test_a_search_that_would_have_to_make_them_all_is_refused(emulator, caller, 
     assert "can't be searched or sorted by name" in answer.json()["message"]
 
 
-def test_they_cannot_be_changed(emulator, caller):
+def test_they_cannot_be_changed_or_generated_again(emulator, caller):
     emulator.add_generated_runs(5)
     run_id = caller.listed()["data"][0]["id"]
 
@@ -234,9 +230,11 @@ def test_they_cannot_be_changed(emulator, caller):
     assert answer.status_code == 422
     assert "can't be changed" in answer.json()["message"]
     assert caller.run(run_id).json()["data"]["archived_at"] is None
+    with pytest.raises(ValueError, match="There are generated runs already"):
+        emulator.add_generated_runs(5)
 
 
-def test_an_id_that_only_looks_like_one_of_theirs_finds_nothing(emulator, caller):
+def test_similar_ids_are_not_found(emulator, caller):
     emulator.add_generated_runs(5)
     run_id = caller.listed("sort=-created_at")["data"][0]["id"]
     assert run_id.endswith("00000004")
@@ -260,14 +258,7 @@ def test_an_id_that_only_looks_like_one_of_theirs_finds_nothing(emulator, caller
         ({"count": MILLION, "first_created_at": NOON, "spacing": 1e6}, "out of range"),
     ],
 )
-def test_what_cannot_be_generated_is_refused(emulator, caller, arguments, message):
+def test_invalid_arguments_are_refused(emulator, caller, arguments, message):
     with pytest.raises(ValueError, match=message):
         emulator.add_generated_runs(**arguments)
     assert caller.listed()["data"] == []
-
-
-def test_they_are_generated_once(emulator):
-    emulator.add_generated_runs(5)
-
-    with pytest.raises(ValueError, match="There are generated runs already"):
-        emulator.add_generated_runs(5)

@@ -9,7 +9,7 @@ from tallyfy_emulator import Fault, Quirks
 
 
 def body(checklist, **more):
-    """A launch with what the template insists on."""
+    """Return a launch body with the required field."""
     return {"checklist_id": checklist["id"], "prerun": {checklist["prerun"][0]["id"]: "Acme"}, **more}
 
 
@@ -33,15 +33,11 @@ def test_a_launch_makes_a_run_with_a_task_for_each_step(emulator, caller, discou
     assert emulator.launched == emulator.runs(discount["id"]) == [run]
 
 
-def test_a_run_without_a_name_is_called_after_template_and_date(caller, discount):
-    assert caller.data("POST", "/runs", body(discount))["name"] == "Discount - 2026-11-02"
-
-
-def test_everything_that_a_launch_may_say(emulator, caller, discount):
+def test_every_documented_value(emulator, caller, discount):
     parent = emulator.add_run()["id"]
     users = list(emulator.people.values())
     tag, group, folder = (list(known.values())[1] for known in (emulator.tags, emulator.groups, emulator.folders))
-    said = {
+    sent = {
         "owner_id": users[1],
         "user_id": users[2],
         "starred": True,
@@ -54,12 +50,12 @@ def test_everything_that_a_launch_may_say(emulator, caller, discount):
         "roles": {"buyer": {"users": [users[1]]}},
     }
 
-    run = caller.data("POST", "/runs?with=tags,folders", body(discount, **said))
+    run = caller.data("POST", "/runs?with=tags,folders", body(discount, **sent))
 
     kept = {name: run[name] for name in ("owner_id", "starred", "is_public", "parent_id", "users", "groups", "roles")}
-    assert kept == {name: said[name] for name in kept}
+    assert kept == {name: sent[name] for name in kept}
     assert run["started_by"] == users[2]
-    assert [each["id"] for each in run["tags"]["data"]] == [tag]
+    assert [each["tag_id"] for each in run["tags"]["data"]] == [tag]
     assert [each["id"] for each in run["folders"]["data"]] == [folder]
     assert caller.listed(f"tag={tag}&folder={folder}&starred=true")["data"][0]["id"] == run["id"]
     assert emulator.task(run["id"], "decide")["owners"]["users"] == [users[3], users[4]]
@@ -107,36 +103,38 @@ def test_a_template_that_does_not_exist(caller):
         ("tasks", "all"),
     ],
 )
-def test_values_that_can_not_be_taken_are_named_and_nothing_is_launched(emulator, caller, discount, name, value):
+def test_an_invalid_value_is_refused_and_nothing_is_launched(emulator, caller, discount, name, value):
     assert list(caller.refused("POST", "/runs", body(discount, **{name: value}))) == [name]
     assert emulator.launched == emulator.runs() == emulator.fired == []
 
 
 @pytest.mark.parametrize("change", [{"owners": [1]}, {"owners": {"users": [1]}}, {"deadline": "soon"}, 5])
-def test_a_change_of_a_task_that_can_not_be_taken(emulator, caller, discount, change):
+def test_an_invalid_change_of_a_task_is_refused(emulator, caller, discount, change):
     step = discount["steps"]["data"][0]["id"]
 
     assert "tasks" in caller.refused("POST", "/runs", body(discount, tasks={step: change}))
     assert emulator.launched == []
 
 
-def test_the_kick_off_form_must_be_an_object(caller, discount):
-    for prerun in ([], ["Acme"], "Acme"):
-        assert caller.refused("POST", "/runs", body(discount, prerun=prerun)) == {
-            "prerun": ["The prerun must be an object."]
-        }
-
-
-def test_a_required_field_that_is_missing(caller, discount):
+def test_an_invalid_kick_off_form_is_refused(caller, discount):
     field = discount["prerun"][0]["id"]
+    no_object = ["The prerun must be an object."]
+    missing = {field: ["Customer is required"]}
 
-    for prerun in ({}, None, {field: ""}, {field: None}, {"customer": "Acme"}):
-        assert caller.refused("POST", "/runs", body(discount, prerun=prerun)) == {
-            "prerun": {field: ["Customer is required"]}
-        }
+    assert caller.refused("POST", "/runs", body(discount, prerun="Acme")) == {"prerun": no_object}
+    for prerun in ([], ["Acme"], {}, None, {field: ""}, {field: None}, {"customer": "Acme"}):
+        assert caller.refused("POST", "/runs", body(discount, prerun=prerun)) == {"prerun": missing}
 
 
-def test_keys_that_are_no_fields_id_are_dropped_without_a_word(caller, discount):
+def test_a_list_in_place_of_the_form_is_dropped_where_no_field_is_required(emulator, caller):
+    checklist = emulator.add_checklist("Optional", kickoff=[{"label": "Customer"}])
+
+    run = caller.data("POST", "/runs", body(checklist, prerun=[{checklist["prerun"][0]["id"]: "Acme"}]))
+
+    assert run["prerun"] == []
+
+
+def test_unknown_kick_off_keys_are_dropped(caller, discount):
     prerun = body(discount)["prerun"]
 
     run = caller.data("POST", "/runs", body(discount, prerun={**prerun, "region": "North", "Region": "North"}))
@@ -144,7 +142,7 @@ def test_keys_that_are_no_fields_id_are_dropped_without_a_word(caller, discount)
     assert run["prerun"] == prerun
 
 
-def test_a_launch_is_in_the_list_when_the_lag_is_over(emulator, caller, discount, clock):
+def test_a_launch_is_listed_after_the_lag(emulator, caller, discount, clock):
     emulator.quirks = Quirks(list_lag=3)
 
     run = caller.data("POST", "/runs", body(discount))
@@ -158,7 +156,7 @@ def test_a_launch_is_in_the_list_when_the_lag_is_over(emulator, caller, discount
 
 
 @pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "status", "status": 502}, {"kind": "truncate"}])
-def test_a_launch_whose_answer_is_lost_has_happened(emulator, caller, discount, fault):
+def test_a_launch_without_response_has_happened(emulator, caller, discount, fault):
     emulator.order(Fault(when="after", method="POST", times=1, **fault))
 
     try:
@@ -170,26 +168,21 @@ def test_a_launch_whose_answer_is_lost_has_happened(emulator, caller, discount, 
     assert caller.names() == ["Discount - 2026-11-02"]
 
 
-def test_a_launch_that_is_sent_twice_launches_twice(emulator, caller, discount):
+def test_sending_a_launch_twice_launches_twice(emulator, caller, discount):
     first, second = (caller.data("POST", "/runs", body(discount))["id"] for _ in range(2))
+    emulator.delete_run(second)
 
     assert first != second
-    assert [(each["event"], each["run_id"]) for each in emulator.fired] == [
-        ("process.launched", first),
-        ("process.launched", second),
-    ]
+    fired = [(each["event"], each["run_id"]) for each in emulator.fired]
+    assert fired == [("process.launched", first), ("process.launched", second)]
+    assert [run["id"] for run in emulator.launched] == [first, second], "including deleted ones"
 
 
-def test_a_run_that_was_deleted_was_launched_all_the_same(emulator, launched):
-    emulator.delete_run(launched["id"])
-
-    assert [run["id"] for run in emulator.launched] == [launched["id"]]
-
-
-def test_an_application_launches_too(emulator, caller_with, application_token, discount):
+def test_an_application_launches_with_the_default_name(emulator, caller_with, application_token, discount):
     run = caller_with(emulator, application_token()).data("POST", "/runs", body(discount, user_id=10203))
 
     assert (run["started_by"], run["owner_id"]) == (10203, 10203)
+    assert run["name"] == "Discount - 2026-11-02"
 
 
 @pytest.mark.parametrize("raw", ["{", "[1]", '"text"'])

@@ -7,17 +7,12 @@ import pytest
 from tallyfy_emulator import Quirks
 
 
-def test_an_update_changes_what_it_names(caller, launched):
-    changed = caller.data(
-        "PUT",
-        f"/runs/{launched['id']}",
-        {"name": "Renamed", "summary": "Why", "owner_id": 10204, "starred": True, "is_public": True},
-    )
+def test_an_update_changes_only_the_named_fields(caller, launched):
+    changes = {"name": "Renamed", "summary": "Why", "owner_id": 10204, "starred": True, "is_public": True}
 
-    assert changed["name"] == "Renamed"
-    assert changed["summary"] == "Why"
-    assert changed["owner_id"] == 10204
-    assert changed["starred"] is changed["is_public"] is True
+    changed = caller.data("PUT", f"/runs/{launched['id']}", changes)
+
+    assert changed.items() >= changes.items()
     assert changed["prerun"] == launched["prerun"]
     assert caller.run(launched["id"]).json()["data"] == changed
 
@@ -43,7 +38,7 @@ def test_an_update_without_users_and_groups_unassigns_everybody(emulator, caller
     assert emulator.tasks(run_id)[0]["owners"] == before, "tasks keep their owners"
 
 
-def test_an_update_may_keep_users_and_groups(emulator, caller):
+def test_an_update_keeps_users_and_groups_with_the_quirk(emulator, caller):
     emulator.quirks = Quirks(run_put_wipes=False)
     run_id = emulator.add_run(users=[10201])["id"]
 
@@ -54,45 +49,49 @@ def test_an_update_may_keep_users_and_groups(emulator, caller):
     ("name", "value"),
     [("name", ""), ("name", "x" * 551), ("owner_id", 1), ("users", [1]), ("groups", ["x"]), ("starred", "maybe")],
 )
-def test_a_value_that_can_not_be_taken_changes_nothing(emulator, caller, launched, name, value):
+def test_an_invalid_value_is_refused(emulator, caller, launched, name, value):
     assert list(caller.refused("PUT", f"/runs/{launched['id']}", {"summary": "new", name: value})) == [name]
     assert emulator.run(launched["id"]) == launched
 
 
-def test_a_run_that_does_not_exist(caller):
-    for method, path in [
-        ("PUT", "/runs/unknown"),
-        ("POST", "/runs/unknown/complete-prerun"),
-        ("GET", "/runs/unknown/form-fields"),
-        ("GET", "/runs/unknown/tasks"),
-        ("POST", "/runs/unknown/completed-tasks"),
-        ("POST", "/runs/unknown/comment"),
-    ]:
-        assert caller.send(method, path, {"content": "x", "task_id": "x"}).status_code == 404, path
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", ""),
+        ("POST", "/complete-prerun"),
+        ("GET", "/form-fields"),
+        ("GET", "/tasks"),
+        ("POST", "/completed-tasks"),
+        ("POST", "/comment"),
+    ],
+)
+def test_an_unknown_run_is_not_found(caller, method, path):
+    assert caller.send(method, f"/runs/unknown{path}", {"content": "x", "task_id": "x"}).status_code == 404
 
 
-def test_kick_off_values_are_added_to_those_that_there_are(caller, discount, launched):
+@pytest.mark.parametrize("replaces", [False, True])
+def test_kick_off_values_are_merged_or_replaced(emulator, caller, discount, launched, replaces):
+    emulator.quirks = Quirks(taskdata_replaces=replaces)
     customer, region = (field["id"] for field in discount["prerun"])
     south = {"id": 2, "text": "South"}
+    caller.data("PUT", f"/runs/{launched['id']}", {"prerun": {customer: "A", region: south, "unknown": 1}})
 
-    run = caller.data("PUT", f"/runs/{launched['id']}", {"prerun": {region: south, "unknown": 1}})
-    assert run["prerun"] == {customer: "Acme", region: south}
+    run = caller.data("PUT", f"/runs/{launched['id']}", {"prerun": {customer: "B"}})
 
-    errors = caller.refused("PUT", f"/runs/{launched['id']}", {"prerun": {region: "South"}})
-    assert list(errors["prerun"]) == [region]
-    assert caller.refused("PUT", f"/runs/{launched['id']}", {"prerun": []})
-    assert caller.refused("PUT", f"/runs/{launched['id']}", {"prerun": {customer: ""}}) == {
-        "prerun": {customer: ["Customer is required"]}
-    }
+    assert run["prerun"] == ({customer: "B"} if replaces else {customer: "B", region: south})
+    assert caller.data("PUT", f"/runs/{launched['id']}", {"name": "x"})["prerun"] == run["prerun"]
 
 
-def test_kick_off_values_may_replace_those_that_there_are(emulator, caller, discount, launched):
-    emulator.quirks = Quirks(taskdata_replaces=True)
+def test_invalid_kick_off_values_are_refused(caller, discount, launched):
     customer, region = (field["id"] for field in discount["prerun"])
-    caller.data("PUT", f"/runs/{launched['id']}", {"prerun": {customer: "A", region: {"id": 1, "text": "North"}}})
 
-    assert caller.data("PUT", f"/runs/{launched['id']}", {"prerun": {customer: "B"}})["prerun"] == {customer: "B"}
-    assert caller.data("PUT", f"/runs/{launched['id']}", {"name": "x"})["prerun"] == {customer: "B"}
+    def errors(prerun):
+        return caller.refused("PUT", f"/runs/{launched['id']}", {"prerun": prerun})
+
+    assert list(errors({region: "South"})["prerun"]) == [region]
+    listed = caller.data("PUT", f"/runs/{launched['id']}", {"prerun": [{customer: "Globex"}]})
+    assert listed["prerun"] == launched["prerun"], "dropped"
+    assert errors({customer: ""}) == {"prerun": {customer: ["Customer is required"]}}
 
 
 def test_an_open_kick_off_form_opens_a_complete_run_and_blocks_its_tasks(emulator, caller, discount, launched):
@@ -115,12 +114,12 @@ def test_an_open_kick_off_form_opens_a_complete_run_and_blocks_its_tasks(emulato
     assert emulator.run(run_id)["status"] == "complete"
 
 
-def test_completing_the_kick_off_form_completes_a_run_whose_tasks_are_done(emulator, caller, launched):
+def test_completing_the_kick_off_form_completes_a_run_whose_tasks_are_done(emulator, caller, launched, events):
     emulator.complete_run(launched["id"])
     caller.data("DELETE", f"/runs/{launched['id']}/complete-prerun")
 
     assert caller.data("POST", f"/runs/{launched['id']}/complete-prerun")["status"] == "complete"
-    assert [each["event"] for each in emulator.fired] == ["process.launched", "process.completed", "process.completed"]
+    assert events() == ["process.launched", "process.completed", "process.completed"]
 
 
 def test_all_forms_of_a_run(emulator, caller, discount, launched):

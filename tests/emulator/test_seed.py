@@ -1,4 +1,4 @@
-"""The organization that a user meets who tries the emulator out."""
+"""The organization a new emulator is seeded with."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from tallyfy_emulator import Emulator, ManualClock
+from tests.emulator.conftest import Caller
 
 MOVING_CONTRACTS = [
     "Contract review \u2013 Globex master services agreement",
@@ -19,23 +20,17 @@ def rows(caller, query=""):
     return caller.listed(f"{query}&without_pagination=true&sort=name")["data"]
 
 
-def test_about_sixty_runs_in_every_status(seeded):
+def test_about_sixty_runs_in_every_status_and_of_every_template(seeded):
     counted = Counter(row["status"] for row in rows(seeded))
+    titles = {row["checklist_title"] for row in rows(seeded)}
 
     assert set(counted) == {"active", "delayed", "problem", "issue", "complete"}
     assert 50 <= sum(counted.values()) <= 70
-
-
-def test_the_templates_that_people_know(seeded):
-    titles = {row["checklist_title"] for row in rows(seeded)}
-
     assert titles >= {"Customer onboarding", "Contract review", "Month-end close", "Vendor security review"}
 
 
 def test_archived_before_and_after_completion(seeded):
-    ends = {row["completed_at"] is not None for row in rows(seeded, "archived=only")}
-
-    assert ends == {True, False}
+    assert {row["completed_at"] is not None for row in rows(seeded, "archived=only")} == {True, False}
 
 
 @pytest.mark.parametrize(
@@ -66,38 +61,18 @@ def test_the_same_ids_every_time(seeded):
         assert again.run(row["id"])["name"] == row["name"]
 
 
-def test_the_running_contract_reviews_complete_one_after_the_other(caller_with):
+def test_seeded_runs_change_in_the_first_half_minute():
     clock = ManualClock()
     with Emulator(clock=clock) as emulator:
-        caller = caller_with(emulator)
-        query = f"status=active&checklist_id={emulator.checklists['Contract review']}&sort=name"
-        seen = []
-        for _ in range(4):
-            seen.append(caller.names(query))
-            clock.advance(5)
-
-    assert seen == [MOVING_CONTRACTS, MOVING_CONTRACTS[1:], MOVING_CONTRACTS[2:], []]
-
-
-def test_the_month_end_close_completes_after_twenty_seconds(caller_with):
-    clock = ManualClock()
-    with Emulator(clock=clock) as emulator:
-        caller = caller_with(emulator)
-        [run] = caller.listed("q=October%202026")["data"]
-        assert run["name"] == "Month-end close \u2013 October 2026"
-        clock.advance(19)
-        assert caller.run(run["id"]).json()["data"]["status"] == "active"
-        clock.advance(1)
-        assert caller.run(run["id"]).json()["data"]["status"] == "complete"
-
-
-def test_other_runs_get_a_problem_or_go_late(caller_with):
-    clock = ManualClock()
-    with Emulator(clock=clock) as emulator:
-        caller = caller_with(emulator)
-        clock.advance(31)
-        assert len(caller.names("q=Yarrow&status=problem")) == 1
-        assert len(caller.names("q=Zephyr&status=delayed")) == 1
+        names = Caller(emulator).names
+        contracts = f"status=active&checklist_id={emulator.checklists['Contract review']}&sort=name"
+        for seconds in range(31):
+            assert names(contracts) == MOVING_CONTRACTS[seconds // 5 :]
+            month_end = "status=complete" if seconds >= 20 else "status=active"
+            assert names(f"q=October%202026&{month_end}") == ["Month-end close \u2013 October 2026"]
+            clock.advance(1)
+        assert len(names("q=Yarrow&status=problem")) == 1
+        assert len(names("q=Zephyr&status=delayed")) == 1
 
 
 def test_without_a_seed_there_are_people_and_templates_but_no_runs(caller):

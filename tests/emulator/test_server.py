@@ -14,35 +14,25 @@ import requests
 from tallyfy_emulator import Emulator, Fault
 
 
-def test_it_answers_between_start_and_stop(caller_with):
+def test_it_listens_between_start_and_stop_and_restarts_with_the_same_runs(caller_with):
     emulator = Emulator(seed=False)
     with pytest.raises(RuntimeError, match="does not run"):
         emulator.base_url  # noqa: B018
-    emulator.start()
-    address = emulator.base_url
-    try:
-        with pytest.raises(RuntimeError, match="runs already"):
-            emulator.start()
-        assert caller_with(emulator).get("/me").status_code == 200
-    finally:
-        emulator.stop()
-    emulator.stop()
-
-    with pytest.raises(requests.ConnectionError):
-        requests.get(address, timeout=1)
-
-
-def test_it_comes_back_at_the_same_address_with_the_same_runs(caller_with):
-    with Emulator(seed=False) as emulator:
+    with emulator:
         emulator.add_run("kept")
         address = emulator.base_url
+        with pytest.raises(RuntimeError, match="runs already"):
+            emulator.start()
         emulator.stop()
+        emulator.stop()
+        with pytest.raises(requests.ConnectionError):
+            requests.get(address, timeout=1)
         emulator.start()
         assert emulator.base_url == address
         assert caller_with(emulator).names() == ["kept"]
 
 
-def test_a_port_that_is_taken_is_named():
+def test_a_port_in_use_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"can't listen on 127.0.0.1 port {port}"):
@@ -50,7 +40,7 @@ def test_a_port_that_is_taken_is_named():
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.com"])
-def test_other_machines_are_kept_out(host):
+def test_other_interfaces_need_allow_remote(host):
     with pytest.raises(ValueError, match="--allow-remote"):
         Emulator(seed=False, host=host)
     Emulator(seed=False, host=host, allow_remote=True)

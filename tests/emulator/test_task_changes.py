@@ -1,4 +1,4 @@
-"""Whatever people do, in whatever order, a run's progress, status and end agree with its tasks."""
+"""After any sequence of changes, a run's progress, status and completion agree with its tasks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ deeds = st.one_of(
 
 
 def done(run, at, deed, index):
-    """The run after somebody did something."""
+    """Apply one change to the run."""
     if deed == "status":
         return changed(run, at, {"status": index})
     task = None if index is None else run.tasks[index]

@@ -87,13 +87,13 @@ def test_checklists_are_found(hook, checklist):
     assert hook.client.checklists.get(found["id"], include="steps")["steps"]["data"][0]["title"] == "Fill"
 
 
-def test_any_endpoint_can_be_asked(emulator, hook):
+def test_any_endpoint_can_be_requested(emulator, hook):
     ids = emulator.add_runs(3)
     assert hook.request("GET", "/me")["data"]["email"] == emulator.username
     assert [row["id"] for row in hook.paginate("runs", {"sort": "created_at"}, max_rows=2)] == ids[:2]
 
 
-def test_a_launch_in_doubt_is_told_as_such_and_sent_once(emulator, hook, checklist):
+def test_an_indeterminate_launch_is_an_error_and_sent_once(emulator, hook, checklist):
     (field,) = hook.client.checklists.get_kickoff_fields(checklist["id"])
     emulator.order(Fault(kind="reset", method="POST", when="after"))
     with pytest.raises(TallyfyIndeterminateError):

@@ -146,12 +146,22 @@ def test_plain_http_is_allowed_to_this_machine_and_where_it_is_wanted(read):
     assert settings.base_url == "http://t.example"
 
 
-def test_a_misspelt_extra_is_told(read, monkeypatch):
+def test_a_misspelt_extra_is_reported(read, monkeypatch):
     connection = {"conn_type": "tallyfy", "login": ORG, "password": TOKEN, "extra": {"clientid": 1, "team": "x"}}
     monkeypatch.setenv("AIRFLOW_CONN_TALLYFY_DEFAULT", json.dumps(connection))
     assert misspelt_extras(TallyfyHook.get_connection("tallyfy_default")) == [
         "The extra 'clientid' of connection 'tallyfy_default' is not used; did you mean 'client_id'?"
     ]
+
+
+def test_whoever_wants_no_certificates_verified_is_told_what_to_do(read, monkeypatch):
+    connection = {"conn_type": "tallyfy", "login": ORG, "password": TOKEN, "extra": {"verify": False}}
+    monkeypatch.setenv("AIRFLOW_CONN_TALLYFY_DEFAULT", json.dumps(connection))
+    (sentence,) = misspelt_extras(TallyfyHook.get_connection("tallyfy_default"))
+    assert sentence.startswith(
+        "The extra 'verify' of connection 'tallyfy_default' is not used: certificates are always"
+    )
+    assert "Set REQUESTS_CA_BUNDLE" in sentence
 
 
 def test_a_token_copied_with_a_line_break_is_still_good(read):

@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import Connection
 from airflow.providers_manager import ProvidersManager
 
 from tallyfy_emulator import Fault, Quirks
-from tallyfy_provider.exceptions import TallyfyNotFoundError, TallyfyServerError
+from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError, TallyfyServerError
 from tallyfy_provider.get_provider_info import CONNECTION_FIELDS, get_provider_info
 from tallyfy_provider.hooks.connection import EXTRAS
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
@@ -51,7 +51,13 @@ def test_the_test_button_says_what_to_fix(connect, changes, words):
     assert words in message
 
 
-def test_a_wrong_path_is_told_from_a_wrong_organization(emulator, connect):
+def test_the_test_button_says_that_a_connection_may_be_missing_or_its_backend_out():
+    works, message = TallyfyHook("nowhere").test_connection()
+    assert not works
+    assert "There is no connection 'nowhere', or the secrets backend that holds it does not answer" in message
+
+
+def test_a_wrong_path_is_distinguished_from_a_wrong_organization(emulator, connect):
     works, message = connect(host=f"{emulator.base_url}/wrong").test_connection()
     assert not works
     assert "The address is wrong: check the host" in message
@@ -84,7 +90,15 @@ def test_runs_of_a_window_are_listed_its_beginning_included_and_its_end_not(emul
     assert [run["name"] for run in connect().list_runs({"sort": "-created_at"}, **window)] == ["2", "1"]
 
 
-def test_whoever_has_enough_closes_the_list_and_no_more_is_asked(emulator, connect):
+def test_a_window_in_which_no_run_can_be_created_is_refused(emulator, connect):
+    noon = datetime(2026, 10, 31, 12, tzinfo=UTC)
+    for before in (noon, noon.replace(hour=11)):
+        with pytest.raises(TallyfyInputError, match="give a later created_before"):
+            list(connect().list_runs(created_after=noon, created_before=before))
+    assert emulator.requests == []
+
+
+def test_no_more_is_requested_after_the_list_is_closed(emulator, connect):
     emulator.add_runs(30)
     runs = connect(extra={"page_size": 2, "concurrency": 1}).list_runs()
     next(runs)
@@ -93,7 +107,7 @@ def test_whoever_has_enough_closes_the_list_and_no_more_is_asked(emulator, conne
     assert len(emulator.requests) == asked == 1
 
 
-def test_includes_are_asked_for(emulator, connect):
+def test_includes_are_requested(emulator, connect):
     run = emulator.add_run()
     connect().get_run(run["id"], include=["checklist", "tags"])
     assert emulator.requests[-1].query == {"with": "checklist,tags"}
@@ -107,22 +121,20 @@ def test_an_archived_run_is_found_whichever_way_tallyfy_answers(emulator, connec
     assert connect().find_run(run["id"])["name"] == "Shelved"
 
 
-def test_a_run_that_never_was_is_told_from_an_archived_one(emulator, connect):
+def test_a_missing_run_is_distinguished_from_an_archived_one(emulator, connect):
     emulator.archive_run(emulator.add_run()["id"])
     emulator.quirks = Quirks(archived_run_status=404)
     with pytest.raises(TallyfyNotFoundError, match=r"There is no run 'b{32}' .*nor is it among its 1 newest archived"):
         connect().find_run("b" * 32)
 
 
-def test_a_search_of_archived_runs_that_is_refused_does_not_hide_that_the_run_is_missing(emulator, connect):
-    emulator.order(Fault(kind="status", status=403, path="archived=only"))
-    with pytest.raises(TallyfyNotFoundError, match="its archived runs could not be searched"):
-        connect().find_run("b" * 32)
-
-
-def test_a_search_of_archived_runs_that_fails_for_now_says_so(emulator, connect):
-    emulator.order(Fault(kind="status", status=503, path="archived=only"))
-    with pytest.raises(TallyfyServerError):
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [(403, TallyfyNotFoundError, "its archived runs could not be searched"), (503, TallyfyServerError, "")],
+)
+def test_a_search_of_archived_runs_that_fails_says_so(emulator, connect, status, error, message):
+    emulator.order(Fault(kind="status", status=status, path="archived=only"))
+    with pytest.raises(error, match=message):
         connect().find_run("b" * 32)
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from tallyfy_provider.notifications.event import event_of
+from tests.conftest import build_task_context
 
 STARTED = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -20,14 +21,9 @@ class State(Enum):
 
 
 def task_context(state="failed", exception=None, **changes):
-    fields = {"dag_id": "sales", "task_id": "load", "run_id": "monthly", "map_index": -1, "try_number": 2}
-    task_instance = SimpleNamespace(**{**fields, "max_tries": 1, "state": state, "start_date": STARTED, **changes})
-    return {
-        "dag": SimpleNamespace(dag_id="sales"),
-        "run_id": "monthly",
-        "ti": task_instance,
-        "exception": exception,
-    }
+    fields = {"dag_id": "sales", "task_id": "load", "run_id": "monthly", "try_number": 2, "max_tries": 1}
+    task_instance = build_task_context(**{**fields, "state": state, "start_date": STARTED, **changes})["ti"]
+    return {"dag": SimpleNamespace(dag_id="sales"), "run_id": "monthly", "ti": task_instance, "exception": exception}
 
 
 def dag_context(reason="task_failure", **changes):
@@ -70,11 +66,11 @@ def sla_context(*tasks):
         (sla_context("load"), "Dag 'sales' missed an SLA"),
     ],
 )
-def test_it_is_told_what_happened_to_what(context, title):
+def test_the_title_names_the_event_and_its_object(context, title):
     assert event_of(context).title == title
 
 
-def test_the_sentence_tells_the_event_from_others():
+def test_the_sentence_identifies_the_event():
     assert event_of(task_context(map_index=3)).sentence == (
         "task 'load' of Dag 'sales' failed, run 'monthly', map index '3', try '2'"
     )
@@ -142,5 +138,5 @@ def test_the_same_event_has_the_same_identity(context, again):
         (sla_context("load"), STARTED),
     ],
 )
-def test_it_is_known_since_when_to_look(context, since):
+def test_the_event_gives_the_start_of_the_search(context, since):
     assert event_of(context).since == (since and since.timestamp())

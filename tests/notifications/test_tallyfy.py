@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, AirflowNotFoundException
+from jinja2 import StrictUndefined
 
 from tallyfy_emulator import Fault
 from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyInputError
@@ -16,6 +17,7 @@ from tallyfy_provider.notifications.delivery import deliver
 from tallyfy_provider.notifications.event import event_of
 from tallyfy_provider.notifications.message import Message
 from tallyfy_provider.notifications.tallyfy import TallyfyNotifier
+from tests.conftest import build_task_context
 
 KICKOFF = [
     {"label": "What failed", "alias": "what-failed", "required": True},
@@ -29,21 +31,12 @@ def broken():
 
 
 def failure(*, task_id="load", try_number=1, map_index=-1, **more):
-    task_instance = SimpleNamespace(
-        dag_id="sales",
-        task_id=task_id,
-        run_id="monthly",
-        map_index=map_index,
-        try_number=try_number,
-        max_tries=0,
-        state="failed",
-        start_date=datetime.now(UTC),
-        log_url="https://airflow.example/log?a=1&b=2",
-    )
+    attributes = {"dag_id": "sales", "task_id": task_id, "run_id": "monthly", "state": "failed"}
+    details = {"start_date": datetime.now(UTC), "log_url": "https://airflow.example/log?a=1&b=2"}
     return {
         "dag": DAG("sales", schedule=None),
         "run_id": "monthly",
-        "ti": task_instance,
+        "ti": build_task_context(try_number, map_index, **attributes, **details)["ti"],
         "exception": ValueError(SECRET),
         "params": {"severity": "high"},
         "broken": broken,
@@ -102,7 +95,7 @@ def test_a_failed_task_launches_a_run(emulator, notifier):
     assert "From Airflow: task 'load' of Dag 'sales' failed, run 'monthly', try '1' [airflow:" in run["summary"]
 
 
-def test_what_is_not_written_is_told_from_the_event(emulator, notifier):
+def test_arguments_that_are_not_given_come_from_the_event(emulator, notifier):
     notifier()(failure())
     (run,) = emulator.launched
     assert run["name"] == "Task 'load' of Dag 'sales' failed"
@@ -162,7 +155,7 @@ def test_a_lost_answer_is_looked_for(emulator, notifier, said, monkeypatch, when
     assert len(emulator.launched) == 1
 
 
-def test_a_text_that_cannot_be_rendered_keeps_nobody_from_being_told(emulator, notifier, said):
+def test_a_text_that_cannot_be_rendered_is_replaced_by_its_default(emulator, notifier, said):
     notifier(name="{{ dag_run.run_id }} is down", summary="{{ 1 / 0 }}", comment=None)(failure())
     (run,) = emulator.launched
     assert run["name"] == "Task 'load' of Dag 'sales' failed"
@@ -170,6 +163,36 @@ def test_a_text_that_cannot_be_rendered_keeps_nobody_from_being_told(emulator, n
     told = said()
     assert "Using the default of name, which cannot be rendered" in told
     assert "'dag_run' is undefined" in told
+
+
+@pytest.mark.parametrize(("value", "why"), [({"a": 1}, "a dict"), (StrictUndefined(name="parms"), "'parms'")])
+def test_what_is_no_text_keeps_nobody_from_being_told(emulator, notifier, said, mocker, value, why):
+    mocker.patch.object(TallyfyNotifier, "render_template", lambda self, written, *rest: written)
+    notifier(name=value, summary=12345, comment=None)(failure())
+    (run,) = emulator.launched
+    assert run["name"] == "Task 'load' of Dag 'sales' failed"
+    assert run["summary"].endswith("12345")
+    told = said()
+    assert "Using the default of name, which cannot be rendered" in told
+    assert why in told
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_secrets_backend_that_is_out_for_a_moment_keeps_nobody_from_being_told(
+    emulator, notifier, mocker, monkeypatch, is_async
+):
+    monkeypatch.setattr("tallyfy_provider.notifications.tallyfy._LOOKUP_PAUSES", (0.01, 0.01))
+    found = TallyfyHook.get_connection("tallyfy_default")
+    missing = AirflowNotFoundException("The conn_id `tallyfy_default` isn't defined")
+    if is_async:
+        mocker.patch(
+            "airflow.providers.common.compat.connection.get_async_connection", side_effect=[missing, missing, found]
+        )
+        asyncio.run(notifier().async_notify(failure()))
+    else:
+        mocker.patch.object(TallyfyHook, "get_connection", side_effect=[missing, missing, found])
+        notifier()(failure())
+    assert len(emulator.launched) == 1
 
 
 def test_a_long_name_is_cut(emulator, notifier):
@@ -241,7 +264,7 @@ def test_a_patient_connection_is_hurried(emulator, connect, notifier, said, monk
     assert len(emulator.requests) == 3
 
 
-def test_what_is_told_is_html_whatever_ids_look_like(emulator, notifier):
+def test_ids_are_escaped_in_html(emulator, notifier):
     context = failure(run_id="a<b>")
     context["ti"].run_id = "a<b>"
     notifier()(context)
@@ -256,7 +279,7 @@ def test_values_of_the_form_are_not_logged(emulator, notifier, said):
     assert SECRET not in said()
 
 
-def test_a_missed_deadline_is_told_from_the_triggerer(emulator, checklist_id):
+def test_a_missed_deadline_is_reported_from_the_triggerer(emulator, checklist_id):
     async def miss():
         await TallyfyNotifier(
             checklist_id=checklist_id,
@@ -285,7 +308,7 @@ def test_the_event_loop_goes_on_while_tallyfy_takes_its_time(emulator, notifier)
     assert len(emulator.launched) == 1
 
 
-def test_a_missed_sla_is_told(emulator, checklist_id):
+def test_a_missed_sla_is_reported(emulator, checklist_id):
     sla = SimpleNamespace(task_id="load", execution_date=datetime.now(UTC), timestamp=datetime.now(UTC))
     tell = TallyfyNotifier(checklist_id=checklist_id, kickoff={"what-failed": "{{ task_list }}"})
     for _ in range(2):
@@ -303,6 +326,20 @@ def test_a_run_is_commented_on(emulator, run_id):
     assert "From Airflow: task 'load' of Dag 'sales' failed" in comment["content"]
     assert "Exception: ValueError" in problem["content"]
     assert (comment["label"], problem["label"]) == ("comment", "problem")
+
+
+@pytest.mark.parametrize("step", [{}, {"step": "Repair"}])
+@pytest.mark.parametrize("kind", ["comment", "problem"])
+@pytest.mark.parametrize("asked_for", [{}, {"state": "open"}])
+def test_guests_see_nothing_unless_asked(emulator, run_id, step, kind, asked_for):
+    TallyfyNotifier(run_id=run_id, kind=kind, **step, **asked_for)(failure())
+    (thread,) = emulator.threads(run_id)
+    assert (thread["label"], thread["state"]) == (kind, asked_for.get("state", "hide-for-guests"))
+
+
+def test_a_state_that_there_is_not_is_refused_when_the_dag_is_parsed():
+    with pytest.raises(TallyfyInputError, match="state is 'hidden'"):
+        TallyfyNotifier(run_id="x", state="hidden")
 
 
 @pytest.mark.parametrize("kind", ["comment", "problem"])

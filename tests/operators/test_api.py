@@ -1,4 +1,4 @@
-"""TallyfyAPIOperator asks any endpoint, and hands on what it answers."""
+"""TallyfyAPIOperator requests any endpoint, and returns the response."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def ask(connect):
     return lambda **arguments: TallyfyAPIOperator(task_id="ask", **arguments).execute(context={})
 
 
-def test_what_is_under_data_is_handed_on(emulator, ask):
+def test_the_data_of_a_response_is_returned(emulator, ask):
     assert ask(path="/me")["email"] == emulator.username
     assert ask(path=f"checklists/{min(emulator.checklists.values())}")["id"] == min(emulator.checklists.values())
 
@@ -44,7 +44,7 @@ def test_all_pages_are_read_or_only_so_many_rows(emulator, ask):
     assert len(ask(path="runs", query={"per_page": 100})) == 100
 
 
-def test_an_answer_without_data_is_handed_on_as_it_is(emulator, ask):
+def test_a_response_without_data_is_returned_unchanged(emulator, ask):
     run = emulator.add_run()["id"]
     emulator.order(Fault(kind="status", status=204, body="", path="export"))
     assert ask(path=f"runs/{run}/export", method="POST") is None
@@ -75,6 +75,9 @@ def test_errors_are_those_of_all_others(ask):
     ("arguments", "message"),
     [
         ({"path": ""}, "path is empty"),
+        ({"path": {"a": 1}}, "path takes text, not a dict"),
+        ({"path": "runs", "query": "{'status': 'active'}"}, "query is the text of a dict"),
+        ({"path": "runs", "paginate": "False"}, "paginate takes True or False, not 'False'"),
         ({"path": "runs", "query": "status=active"}, "query takes a dict"),
         ({"path": "runs", "paginate": True, "method": "POST"}, "paginate reads a list"),
         ({"path": "runs", "paginate": True, "json": {"a": 1}}, "paginate reads a list"),
@@ -82,7 +85,7 @@ def test_errors_are_those_of_all_others(ask):
         ({"path": "https://evil.example/"}, "path"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_before_anything_is(emulator, ask, arguments, message):
+def test_invalid_arguments_are_refused_before_any_request(emulator, ask, arguments, message):
     with pytest.raises(TallyfyInputError, match=message):
         ask(**arguments)
     assert emulator.requests == []

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
+from jinja2 import StrictUndefined
 
-from tallyfy_emulator import Fault, Quirks
+from tallyfy_emulator import Emulator, Fault, Quirks
 from tallyfy_provider.exceptions import (
     TallyfyIndeterminateError,
     TallyfyInputError,
@@ -16,6 +17,7 @@ from tallyfy_provider.exceptions import (
     TallyfyWaitTimeoutError,
 )
 from tallyfy_provider.operators.runs import LaunchRunOperator
+from tests.virtual_time import follow_manual_clock
 
 FAILED = {"allowed_statuses": ["archived"], "failed_statuses": ["complete"]}
 SKIPPED = {"allowed_statuses": ["archived"], "skipped_statuses": ["complete"]}
@@ -34,6 +36,19 @@ class Store(dict):
 
 
 @pytest.fixture
+def clock(monkeypatch):
+    """The one clock of the operator and of its Tallyfy."""
+    return follow_manual_clock(monkeypatch)
+
+
+@pytest.fixture
+def emulator(clock):
+    """A Tallyfy without runs that follows the clock."""
+    with Emulator(seed=False, clock=clock) as emulator:
+        yield emulator
+
+
+@pytest.fixture
 def context_of(task_context):
     def context_of(*, store=None, max_tries=2, **attributes):
         context = task_context(dag_id="onboarding", task_id="launch", max_tries=max_tries, **attributes)
@@ -49,6 +64,23 @@ def checklist(emulator, connect):
 
 
 @pytest.fixture
+def build(checklist):
+    """Build an operator that waits for the run that it launches."""
+
+    def build(**arguments):
+        options = {"kickoff": {"Customer": "Acme"}, "wait_for_completion": True, **arguments}
+        return LaunchRunOperator(task_id="launch", checklist_id=checklist["id"], **options)
+
+    return build
+
+
+@pytest.fixture
+def complete_when_asked(emulator):
+    """Complete each run at the next request."""
+    emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
+
+
+@pytest.fixture
 def launch(checklist, context_of):
     def launch(context=None, **arguments):
         options = {"kickoff": {"customer": "Acme"}, "lookup_timeout": 0.2, "poke_interval": 0.05, **arguments}
@@ -56,7 +88,7 @@ def launch(checklist, context_of):
             next((field["alias"] for field in checklist["prerun"] if field["label"].lower() == key), key): value
             for key, value in (options["kickoff"] or {}).items()
         }
-        operator = LaunchRunOperator(task_id="launch", checklist_id=checklist["id"], **options)
+        operator = LaunchRunOperator(task_id="launch", **{"checklist_id": checklist["id"], **options})
         return operator.execute(context=context or context_of())
 
     return launch
@@ -88,12 +120,48 @@ def test_a_run_is_launched_with_its_form_and_its_reference(emulator, checklist, 
         ({"steps": {"sing": {"deadline": "2026-12-01"}}}, "did you mean 'sign'"),
         ({"options": {"stared": True}}, "did you mean 'starred'"),
         ({"tags": {"a": 1}}, "tags takes a list of ids"),
+        ({"tags": "['a', 'b']"}, "tags is the text of a list"),
+        ({"name": {"a": 1}}, "name takes text, not a dict"),
+        ({"summary": ["a"]}, "summary takes text, not a list"),
+        ({"summary": StrictUndefined(name="parms")}, "'parms' is undefined"),
+        ({"parent_id": "{'id': 'a'}"}, "parent_id is the text of a dict"),
+        ({"owner_id": {"id": 1}}, "owner_id takes text, not a dict"),
     ],
 )
 def test_what_cannot_be_launched_is_refused_before_anything_is(emulator, launch, arguments, message):
     with pytest.raises(TallyfyInputError, match=message):
         launch(**arguments)
     assert emulator.launched == []
+
+
+def test_what_native_rendering_makes_of_text_is_sent_as_text(emulator, launch):
+    parent = emulator.add_run()["id"]
+    launch(name=12345, summary=67890, parent_id={"id": parent})
+    (run,) = emulator.launched
+    assert (run["name"], run["parent_id"]) == ("12345", parent)
+    assert run["summary"].endswith("67890")
+
+
+def test_a_checklist_may_be_given_by_its_address(emulator, checklist, launch):
+    launch(checklist_id=f"https://go.tallyfy.com/{emulator.organization_id}/{checklist['id']}?tab=steps")
+    assert emulator.launched[0]["checklist_id"] == checklist["id"]
+
+
+@pytest.mark.parametrize("flag", ["wait_for_completion", "deferrable", "archive_on_kill"])
+def test_the_text_false_is_not_taken_for_true(flag):
+    with pytest.raises(TallyfyInputError, match=f"{flag} takes True or False, not 'False'"):
+        LaunchRunOperator(task_id="launch", checklist_id="c", **{flag: "False"})
+
+
+def test_statuses_may_be_text_with_commas_or_templates(emulator, launch):
+    with pytest.raises(TallyfyInputError, match="did you mean 'problem'"):
+        LaunchRunOperator(task_id="launch", checklist_id="c", failed_statuses="archived,problm")
+    LaunchRunOperator(task_id="launch", checklist_id="c", failed_statuses="{{ params.failed }}")
+    assert "failed_statuses" in LaunchRunOperator.template_fields
+    emulator.listen(lambda request: [emulator.archive_run(run["id"]) for run in emulator.launched])
+    options = {"wait_for_completion": True, "deferrable": False, "poke_interval": 0.1}
+    with pytest.raises(AirflowSkipException):
+        launch(failed_statuses="problem", skipped_statuses="issue, archived", **options)
 
 
 @pytest.mark.parametrize(
@@ -113,25 +181,21 @@ def test_a_duration_that_is_none_is_refused_when_the_dag_is_parsed(arguments, me
         LaunchRunOperator(task_id="launch", checklist_id="c", **arguments)
 
 
+@pytest.mark.usefixtures("complete_when_asked")
 def test_every_duration_can_be_a_timedelta(emulator, launch):
-    emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
     durations = ("poke_interval", "timeout", "fault_tolerance", "lookup_timeout")
     launch(wait_for_completion=True, deferrable=False, **dict.fromkeys(durations, timedelta(seconds=0.5)))
     assert emulator.launched[0]["status"] == "complete"
 
 
-def test_a_retry_finds_the_run_of_the_try_before(emulator, launch, said, context_of):
+@pytest.mark.parametrize("is_archived", [False, True])
+def test_a_retry_finds_the_run_of_the_try_before(emulator, launch, said, context_of, is_archived):
     first = launch(context_of(try_number=1))
+    if is_archived:
+        emulator.archive_run(first)
     assert launch(context_of(try_number=2)) == first
     assert len(emulator.launched) == 1
     assert "which an earlier try has launched" in said()
-
-
-def test_a_retry_finds_a_run_that_was_archived_meanwhile(emulator, launch, context_of):
-    first = launch(context_of(try_number=1))
-    emulator.archive_run(first)
-    assert launch(context_of(try_number=2)) == first
-    assert len(emulator.launched) == 1
 
 
 @pytest.mark.parametrize(("reuse", "launched"), [("retry", 2), ("always", 1), ("never", 2)])
@@ -181,7 +245,7 @@ def test_a_launch_that_was_refused_is_no_launch(emulator, launch, context_of):
     assert len(emulator.launched) == 1
 
 
-def test_a_store_tells_a_retry_which_run_it_was_without_looking(emulator, launch, context_of):
+def test_a_store_gives_a_retry_the_run_id_without_a_search(emulator, launch, context_of):
     store = Store()
     first = launch(context_of(store=store))
     emulator.clear_requests()
@@ -248,17 +312,15 @@ def looks(emulator):
 
 
 def test_a_store_that_fails_is_done_without(emulator, launch, said, context_of):
-    class Broken(Store):
-        def set(self, key, value):
-            raise RuntimeError("no store today")
-
-    launch(context_of(store=Broken()))
+    store = Store()
+    store.set = fails
+    launch(context_of(store=store))
     assert len(emulator.launched) == 1
     assert "Looking for the run in Tallyfy instead of Airflow's task state store" in said()
 
 
-def test_waiting_in_place_ends_with_the_run(emulator, launch, context_of):
-    emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
+@pytest.mark.usefixtures("complete_when_asked")
+def test_waiting_in_place_ends_with_the_run(launch, context_of):
     context = context_of()
     launch(context, wait_for_completion=True, deferrable=False)
     assert context["ti"].pushed["run"]["status"] == "complete"
@@ -272,36 +334,29 @@ def test_waiting_for_a_run_that_is_archived_fails(emulator, launch):
         launch(wait_for_completion=True, deferrable=False)
 
 
-def test_waiting_too_long_ends_and_archives_if_asked_to(emulator, launch):
-    with pytest.raises(TallyfyWaitTimeoutError, match=r"active.*It was archived \(archive_on_kill\)"):
-        launch(wait_for_completion=True, deferrable=False, timeout=0.1, archive_on_kill=True)
-    assert emulator.launched[0]["archived_at"]
-
-
-def test_waiting_too_long_says_when_the_run_could_not_be_archived(emulator, launch):
-    emulator.order(Fault(kind="status", status=403, method="DELETE"))
-    with pytest.raises(TallyfyWaitTimeoutError, match=r"It could not be archived \(archive_on_kill\)"):
-        launch(wait_for_completion=True, deferrable=False, timeout=0.1, archive_on_kill=True)
-    assert not emulator.launched[0]["archived_at"]
-
-
 @pytest.mark.parametrize(
-    ("verdict", "end"),
+    ("is_refused", "message"),
+    [
+        (False, r"active.*It was archived \(archive_on_kill\)"),
+        (True, r"It could not be archived \(archive_on_kill\)"),
+    ],
+)
+def test_a_wait_that_times_out_archives_the_run_if_asked_to(emulator, launch, is_refused, message):
+    if is_refused:
+        emulator.order(Fault(kind="status", status=403, method="DELETE"))
+    with pytest.raises(TallyfyWaitTimeoutError, match=message):
+        launch(wait_for_completion=True, deferrable=False, timeout=0.1, archive_on_kill=True)
+    assert bool(emulator.launched[0]["archived_at"]) is not is_refused
+
+
+@pytest.mark.usefixtures("complete_when_asked")
+@pytest.mark.parametrize(
+    ("statuses", "end"),
     [({}, None), (FAILED, TallyfyRunFailedError), (SKIPPED, AirflowSkipException)],
     ids=["success", "failure", "skip"],
 )
-def test_a_task_that_is_killed_when_its_run_is_over_does_not_archive_it(emulator, checklist, verdict, end, context_of):
-    emulator.listen(lambda request: [emulator.complete_run(run["id"]) for run in emulator.launched])
-    operator = LaunchRunOperator(
-        task_id="launch",
-        checklist_id=checklist["id"],
-        kickoff={"Customer": "Acme"},
-        wait_for_completion=True,
-        deferrable=False,
-        poke_interval=0.05,
-        archive_on_kill=True,
-        **verdict,
-    )
+def test_a_task_that_is_killed_when_its_run_is_over_does_not_archive_it(emulator, build, statuses, end, context_of):
+    operator = build(deferrable=False, poke_interval=0.05, archive_on_kill=True, **statuses)
     with pytest.raises(end) if end else nullcontext():
         operator.execute(context=context_of())
     operator.on_kill()
@@ -310,15 +365,8 @@ def test_a_task_that_is_killed_when_its_run_is_over_does_not_archive_it(emulator
     assert not run["archived_at"]
 
 
-def test_a_task_that_is_killed_while_it_waits_archives_its_run(emulator, checklist, context_of):
-    operator = LaunchRunOperator(
-        task_id="launch",
-        checklist_id=checklist["id"],
-        kickoff={"Customer": "Acme"},
-        wait_for_completion=True,
-        deferrable=True,
-        archive_on_kill=True,
-    )
+def test_a_task_that_is_killed_while_it_waits_archives_its_run(emulator, build, context_of):
+    operator = build(deferrable=True, archive_on_kill=True)
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute(context=context_of())
     operator.on_kill()
@@ -327,14 +375,8 @@ def test_a_task_that_is_killed_while_it_waits_archives_its_run(emulator, checkli
     assert deferred.value.trigger.serialize()[1]["archive_on_kill"] is True
 
 
-def test_a_deferred_wait_ends_as_one_in_place(emulator, checklist, context_of):
-    operator = LaunchRunOperator(
-        task_id="launch",
-        checklist_id=checklist["id"],
-        kickoff={"Customer": "Acme"},
-        wait_for_completion=True,
-        deferrable=True,
-    )
+def test_a_deferred_wait_ends_as_one_in_place(emulator, build, context_of):
+    operator = build(deferrable=True)
     with pytest.raises(TaskDeferred):
         operator.execute(context=context_of())
     (run,) = emulator.launched
@@ -350,7 +392,7 @@ def test_a_deferred_wait_ends_as_one_in_place(emulator, checklist, context_of):
         operator.execute_complete(context, {"status": "timeout", "seen": [], "run_ids": [run["id"]]})
 
 
-def test_no_form_value_is_logged_and_no_guest_link_handed_on(emulator, launch, said, context_of):
+def test_no_form_value_is_logged_and_no_guest_link_pushed(emulator, launch, said, context_of):
     context = context_of()
     launch(context, kickoff={"customer": "Acme Secret Holding"})
     assert "Acme Secret Holding" not in said()

@@ -1,16 +1,19 @@
-"""ListRunsOperator: what it asks, hands on and says."""
+"""ListRunsOperator: requests, results and log lines."""
 
 from __future__ import annotations
 
 import pickle
+import re
+from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowSkipException
+from airflow.providers.common.compat.sdk import DAG, AirflowSkipException
 
 from tallyfy_emulator import Fault
 from tallyfy_provider.exceptions import TallyfyError, TallyfyInputError, TallyfyResponseError
-from tallyfy_provider.operators.runs import ListRunsOperator
+from tallyfy_provider.operators.runs import GetRunOperator, ListRunsOperator
+from tallyfy_provider.operators.tasks import ListTasksOperator
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def test_all_runs_are_returned_with_their_ids_and_count_beside_them(emulator, ru
     assert done.result[0].items() >= emulator.run(ids[0]).items()
 
 
-def test_guest_links_are_not_handed_on(emulator, connect, run_operator):
+def test_guest_links_are_not_returned(emulator, connect, run_operator):
     checklist = emulator.add_checklist("Onboarding", steps=[{"title": "Sign"}])
     connect().launch_run({"checklist_id": checklist["id"], "name": "Acme"})
     (run,) = run_operator(filters={"with": "tasks", "checklist_id": checklist["id"]}).result
@@ -82,21 +85,25 @@ def test_archived_runs_are_found(emulator, run_operator):
     assert run_operator(filters={"status": "archived"}).run_ids == [shelved["id"]]
 
 
-def test_an_unknown_filter_fails_when_the_dag_is_parsed():
-    with pytest.raises(
-        TallyfyInputError, match=r"filters\['owner'\] is not a Tallyfy filter of this list; did you mean 'owners'\?"
-    ):
-        ListRunsOperator(task_id="x", filters={"owner": "{{ params.owner }}"})
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ({"owner": "{{ params.owner }}"}, "'owner'] is not a Tallyfy filter of this list; did you mean 'owners'?"),
+        ({"status": "finished"}, ""),
+        ({"owners": ["jo@example.com"]}, ""),
+        ({"per_page": 500}, ""),
+    ],
+)
+def test_a_wrong_filter_that_is_no_template_fails_when_the_dag_is_parsed(filters, message):
+    with pytest.raises(TallyfyInputError, match=re.escape(f"filters[{message}")):
+        ListRunsOperator(task_id="x", filters=filters)
 
 
-def test_a_wrong_value_that_is_no_template_fails_when_the_dag_is_parsed():
-    for filters in ({"status": "finished"}, {"owners": ["jo@example.com"]}, {"per_page": 500}):
-        with pytest.raises(TallyfyInputError, match="filters\\["):
-            ListRunsOperator(task_id="x", filters=filters)
+def test_templates_are_not_checked_when_the_dag_is_parsed():
     ListRunsOperator(task_id="x", filters={"status": "{{ params.status }}", "owners": ["{{ params.owner }}", 1]})
 
 
-def test_a_template_that_renders_to_a_wrong_value_fails_before_anything_is_asked(emulator, connect):
+def test_a_template_that_renders_to_a_wrong_value_fails_before_any_request(emulator, connect):
     operator = ListRunsOperator(task_id="x", filters={"status": "{{ params.status }}"})
     operator.filters = {"status": "finished"}
     with pytest.raises(TallyfyInputError, match="filters\\['status'\\] cannot be 'finished'"):
@@ -104,10 +111,10 @@ def test_a_template_that_renders_to_a_wrong_value_fails_before_anything_is_asked
     assert emulator.requests == []
 
 
-@pytest.mark.parametrize("max_runs", [3, "3"])
-def test_max_runs_stops_early(emulator, run_operator, max_runs):
+@pytest.mark.parametrize(("max_runs", "count"), [(3, 3), ("3", 3), (None, 10), ("", 10), ("None", 10)])
+def test_max_runs_stops_early_and_means_all_where_it_renders_to_nothing(emulator, run_operator, max_runs, count):
     emulator.add_runs(10)
-    assert run_operator(max_runs=max_runs).count == 3
+    assert run_operator(max_runs=max_runs).count == count
 
 
 @pytest.mark.parametrize("max_runs", [0, -1, "many", True, 1.5])
@@ -116,32 +123,17 @@ def test_max_runs_must_be_a_number(run_operator, max_runs):
         run_operator(max_runs=max_runs)
 
 
-@pytest.mark.parametrize("nothing", [None, "", "None"])
-def test_max_runs_that_renders_to_nothing_means_all(emulator, run_operator, nothing):
-    emulator.add_runs(3)
-    assert run_operator(max_runs=nothing).count == 3
-
-
 def test_when_nothing_matches(run_operator):
     done = run_operator(on_empty="pass")
     assert (done.result, done.run_ids, done.count) == ([], [], 0)
-    with pytest.raises(AirflowSkipException, match="No run matches the filters"):
-        run_operator(on_empty="skip")
-    with pytest.raises(TallyfyError, match="No run matches the filters"):
-        run_operator(on_empty="fail")
+    for on_empty, error in (("skip", AirflowSkipException), ("fail", TallyfyError)):
+        with pytest.raises(error, match="No run matches the filters"):
+            run_operator(on_empty=on_empty)
     with pytest.raises(TallyfyInputError, match="it takes 'pass', 'skip' or 'fail'"):
         ListRunsOperator(task_id="x", on_empty="ignore")
 
 
-@pytest.fixture
-def ignores_filters(emulator):
-    """A Tallyfy that ignores the filters and returns everything, as the real one does with what it does not know."""
-    run = emulator.add_run(name="Stray", status="active")
-    emulator.order(Fault(kind="status", status=200, body={"data": [run]}))
-    return run
-
-
-def test_rows_that_were_not_asked_for_are_warned_of_and_handed_on(run_operator, ignores_filters, said):
+def test_rows_that_do_not_match_are_logged_and_returned(run_operator, ignores_filters, said):
     done = run_operator(filters={"status": "complete"})
     assert done.run_ids == [ignores_filters["id"]]
     warning = said()
@@ -149,7 +141,7 @@ def test_rows_that_were_not_asked_for_are_warned_of_and_handed_on(run_operator, 
     assert "'Stray'" in warning
 
 
-def test_rows_that_were_not_asked_for_are_an_error_where_that_is_wanted(run_operator, ignores_filters):
+def test_rows_that_do_not_match_are_an_error_with_strict_filters(run_operator, ignores_filters):
     with pytest.raises(TallyfyResponseError, match="strict_filters=True"):
         run_operator(filters={"checklist_id": "another"}, strict_filters=True)
 
@@ -178,9 +170,66 @@ def test_nothing_is_pushed_where_xcoms_are_not_wanted(emulator, run_operator):
     assert vars(done).keys() == {"result"}
 
 
-def test_fields_that_name_nothing_are_refused(run_operator):
-    with pytest.raises(TallyfyInputError, match="names nothing"):
-        run_operator(fields=[])
+@pytest.mark.parametrize("fields", [None, "None", "", [], [None, ""], " , "])
+def test_fields_that_name_nothing_keep_all(emulator, run_operator, fields):
+    emulator.add_run(name="One")
+    assert run_operator(fields=fields).result[0]["name"] == "One"
+
+
+@pytest.mark.parametrize("argument", ["filters", "strict_filters", "on_empty", "on_incomplete"])
+def test_a_wrong_literal_of_a_mapped_task_is_refused_when_it_runs(emulator, connect, task_context, argument):
+    mapped = ListRunsOperator.partial(task_id="list_runs").expand(**{argument: [{"stats": "active"}]})
+    operator = mapped.unmap({argument: {"stats": "active"}})  # outside of execute, Airflow 2 would call no callback
+    with pytest.raises(TallyfyInputError, match=argument):
+        operator.execute(context=task_context())
+    assert emulator.requests == []
+
+
+def test_filters_may_be_json_text(emulator, run_operator):
+    emulator.add_runs(2)
+    emulator.add_run(status="complete")
+    assert run_operator(filters='{"status": "complete"}').count == 1
+    assert run_operator(filters="None").count == 3
+
+
+@pytest.fixture
+def dag():
+    with DAG("mapping", schedule=None, start_date=datetime(2026, 1, 1)) as dag:
+        yield dag
+
+
+COMBINED = {
+    "map": lambda ids: ids.map(str.upper),
+    "zip": lambda ids: ids.zip(ids),
+    "concat": lambda ids: ids.concat(ids),
+    "itself": lambda ids: ids,
+}
+
+
+@pytest.mark.parametrize("how", COMBINED)
+@pytest.mark.parametrize(("lister", "key"), [(ListRunsOperator, "run_ids"), (ListTasksOperator, "task_ids")])
+def test_ids_can_be_mapped_over_zipped_and_joined(dag, lister, key, how):
+    given = {"run_id": "a"} if lister is ListTasksOperator else {}
+    output = lister(task_id="list", **given).output
+    for arg in (COMBINED[how](output[key]), COMBINED[how](output)):
+        assert {reference for _, reference in arg.iter_references()} == {"return_value"}
+    GetRunOperator.partial(task_id="get").expand(run_id=COMBINED[how](output[key]))
+    assert dag.get_task("get").upstream_task_ids == {"list"}
+
+
+def test_the_count_cannot_be_mapped_over(dag):
+    count = ListRunsOperator(task_id="list_runs").output["count"]
+    assert count.key == "count"
+    with pytest.raises(ValueError, match="count"):
+        GetRunOperator.partial(task_id="get").expand(run_id=count)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("runids", "did you mean 'run_ids'"), ("x", "the keys are return_value, run_ids, count")]
+)
+def test_a_misspelt_key_is_refused_when_the_dag_is_parsed(key, words):
+    with pytest.raises(TallyfyInputError, match=rf"output\['{key}'\]: ListRunsOperator pushes no such XCom; {words}"):
+        ListRunsOperator(task_id="list_runs").output[key]
 
 
 def test_the_output_survives_a_pickle():

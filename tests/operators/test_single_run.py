@@ -1,10 +1,11 @@
-"""Operators on one run: they change what they were told to change, and nothing else."""
+"""Operators on one run: they change what they name, and nothing else."""
 
 from __future__ import annotations
 
 from types import SimpleNamespace
 
 import pytest
+from jinja2 import Undefined
 
 from tallyfy_emulator import Quirks
 from tallyfy_provider.client.runs.launch_marker import LaunchMarker
@@ -67,7 +68,7 @@ def test_a_run_is_got_whole_or_in_part(emulator, act, launched):
     assert act(GetRunOperator, launched.id, include="tasks")["tasks"]["data"][0]["alias"] == "sign"
 
 
-def test_no_guest_link_is_handed_on(emulator, act, launched):
+def test_no_guest_link_is_returned(emulator, act, launched):
     assert emulator.guest_secret not in repr(act(GetRunOperator, launched.id, include=["tasks"]))
 
 
@@ -108,6 +109,13 @@ def test_a_new_summary_keeps_the_line_by_which_a_retry_finds_its_run(emulator, a
     assert marker.is_in(after)
 
 
+def test_a_number_becomes_a_name_and_a_summary(emulator, act, launched):
+    act(UpdateRunOperator, launched.id, name=12345, summary=67890)
+    after = emulator.run(launched.id)
+    assert after["name"] == "12345"
+    assert after["summary"].endswith("67890")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -117,6 +125,10 @@ def test_a_new_summary_keeps_the_line_by_which_a_retry_finds_its_run(emulator, a
         ({"starred": "maybe"}, "starred takes true or false"),
         ({"kickoff": {"regoin": "South"}}, "did you mean"),
         ({"add_users": {"id": 1}}, "add_users takes a list of ids"),
+        ({"add_users": "['1', '2']"}, "add_users is the text of a list"),
+        ({"name": {"a": 1}}, "name takes text, not a dict"),
+        ({"summary": {"a": 1}}, "summary takes text, not a dict"),
+        ({"owner_id": Undefined(name="boss")}, "'boss' is undefined"),
     ],
 )
 def test_what_cannot_be_changed_is_refused_and_nothing_is(emulator, act, launched, arguments, message):
@@ -135,12 +147,17 @@ def test_archiving_and_bringing_back_are_done_once_and_then_done_already(emulato
 
 
 @pytest.mark.parametrize("operator", [GetRunOperator, ArchiveRunOperator, ActivateRunOperator])
-def test_a_run_that_is_not_there_is_told(act, operator):
+def test_a_run_that_does_not_exist_is_an_error(act, operator):
     with pytest.raises(TallyfyNotFoundError):
         act(operator, "f" * 32)
 
 
 @pytest.mark.parametrize("run_id", ["", None, "None"])
-def test_a_run_id_that_is_empty_is_told(act, run_id):
+def test_an_empty_run_id_is_refused(act, run_id):
     with pytest.raises(TallyfyInputError, match="run_id is empty"):
         act(GetRunOperator, run_id)
+
+
+def test_whether_to_reapply_rules_is_true_or_false():
+    with pytest.raises(TallyfyInputError, match="reapply_rules takes True or False, not 'False'"):
+        UpdateRunOperator(task_id="update", run_id="a", name="x", reapply_rules="False")

@@ -20,7 +20,7 @@ def form_of(task):
     return {field["alias"]: field.get("field_value") for field in fields}
 
 
-def test_the_tasks_of_a_run_are_handed_on_with_their_ids_and_their_count(emulator, contract, operate, task_context):
+def test_the_tasks_of_a_run_are_returned_with_their_ids_and_their_count(emulator, contract, operate, task_context):
     context = task_context()
     tasks = operate(ListTasksOperator, context=context)
     assert [task["alias"] for task in tasks] == ["fill", "approve", "pay", "hidden", "file"]
@@ -48,16 +48,16 @@ def test_no_task_can_skip_or_fail(operate, on_empty, error):
         operate(ListTasksOperator, filters={"status": "complete"}, on_empty=on_empty)
 
 
-def test_no_guest_link_is_handed_on(emulator, contract, operate, task_context):
+def test_no_guest_link_is_returned(emulator, contract, operate, task_context):
     context = task_context()
     assert emulator.guest_secret in repr(emulator.tasks(contract["id"]))
-    handed_on = [
+    returned = [
         operate(ListTasksOperator, context=context),
         operate(UpdateTaskOperator, "fill", title="Fill in", context=context),
         operate(ReopenTaskOperator, "fill", context=context),
         context["ti"].pushed,
     ]
-    assert emulator.guest_secret not in repr(handed_on)
+    assert emulator.guest_secret not in repr(returned)
 
 
 @pytest.mark.parametrize("run_id", ["", "None", None])
@@ -137,9 +137,11 @@ def test_owners_replace_those_of_the_kinds_that_they_name(emulator, contract, op
     ("arguments", "message"),
     [
         ({}, "There is nothing to change"),
+        ({"title": {"a": 1}}, "title takes text, not a dict"),
+        ({"summary": ["a"]}, "summary takes text, not a list"),
         ({"values": {}, "title": "None"}, "There is nothing to change"),
         ({"title": "x" * 601}, "601 characters"),
-        ({"deadline": "tomorrow"}, "deadline takes a moment"),
+        ({"deadline": "tomorrow"}, "deadline takes a time"),
         ({"add_users": ["jo@x.example"]}, "belongs to guests"),
         ({"owners": {"people": [1]}}, "users, guests, groups"),
         ({"owners": {"users": [1]}, "add_users": [2]}, "keep one"),
@@ -161,7 +163,7 @@ def test_a_completed_task_is_not_changed_and_the_message_says_how(emulator, cont
         operate(UpdateTaskOperator, "file", title="Filed")
 
 
-def test_values_are_not_logged_and_a_loss_is_told_by_the_fields_name(emulator, contract, operate, said, mocker):
+def test_values_are_not_logged_and_a_loss_is_logged_by_the_fields_name(emulator, contract, operate, said, mocker):
     said()
     mocker.patch("tallyfy_provider.client.tasks.update.shows_values", return_value=True)
     mocker.patch(

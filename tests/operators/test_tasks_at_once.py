@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,8 +26,8 @@ import json, os, sys, tempfile
 from types import SimpleNamespace
 from tallyfy_provider.client.tasks import locks
 from tallyfy_provider.operators.tasks import CompleteTaskOperator
-# The emulator's lists are never behind, so claims need no time to settle.
-locks.SETTLING, locks.PAUSE = 0.0, 0.02
+# The emulator's lists are never behind, so claims settle when the second is over in which they were written.
+locks.SETTLING, locks.PAUSE = 1.0, 0.02
 print("READY", flush=True)
 for line in sys.stdin:
     order = json.loads(line)
@@ -152,14 +153,18 @@ def test_two_processes_on_two_machines_that_claim(steps, completions, processes,
 
 @pytest.fixture
 def two_machines(monkeypatch):
-    """No lock file keeps the threads apart, as on different machines, and claims settle at once."""
+    """No lock file keeps the threads apart, as on different machines, and claims settle within a second."""
     monkeypatch.setattr("tallyfy_provider.client.tasks.complete.host_lock", lambda *names: nullcontext())
-    monkeypatch.setattr(locks, "SETTLING", 0.0)
+    monkeypatch.setattr(locks, "SETTLING", 1.0)
     monkeypatch.setattr(locks, "PAUSE", 0.02)
 
 
-def test_many_that_claim_on_machines_of_their_own(steps, emulator, completions, two_machines, complete_in_threads):
-    for task_id in steps:
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_many_that_claim_on_machines_of_their_own(
+    steps, emulator, completions, two_machines, complete_in_threads, newest_first
+):
+    emulator.quirks = replace(emulator.quirks, newest_thread_first=newest_first)
+    for task_id in steps[:6]:
         assert complete_in_threads(task_id, count=3, claim=True) == [False, True, True]
         assert completions(task_id) == 1
 
@@ -176,6 +181,6 @@ def test_a_claim_is_a_comment_that_says_who_and_that_guests_do_not_see(
     assert all(comment["content"].startswith(words) for comment in comments)
 
 
-def test_without_a_claim_nothing_is_said(steps, emulator, complete_in_threads):
+def test_without_a_claim_no_comment_is_written(steps, emulator, complete_in_threads):
     complete_in_threads(steps[0])
     assert emulator.threads(emulator.launched[0]["id"]) == []

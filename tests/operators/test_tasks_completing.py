@@ -34,10 +34,8 @@ def test_a_task_is_filled_and_completed_once(emulator, operate, task, completion
     context = task_context()
     done = operate(CompleteTaskOperator, "fill", context=context, values={"price": "7", "Region": "south"})
     assert done["status"] == word
-    assert [field["field_value"] for field in task("fill")["form_fields"]["data"][:2]] == [
-        "7",
-        {"id": 2, "text": "South"},
-    ]
+    price, region, _ = task("fill")["form_fields"]["data"]
+    assert (price["field_value"], region["field_value"]) == ("7", {"id": 2, "text": "South"})
     assert completions(done["id"]) == 1
     assert context["ti"].pushed["already_completed"] is False
 
@@ -49,16 +47,15 @@ def test_values_that_somebody_filled_before_stay(emulator, operate, task):
     assert task("fill")["form_fields"]["data"][0]["field_value"] == "7"
 
 
-@pytest.mark.parametrize("given", [True, "true", "True", "approve", "Approved", " yes ", "1"])
-def test_an_approval_is_approved(operate, task, given):
-    assert operate(CompleteTaskOperator, "approve", decision=given)["is_approved"] is True
-    assert task("approve")["status_label"] == "approved"
+APPROVE = (True, "true", "True", "approve", "Approved", " yes ", "1")
+REJECT = (False, "false", "reject", "Rejected", "no", "0")
 
 
-@pytest.mark.parametrize("given", [False, "false", "reject", "Rejected", "no", "0"])
-def test_an_approval_is_rejected(operate, task, given):
-    assert operate(CompleteTaskOperator, "approve", decision=given)["is_approved"] is False
-    assert task("approve")["status_label"] == "rejected"
+@pytest.mark.parametrize("given", [*APPROVE, *REJECT])
+def test_an_approval_is_decided(operate, task, given):
+    is_approved = given in APPROVE
+    assert operate(CompleteTaskOperator, "approve", decision=given)["is_approved"] is is_approved
+    assert task("approve")["status_label"] == ("approved" if is_approved else "rejected")
 
 
 @pytest.mark.parametrize(
@@ -129,7 +126,7 @@ def test_another_member_can_be_named_as_the_one_who_completed_it(emulator, opera
 
 
 @pytest.mark.parametrize("twice", ["fires again", "error"])
-def test_a_completed_task_is_told_apart_and_not_completed_again(
+def test_a_completed_task_is_recognised_and_not_completed_again(
     emulator, operate, task, completions, twice, said, task_context
 ):
     emulator.quirks = Quirks(complete_twice=twice)
@@ -144,13 +141,12 @@ def test_a_completed_task_is_told_apart_and_not_completed_again(
     log = said()
     assert f"was completed by {person} at {done['completed_at']} already" in log
     assert "values were not filled in" in log
-    with pytest.raises(AirflowSkipException, match="if_completed='skip'"):
-        operate(CompleteTaskOperator, "fill", if_completed="skip")
-    with pytest.raises(TallyfyError, match="if_completed='fail'"):
-        operate(CompleteTaskOperator, "fill", if_completed="fail")
+    for word, error in (("skip", AirflowSkipException), ("fail", TallyfyError)):
+        with pytest.raises(error, match=f"if_completed='{word}'"):
+            operate(CompleteTaskOperator, "fill", if_completed=word)
 
 
-def test_another_decision_than_the_one_asked_for_is_warned_of(emulator, operate, task, said):
+def test_another_decision_than_the_given_one_is_logged(emulator, operate, task, said):
     emulator.complete_task(task("approve")["id"], is_approved=False)
     said()
     operate(CompleteTaskOperator, "approve", decision="approve")
@@ -182,7 +178,7 @@ def test_a_lost_answer_is_resolved_by_looking_at_the_task(emulator, operate, com
     done = operate(CompleteTaskOperator, "file")
     assert done["completed_at"]
     assert completions(done["id"]) == 1
-    assert "The answer to completing task" in said()
+    assert "The response to completing task" in said()
 
 
 def test_a_lost_request_is_in_doubt_and_a_retry_looks_first(
@@ -199,7 +195,9 @@ def test_a_lost_request_is_in_doubt_and_a_retry_looks_first(
 
 @pytest.mark.parametrize("twice", ["fires again", "error"])
 @pytest.mark.parametrize("values", [None, {"price": "8"}])
-def test_a_person_who_is_faster_is_told_apart(emulator, operate, task, completions, twice, values, task_context):
+def test_a_task_that_a_person_completes_first_is_recognised(
+    emulator, operate, task, completions, twice, values, task_context
+):
     """The task is completed between our first look and what follows it."""
     emulator.quirks = Quirks(complete_twice=twice)
     task_id = task("fill")["id"]
@@ -217,13 +215,8 @@ def test_a_person_who_is_faster_is_told_apart(emulator, operate, task, completio
 
 
 def test_a_one_off_task_that_belongs_to_no_run_is_completed(emulator, connect, task_context):
-    body = {
-        "title": "Call Jane",
-        "task_type": "task",
-        "deadline": "2026-12-01 09:00:00",
-        "owners": {"users": [], "guests": [], "groups": []},
-    }
-    body["owners"]["users"] = [min(emulator.people.values())]
+    owners = {"users": [min(emulator.people.values())], "guests": [], "groups": []}
+    body = {"title": "Call Jane", "task_type": "task", "deadline": "2026-12-01 09:00:00", "owners": owners}
     one_off = connect().request("POST", "tasks", json=body)["data"]
     operator = CompleteTaskOperator(task_id="x", step=one_off["id"])
     assert operator.execute(context=task_context())["completed_at"]
@@ -233,3 +226,8 @@ def test_no_form_value_is_logged(operate, said):
     said()
     operate(CompleteTaskOperator, "fill", values={"price": "a secret price"})
     assert "a secret price" not in said()
+
+
+def test_whether_to_claim_is_true_or_false():
+    with pytest.raises(TallyfyInputError, match="claim takes True or False, not 'False'"):
+        CompleteTaskOperator(task_id="complete", step="s", claim="False")

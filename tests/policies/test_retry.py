@@ -61,10 +61,19 @@ def test_only_what_people_must_mend_fails_at_once(kind, wrap):
 
 @needs_retry_policies
 @pytest.mark.parametrize("wrap", [lambda error: error, caused_by], ids=["itself", "as a cause"])
-def test_a_rate_limit_waits_as_long_as_tallyfy_said(wrap):
+def test_a_rate_limit_waits_as_long_as_retry_after(wrap):
     decision = decide(wrap(errors.TallyfyRateLimitError("slow down", status=429, retry_after=40.5)))
     assert (decision.action, decision.retry_delay) == (RetryAction.RETRY, timedelta(seconds=40.5))
     assert decision.reason == "TallyfyRateLimitError (429): Tallyfy requires a wait of 40.5 s."
+
+
+@needs_retry_policies
+def test_a_connection_that_airflow_does_not_find_is_looked_up_again():
+    from tallyfy_provider.hooks.tallyfy import TallyfyHook
+
+    with pytest.raises(errors.TallyfyConnectionError) as raised:
+        TallyfyHook("nowhere").client  # noqa: B018
+    assert decide(raised.value) == RetryDecision.default()
 
 
 @needs_retry_policies

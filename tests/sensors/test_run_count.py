@@ -42,7 +42,7 @@ def test_enough_runs_have_been_launched(emulator, count_sensor):
     assert count_sensor(at_least=3, between=lambda: emulator.add_runs(2)) == 3
 
 
-def test_one_row_is_asked_for_whatever_the_number(emulator, count_sensor):
+def test_one_row_is_requested_whatever_the_number(emulator, count_sensor):
     emulator.add_runs(500)
     assert count_sensor(filters={"status": "active"}, at_least=1) == 500
     assert [request.query for request in emulator.requests] == [{"status": "active", "page": "1", "per_page": "1"}]
@@ -63,7 +63,6 @@ def test_a_number_that_is_not_reached_times_out(emulator, count_sensor):
 
 
 def test_faults_are_tolerated_or_raised(emulator, connect, count_sensor):
-    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     emulator.order(Fault(kind="status", status=503, times=3))
     assert count_sensor(exactly=0) == 0
     emulator.order(Fault(kind="status", status=503))
@@ -110,3 +109,11 @@ def test_a_rule_that_cannot_be_meant_is_refused(count_sensor, rule, words):
 def test_an_unknown_filter_is_refused_at_parse_time():
     with pytest.raises(TallyfyInputError, match="did you mean 'status'"):
         RunCountSensor(task_id="x", filters={"statuses": "problem"}, exactly=0)
+
+
+def test_strict_filters_are_true_or_false_and_filters_may_be_json_text(emulator, connect, task_context):
+    with pytest.raises(TallyfyInputError, match="strict_filters takes True or False, not 'False'"):
+        RunCountSensor(task_id="count", at_least=1, strict_filters="False")
+    emulator.add_run(status="complete")
+    sensor = RunCountSensor(task_id="count", filters='{"status": "complete"}', exactly=1, deferrable=False)
+    assert sensor.poke(task_context()).xcom_value == 1

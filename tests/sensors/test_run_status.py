@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
+    AirflowNotFoundException,
     AirflowSensorTimeout,
     AirflowSkipException,
     AirflowTaskTimeout,
@@ -27,9 +27,10 @@ from tallyfy_provider.exceptions import (
     TallyfyRunFailedError,
     TallyfyServerError,
 )
+from tallyfy_provider.hooks.tallyfy import TallyfyHook
 from tallyfy_provider.sensors.runs import RunStatusSensor
 
-from .conftest import MODES, fire, know_the_first_start, run_in_mode
+from .conftest import MODES
 
 DAY = "2026-11-24T12:00:00Z"
 
@@ -83,9 +84,7 @@ def test_a_wait_goes_on_until_its_timeout(emulator, run_sensor, status):
         run_sensor(run_id=run["id"], timeout=0.3, never_fail=True)
 
 
-def test_what_is_returned_is_the_same_in_every_mode(emulator, connect, monkeypatch):
-    know_the_first_start(monkeypatch)
-    connect()
+def test_the_result_is_the_same_in_every_mode(emulator, connect, run_in_mode):
     runs = [emulator.add_run(name=name, status="complete")["id"] for name in ("A", "B")]
     results = [run_in_mode(mode, run_id=runs) for mode in MODES]
     assert results[0] == results[1] == results[2]
@@ -135,12 +134,14 @@ def test_a_run_named_twice_is_waited_for_once(emulator, run_sensor):
         ([], "run_id is an empty list"),
         ([None], "which is not an id"),
         ("['a', 'b']", "is the text of a list"),
+        ("{'id': 'a'}", "is the text of a dict"),
+        ([["a"], [None]], r"skipped \(on_empty='skip'\)"),
         ({"name": "a"}, "holds an object without an 'id'"),
         (1.5, "takes an id or a list of ids"),
         (True, "takes an id or a list of ids"),
     ],
 )
-def test_an_invalid_run_id_is_refused_before_anything_is_asked(emulator, run_sensor, run_id, words):
+def test_an_invalid_run_id_is_refused_before_any_request(emulator, run_sensor, run_id, words):
     with pytest.raises(TallyfyInputError, match=words):
         run_sensor(run_id=run_id)
     assert emulator.requests == []
@@ -149,8 +150,7 @@ def test_an_invalid_run_id_is_refused_before_anything_is_asked(emulator, run_sen
 # --- Faults ---------------------------------------------------------------------------------------------------------
 
 
-def test_tallyfy_is_not_asked_again_before_it_wants_to_be(emulator, connect, run_sensor):
-    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
+def test_no_request_is_sent_during_a_pause_that_tallyfy_requires(emulator, connect, run_sensor):
     run = emulator.add_run(status="complete")
     emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "1"}, times=2))
     assert len(run_sensor(run_id=run["id"])) == 1
@@ -159,32 +159,29 @@ def test_tallyfy_is_not_asked_again_before_it_wants_to_be(emulator, connect, run
 
 
 def test_a_rate_limit_never_fails_a_wait(emulator, connect, run_sensor):
-    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     run = emulator.add_run(status="complete")
     emulator.order(Fault(kind="status", status=429, times=6))
     assert len(run_sensor(run_id=run["id"], fault_tolerance=0.1)) == 1
 
 
-def test_a_rescheduled_wait_leaves_a_rate_limit_to_airflow(emulator, connect, monkeypatch, task_context):
-    know_the_first_start(monkeypatch)
-    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
+def test_a_rescheduled_wait_leaves_a_rate_limit_to_airflow(emulator, connect, clock, first_start, task_context):
+    first_start()
     run = emulator.add_run()
     emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "600"}))
     sensor = RunStatusSensor(task_id="wait", run_id=run["id"], mode="reschedule", fault_tolerance=0, timeout=7200)
     with pytest.raises(AirflowRescheduleException) as again:
         sensor.execute(context=task_context())
-    assert (again.value.reschedule_date - datetime.now(UTC)).total_seconds() > 500
+    assert again.value.reschedule_date.timestamp() - clock.now() > 500
     assert len(emulator.requests) == 1
 
 
-def test_a_long_pause_that_tallyfy_asks_for_does_not_outlive_the_timeout(emulator, connect, run_sensor):
-    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
+def test_a_long_pause_that_tallyfy_asks_for_does_not_outlive_the_timeout(emulator, connect, clock, run_sensor):
     run = emulator.add_run()
     emulator.order(Fault(kind="status", status=429, headers={"Retry-After": "3600"}))
-    started = time.monotonic()
+    started = clock.now()
     with pytest.raises(AirflowSensorTimeout):
         run_sensor(run_id=run["id"], timeout=0.5)
-    assert time.monotonic() - started < 10
+    assert clock.now() - started < 10
 
 
 TRANSIENT = [
@@ -196,16 +193,28 @@ TRANSIENT = [
 
 @pytest.mark.parametrize(("fault", "kind"), TRANSIENT, ids=lambda case: getattr(case, "kind", None))
 def test_a_transient_error_does_not_end_the_wait(emulator, connect, run_sensor, fault, kind):
-    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     run = emulator.add_run(status="complete")
     emulator.order(Fault(**{**vars(fault), "times": 3}))
+    assert len(run_sensor(run_id=run["id"])) == 1
+
+
+def test_a_secrets_backend_that_is_out_for_a_moment_does_not_end_the_wait(emulator, run_sensor, mocker):
+    give = TallyfyHook.get_connection
+    answers = iter([AirflowNotFoundException("The conn_id `tallyfy_default` isn't defined")] * 2)
+
+    def sometimes(*args, **named):
+        if error := next(answers, None):
+            raise error
+        return give(named.get("conn_id") or args[-1])
+
+    mocker.patch.object(TallyfyHook, "get_connection", sometimes)
+    run = emulator.add_run(status="complete")
     assert len(run_sensor(run_id=run["id"])) == 1
 
 
 @pytest.mark.parametrize(("fault", "kind"), TRANSIENT, ids=lambda case: getattr(case, "kind", None))
 @pytest.mark.parametrize("lenience", [{}, {"soft_fail": True}])
 def test_an_error_that_lasts_ends_the_wait_as_itself(emulator, connect, run_sensor, fault, kind, lenience):
-    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     run = emulator.add_run()
     emulator.order(fault)
     with pytest.raises(AirflowException) as raised:
@@ -251,11 +260,11 @@ def test_with_silent_fail_the_wait_goes_on_through_every_error(emulator, run_sen
 # --- Runs that are not there ----------------------------------------------------------------------------------------
 
 
-def test_a_run_that_never_was_ends_the_wait_at_once_and_says_so(emulator, run_sensor):
-    started = time.monotonic()
+def test_a_run_that_does_not_exist_ends_the_wait_at_once_and_says_so(emulator, clock, run_sensor):
+    started = clock.now()
     with pytest.raises(TallyfyNotFoundError, match=r"There is no run 'c{32}' in organization"):
         run_sensor(run_id="c" * 32)
-    assert time.monotonic() - started < 10
+    assert clock.now() - started < 10
 
 
 def test_a_run_deleted_while_it_is_waited_for_ends_the_wait_and_says_so(emulator, run_sensor):
@@ -265,7 +274,7 @@ def test_a_run_deleted_while_it_is_waited_for_ends_the_wait_and_says_so(emulator
 
 
 @pytest.mark.parametrize("answer", [200, 404])
-def test_an_archived_run_is_told_from_one_that_never_was(emulator, run_sensor, answer):
+def test_an_archived_run_is_not_reported_as_missing(emulator, run_sensor, answer):
     emulator.quirks = Quirks(archived_run_status=answer)
     run = emulator.add_run(name="Shelved")
     with pytest.raises(TallyfyRunFailedError, match="'Shelved'"):
@@ -296,13 +305,13 @@ def test_a_wait_that_is_over_at_once_does_not_defer(emulator, connect):
     assert len(sensor.execute(context={})) == 1
 
 
-def test_what_crosses_to_the_triggerer_is_plain_and_names_the_moment_of_the_timeout(emulator, connect):
+def test_what_crosses_to_the_triggerer_is_plain_and_names_the_moment_of_the_timeout(emulator, connect, clock):
     run = emulator.add_run()
     _, deferral = deferred(run_id=run["id"], timeout=600, poke_interval=30)
     path, arguments = deferral.trigger.serialize()
     assert path == "tallyfy_provider.triggers.runs.RunStatusTrigger"
-    assert arguments.pop("deadline") == pytest.approx(time.time() + 600, abs=5)
-    assert arguments.pop("not_before") == pytest.approx(time.time(), abs=5)
+    assert arguments.pop("deadline") == pytest.approx(clock.now() + 600, abs=5)
+    assert arguments.pop("not_before") == pytest.approx(clock.now(), abs=5)
     assert arguments == {
         "tallyfy_conn_id": "tallyfy_default",
         "run_ids": [run["id"]],
@@ -335,28 +344,28 @@ def test_a_trigger_that_crashed_is_an_error(emulator, connect):
         sensor.resume_execution("__fail__", {"error": "Boom"}, {})
 
 
-def test_the_execution_timeout_holds_while_deferred(emulator, connect):
+def test_the_execution_timeout_holds_while_deferred(emulator, connect, run_in_mode):
     run = emulator.add_run()
     for lenience in ({}, {"soft_fail": True}):
         with pytest.raises(AirflowTaskTimeout, match=r"execution_timeout is 0.2 s. Last seen: .*active"):
             run_in_mode("deferrable", run_id=run["id"], execution_timeout=timedelta(seconds=0.2), **lenience)
 
 
-def test_a_timeout_is_declared_only_after_a_last_poll(emulator, connect):
+def test_a_timeout_is_declared_only_after_a_last_poll(emulator, connect, fire):
     run = emulator.add_run()
     _, deferral = deferred(run_id=run["id"], timeout=0.3, poke_interval=3600)
     emulator.update_run_later(run["id"], 0.2, status="complete")
     assert fire(deferral.trigger)["status"] == "ended"
 
 
-def test_a_deadline_that_passed_while_no_triggerer_ran_gets_one_poll(emulator, connect):
+def test_a_deadline_that_passed_while_no_triggerer_ran_gets_one_poll(emulator, connect, fire):
     run = emulator.add_run()
     _, deferral = deferred(run_id=run["id"], timeout=0)
     emulator.complete_run(run["id"])
     assert fire(deferral.trigger)["status"] == "ended"
 
 
-def test_the_error_of_a_deferred_wait_keeps_what_tallyfy_said(emulator, connect):
+def test_the_error_of_a_deferred_wait_keeps_its_details(emulator, connect, run_in_mode):
     run = emulator.add_run()
     headers = {"Retry-After": "3600"}
     with pytest.raises(TallyfyServerError) as raised:
@@ -396,7 +405,37 @@ def test_a_misspelt_status_is_refused_at_parse_time():
         RunStatusSensor(task_id="wait", run_id="x", allowed_statuses=["completed"])
 
 
-@pytest.mark.parametrize("tolerance", [-1, "soon", True])
+@pytest.mark.parametrize(
+    "statuses",
+    [{"failed_statuses": "archived,problem"}, {"skipped_statuses": "{{ 'problem' }}", "failed_statuses": []}],
+)
+def test_statuses_may_be_text_with_commas_or_templates(emulator, run_sensor, statuses):
+    run = emulator.add_run(status="problem")
+    assert {"allowed_statuses", *statuses} <= set(RunStatusSensor.template_fields)
+    rendered = {name: "problem" if "{{" in value else value for name, value in statuses.items()}
+    RunStatusSensor(task_id="wait", run_id="x", **statuses)
+    with pytest.raises(TallyfyRunFailedError if "skipped_statuses" not in statuses else AirflowSkipException):
+        run_sensor(run_id=run["id"], **rendered)
+
+
+@pytest.mark.parametrize("value", ["False", "true", 0, None])
+def test_deferrable_is_true_or_false(value):
+    with pytest.raises(TallyfyInputError, match="deferrable takes True or False"):
+        RunStatusSensor(task_id="wait", run_id="x", deferrable=value)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"failed_statuses": "archive"}, {"wait_for": "some"}, {"fault_tolerance": -1}, {"deferrable": "no"}]
+)
+def test_a_wrong_literal_of_a_mapped_task_is_refused_when_it_runs(connect, task_context, wrong):
+    (name,) = wrong
+    mapped = RunStatusSensor.partial(task_id="wait", run_id="x").expand(**{name: [wrong[name]]})
+    sensor = mapped.unmap(wrong)  # outside of execute, Airflow 2 would call no callback
+    with pytest.raises(TallyfyInputError, match=name):
+        sensor.execute(context=task_context())
+
+
+@pytest.mark.parametrize("tolerance", [-1, "soon", True, float("nan")])
 def test_a_fault_tolerance_must_be_a_time(tolerance):
     with pytest.raises(TallyfyInputError, match="fault_tolerance takes seconds or a timedelta"):
         RunStatusSensor(task_id="wait", run_id="x", fault_tolerance=tolerance)

@@ -16,7 +16,6 @@ from tallyfy_provider.exceptions import (
     TallyfyServerError,
 )
 from tallyfy_provider.sensors.tasks import TaskStatusSensor
-from tests.sensors.conftest import fire
 
 STEPS = [
     {
@@ -105,25 +104,34 @@ def test_an_expired_task_is_not_a_rejected_one(emulator, step, wait, is_approved
     assert wait("pay", on_rejection="fail")["decision"] == decision
 
 
-@pytest.mark.parametrize(("on_rejection", "error"), [("fail", TallyfyRunFailedError), ("skip", AirflowSkipException)])
-def test_a_rejection_can_fail_or_skip(emulator, step, wait, on_rejection, error):
-    with pytest.raises(error, match=r"'Approve' .*: completed, rejected"):
-        wait(
+@pytest.mark.parametrize(("word", "error"), [("fail", TallyfyRunFailedError), ("skip", AirflowSkipException)])
+@pytest.mark.parametrize(
+    ("alias", "argument", "change", "message"),
+    [
+        (
             "approve",
-            on_rejection=on_rejection,
-            between=lambda: emulator.complete_task(step("approve"), is_approved=False),
-        )
+            "on_rejection",
+            lambda emulator, task_id: emulator.complete_task(task_id, is_approved=False),
+            r"'Approve' .*: completed, rejected",
+        ),
+        ("hidden", "on_auto_skipped", pytest.fail, r"'Hidden' .*: a rule hides it"),
+        (
+            "fill",
+            "on_problem",
+            lambda emulator, task_id: emulator.report_problem(task_id, "It burns"),
+            r"'Fill in' .* with an open problem",
+        ),
+    ],
+    ids=["rejected", "hidden", "problem"],
+)
+def test_a_state_can_fail_or_skip(emulator, step, wait, alias, argument, change, message, word, error):
+    with pytest.raises(error, match=message):
+        wait(alias, between=lambda: change(emulator, step(alias)), **{argument: word})
 
 
 def test_an_approval_passes_where_a_rejection_fails(emulator, step, wait):
     emulator.complete_task(step("approve"), is_approved=True)
     assert wait("approve", on_rejection="fail")["decision"] == "approved"
-
-
-@pytest.mark.parametrize(("word", "error"), [("fail", TallyfyRunFailedError), ("skip", AirflowSkipException)])
-def test_a_hidden_step_can_fail_or_skip_at_once(wait, word, error):
-    with pytest.raises(error, match=r"'Hidden' .*: a rule hides it"):
-        wait("hidden", on_auto_skipped=word, between=pytest.fail)
 
 
 def test_a_hidden_step_can_pass_at_once(wait):
@@ -134,12 +142,6 @@ def test_a_hidden_step_can_pass_at_once(wait):
 def test_a_hidden_step_is_waited_for_until_the_run_is_complete_and_skips_then(emulator, contract, wait):
     with pytest.raises(AirflowSkipException, match="a rule hid it until the run was complete"):
         wait("hidden", between=lambda: complete_all(emulator, contract["id"]))
-
-
-@pytest.mark.parametrize(("word", "error"), [("fail", TallyfyRunFailedError), ("skip", AirflowSkipException)])
-def test_a_problem_can_fail_or_skip(emulator, step, wait, word, error):
-    with pytest.raises(error, match=r"'Fill in' .* with an open problem"):
-        wait(on_problem=word, between=lambda: emulator.report_problem(step("fill"), "It burns"))
 
 
 def test_a_problem_is_waited_out(emulator, step, wait):
@@ -193,14 +195,17 @@ def test_the_step_is_still_found_when_people_change_its_title_meanwhile(emulator
     assert wait("Fill in", between=do)["title"] == "Another title"
 
 
-def test_a_step_that_does_not_exist_ends_the_wait_at_once(wait):
-    with pytest.raises(TallyfyInputError, match=r"has no task 'aprove'; did you mean 'approve'\?"):
-        wait("aprove", between=pytest.fail)
-
-
-def test_a_run_that_does_not_exist_ends_the_wait_at_once(wait):
-    with pytest.raises(TallyfyNotFoundError):
-        wait(run_id="0" * 32, between=pytest.fail)
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"alias": "aprove"}, TallyfyInputError, r"has no task 'aprove'; did you mean 'approve'\?"),
+        ({"run_id": "0" * 32}, TallyfyNotFoundError, ""),
+    ],
+    ids=["step", "run"],
+)
+def test_what_does_not_exist_ends_the_wait_at_once(wait, arguments, error, message):
+    with pytest.raises(error, match=message):
+        wait(**arguments, between=pytest.fail)
 
 
 def test_a_run_that_is_deleted_meanwhile_ends_the_wait(emulator, contract, wait):
@@ -222,7 +227,7 @@ def test_a_wrong_word_fails_when_the_dag_is_parsed(name):
         TaskStatusSensor(task_id="x", run_id="r", step="t", **{name: "explode"})
 
 
-def test_a_timeout_says_what_was_last_seen(wait):
+def test_a_timeout_is_an_error(wait):
     with pytest.raises(AirflowSensorTimeout):
         wait(timeout=0.3)
 
@@ -233,7 +238,6 @@ def test_soft_fail_skips(emulator, contract, wait):
 
 
 def test_transient_errors_do_not_end_the_wait(emulator, connect, step, wait):
-    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
 
     def trouble():
         emulator.order(Fault(kind="status", status=503, times=3))
@@ -243,7 +247,6 @@ def test_transient_errors_do_not_end_the_wait(emulator, connect, step, wait):
 
 
 def test_a_form_that_cannot_be_read_for_a_moment_does_not_end_it_badly(emulator, connect, step, wait):
-    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
 
     def trouble():
         emulator.order(Fault(kind="status", status=503, path="form_fields", times=2))
@@ -253,12 +256,11 @@ def test_a_form_that_cannot_be_read_for_a_moment_does_not_end_it_badly(emulator,
 
 
 def test_errors_that_last_are_raised(emulator, connect, wait):
-    connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0})
     with pytest.raises(TallyfyServerError):
         wait(fault_tolerance=0.2, between=lambda: emulator.order(Fault(kind="status", status=503)))
 
 
-def test_values_are_nowhere_but_in_what_is_returned(emulator, contract, connect, step, said, task_context):
+def test_values_are_nowhere_but_in_what_is_returned(emulator, contract, connect, step, said, task_context, fire):
     """Airflow writes the events of triggers into its log."""
     said()
     options = {"run_id": contract["id"], "step": "fill", "task_id": "wait", "poke_interval": 0.05}

@@ -133,7 +133,7 @@ def test_a_name_with_letters_that_mean_something_to_globs_is_only_a_name():
     assert store.files == {path.path: b"y"}
 
 
-def test_a_full_disk_is_told_with_the_way_out_and_leaves_the_earlier_file(emulator, export):
+def test_a_full_disk_is_an_error_with_the_way_out_and_leaves_the_earlier_file(emulator, export):
     store = Folders()
     path = f"memory://{attached('memory', store)}@exports/runs.jsonl"
     emulator.add_runs(10)
@@ -150,7 +150,7 @@ def test_a_full_disk_is_told_with_the_way_out_and_leaves_the_earlier_file(emulat
 
 
 @pytest.mark.parametrize("name", ["runs.csv.gz", "runs.parquet"])
-def test_a_disk_that_is_full_at_once_is_told_for_every_format(emulator, export, name):
+def test_a_disk_that_is_full_at_once_is_an_error_for_every_format(emulator, export, name):
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow")
     store = Folders(room=10)
@@ -160,14 +160,14 @@ def test_a_disk_that_is_full_at_once_is_told_for_every_format(emulator, export, 
     assert store.files == {}
 
 
-def test_a_missing_bucket_is_told_before_anything_is_asked_of_tallyfy(emulator, export):
+def test_a_missing_bucket_is_an_error_before_any_request_to_tallyfy(emulator, export):
     path = f"s3://{attached('s3', Bucket())}@no-such-bucket/runs.csv"
     with pytest.raises(TallyfyExportError, match="Such a bucket, container or folder is not there"):
         export(path)
     assert emulator.requests == []
 
 
-def test_credentials_that_may_not_write_are_told(emulator, export):
+def test_credentials_that_may_not_write_are_an_error(emulator, export):
     store = Bucket(wrong=PermissionError("Access Denied"))
     emulator.add_runs(3)
     with pytest.raises(TallyfyExportError, match=r"may not write there\. \(PermissionError: Access Denied\)"):
@@ -176,7 +176,7 @@ def test_credentials_that_may_not_write_are_told(emulator, export):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written_to_is_told(export, tmp_path):
+def test_a_folder_that_may_not_be_written_to_is_an_error(export, tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(TallyfyExportError, match="may not write there"):
         export(str(tmp_path / "runs.csv"))

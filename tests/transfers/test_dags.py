@@ -72,7 +72,7 @@ def test_tasks_end_as_they_should(tasks):
     }
 
 
-def test_templates_reach_path_filters_and_bounds_and_the_file_can_be_read_by_the_path_handed_on(tasks):
+def test_templates_reach_path_filters_and_bounds_and_the_file_can_be_read_by_the_returned_path(tasks):
     handed_on = tasks["by_templates"]["xcoms"]["return_value"]
     assert handed_on["rows"] == 3
     assert handed_on["path"].endswith("/exports/status=active/runs.csv.gz")
@@ -85,13 +85,13 @@ def test_a_path_object_is_a_template_too(tasks):
     assert tasks["by_path"]["xcoms"]["return_value"]["path"].endswith("/exports/active.jsonl")
 
 
-def test_the_next_export_can_be_told_where_this_one_ended(tasks):
+def test_the_next_export_begins_where_this_one_ended(tasks):
     first, second = (tasks[task_id]["xcoms"]["return_value"] for task_id in ("by_path", "since"))
     assert 0 < second["rows"] < first["rows"]
     assert parse_timestamp(second["last_updated"]) >= parse_timestamp(first["next_updated_after"])
 
 
-def test_no_file_is_left_but_those_that_were_asked_for(tasks, airflow):
+def test_no_other_files_are_left(tasks, airflow):
     files = {str(path.relative_to(airflow[1] / "exports")) for path in (airflow[1] / "exports").rglob("*.*")}
     assert files == {"status=active/runs.csv.gz", "active.jsonl", "since.jsonl"}
 

@@ -1,4 +1,4 @@
-"""ExportRunsOperator: what it asks, writes, hands on and says."""
+"""ExportRunsOperator: requests, files, results and log lines."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_what_was_written_is_logged_without_any_of_its_rows(emulator, export, tm
         ({"file_format": "xml"}, "file_format is 'xml'; it takes 'jsonl', 'csv' or 'parquet'"),
         ({"filters": {"owner": "1"}}, "did you mean 'owners'"),
         ({"filters": {"status": "finished"}}, "filters\\['status'\\] cannot be 'finished'"),
-        ({"created_after": "yesterday"}, "created_after takes a moment such as"),
+        ({"created_after": "yesterday"}, "created_after takes a time such as"),
         ({"on_empty": "ignore"}, "it takes 'pass', 'skip' or 'fail'"),
     ],
 )
@@ -87,13 +87,13 @@ def test_what_is_wrong_already_fails_when_the_dag_is_parsed(wrong, message):
         ({"path": "runs.csv"}, "relative"),
         ({"path": "/x/runs"}, "does not tell the format"),
         ({"filters": {"status": "finished"}}, "cannot be 'finished'"),
-        ({"updated_after": "soon"}, "updated_after takes a moment"),
+        ({"updated_after": "soon"}, "updated_after takes a time"),
         ({"max_runs": "many"}, "max_runs takes a whole number"),
-        ({"fields": []}, "fields is \\[\\], which names nothing"),
+        ({"fields": "['id']"}, "fields is the text of a list"),
         ({"created_after": "2026-10-31", "created_before": "2026-10-31"}, "No run can be created from 2026-10-31T00"),
     ],
 )
-def test_a_template_that_renders_to_something_wrong_fails_before_anything_is_asked(
+def test_a_template_that_renders_to_a_wrong_value_fails_before_any_request(
     emulator, connect, tmp_path, rendered, message
 ):
     templates = dict.fromkeys(rendered, "{{ params.x }}") | ({"filters": {}} if "filters" in rendered else {})
@@ -207,20 +207,12 @@ def test_when_nothing_matches(export, tmp_path):
     assert next(csv.reader(path.open()))[:2] == ["id", "increment_id"]
 
 
-@pytest.fixture
-def ignores_filters(emulator):
-    """A Tallyfy that ignores the filters and returns everything, as the real one does with what it does not know."""
-    run = emulator.add_run(name="Stray", status="active")
-    emulator.order(Fault(kind="status", status=200, body={"data": [run]}))
-    return run
-
-
-def test_rows_that_were_not_asked_for_are_warned_of_and_written(export, tmp_path, ignores_filters, said):
+def test_rows_that_do_not_match_are_logged_and_written(export, tmp_path, ignores_filters, said):
     assert export(str(tmp_path / "x.jsonl"), filters={"status": "complete"})["rows"] == 1
     assert "1 of the runs came back although filters['status'] does not allow them" in said()
 
 
-def test_rows_that_were_not_asked_for_are_an_error_where_that_is_wanted(export, tmp_path, ignores_filters):
+def test_rows_that_do_not_match_are_an_error_with_strict_filters(export, tmp_path, ignores_filters):
     path = tmp_path / "x.jsonl"
     with pytest.raises(TallyfyResponseError, match="strict_filters=True"):
         export(str(path), filters={"checklist_id": "another"}, strict_filters=True)
@@ -254,15 +246,16 @@ def test_a_retry_replaces_and_the_same_runs_give_the_same_bytes(emulator, export
     assert len(rows(path)) == 300
 
 
-def test_a_folder_in_the_place_of_the_file_is_told(export, tmp_path):
-    (tmp_path / "runs.csv").mkdir()
-    with pytest.raises(TallyfyExportError, match="give the name of a file in it"):
-        export(str(tmp_path / "runs.csv"))
-
-
-def test_a_store_that_airflow_does_not_know_is_told(export):
-    with pytest.raises(TallyfyExportError, match="Install the provider of the store"):
-        export("nosuch://bucket/runs.csv")
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("{}", "give the name of a file in it"), ("nosuch://bucket/runs.csv", "Install the provider of the store")],
+    ids=["a folder", "an unknown store"],
+)
+def test_a_path_that_cannot_be_written_is_refused(export, tmp_path, path, message):
+    folder = tmp_path / "runs.csv"
+    folder.mkdir()
+    with pytest.raises(TallyfyExportError, match=message):
+        export(path.format(folder))
 
 
 def test_the_file_is_reported_as_output_and_its_part_is_not(emulator, export, tmp_path, monkeypatch):
@@ -277,9 +270,27 @@ def test_the_file_is_reported_as_output_and_its_part_is_not(emulator, export, tm
     assert [output.asset.uri for output in outputs] == [f"file://{tmp_path}/runs.jsonl"]
 
 
-def test_a_bound_in_the_future_is_told_of_and_not_handed_on(emulator, export, tmp_path, said):
+def test_a_bound_in_the_future_is_logged_and_not_returned(emulator, export, tmp_path, said):
     emulator.add_runs(3)
     done = export(str(tmp_path / "runs.jsonl"), updated_after="2100-01-01")
     assert done["rows"] == 0
     assert done["next_updated_after"] < "2100"
     assert "updated_after is 2100-01-01T00:00:00Z, which is in the future" in said()
+
+
+@pytest.mark.parametrize("fields", [None, "None", "", []])
+@pytest.mark.parametrize("name", ["runs.jsonl", "runs.csv"])
+def test_fields_that_name_nothing_write_all(emulator, export, tmp_path, fields, name):
+    emulator.add_run(name="One")
+    path = tmp_path / name
+    export(path=str(path), fields=fields)
+    assert "One" in path.read_text()
+
+
+@pytest.mark.parametrize("fields", ["['id', 'name']", {"id", "name"}, {"id": 1}])
+def test_fields_that_are_no_list_leave_a_good_file_alone(emulator, export, tmp_path, fields):
+    path = tmp_path / "runs.csv"
+    path.write_text("good")
+    with pytest.raises(TallyfyInputError, match="fields"):
+        export(path=str(path), fields=fields)
+    assert path.read_text() == "good"

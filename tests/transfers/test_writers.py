@@ -66,11 +66,11 @@ def table(runs, fields=None):
         ("runs.parquet", Format("parquet")),
     ],
 )
-def test_the_name_tells_the_format(name, expected):
+def test_the_format_is_read_from_the_name(name, expected):
     assert format_of(name) == expected
 
 
-def test_a_format_that_is_told_goes_before_the_name():
+def test_a_given_format_overrides_the_name():
     assert format_of("runs.txt.gz", "csv") == Format("csv", compressed=True)
     assert format_of("part-0", "parquet") == Format("parquet")
     with pytest.raises(TallyfyInputError, match="file_format is 'json'"):
@@ -78,7 +78,7 @@ def test_a_format_that_is_told_goes_before_the_name():
 
 
 @pytest.mark.parametrize("name", ["runs", "runs.json", "runs.gz", "runs.csv.zip", "csv"])
-def test_a_name_that_tells_no_format_is_refused_with_those_that_there_are(name):
+def test_a_name_without_a_format_is_refused_with_the_known_ones(name):
     with pytest.raises(TallyfyInputError, match=r"\.jsonl \(or \.ndjson\), \.csv, each of them also with \.gz, or"):
         format_of(f"/x/{name}")
 
@@ -121,7 +121,7 @@ def test_json_lines_keep_each_run_as_it_is():
     assert notes == []
 
 
-def test_json_lines_keep_the_fields_asked_for_under_the_names_they_were_asked_by():
+def test_json_lines_keep_the_given_fields_under_the_given_names():
     runs = [{"id": "a", "progress": {"percent": 40}, "a.b": 1}, {"id": "b", "progress": []}]
     data, notes = written(Format("jsonl"), runs, ["id", "progress.percent", "a.b", "nmae"])
     assert [json.loads(line) for line in data.splitlines()] == [
@@ -217,13 +217,13 @@ def test_parquet_reads_what_tallyfy_writes_in_more_than_one_way():
     assert notes == []
 
 
-def test_a_value_of_another_type_becomes_null_in_parquet_and_is_told_of_without_being_shown():
+def test_a_value_of_another_type_becomes_null_in_parquet_and_is_counted_in_a_note():
     wrong = [2**70, "many", True, 1.5, float("inf"), {}]
     found, notes = table([{"late_tasks": value, "created_at": "soon"} for value in wrong], ["late_tasks", "created_at"])
     assert found.column("late_tasks").to_pylist() == [None] * 6
     assert notes == [
         "Column 'late_tasks' is of type integer: 6 of its values are not, and became null.",
-        "Column 'created_at' is of type moment: 6 of its values are not, and became null.",
+        "Column 'created_at' is of type timestamp: 6 of its values are not, and became null.",
     ]
 
 
@@ -235,7 +235,7 @@ def test_row_groups_of_parquet_are_bounded(monkeypatch):
     assert [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)] == [1000, 1000, 750]
 
 
-def test_without_pyarrow_the_error_names_the_extra_before_anything_is_asked(emulator, export, tmp_path, monkeypatch):
+def test_without_pyarrow_the_error_names_the_extra_before_any_request(emulator, export, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(TallyfyConfigurationError, match=r"install airflow-provider-tallyfy\[parquet\]"):
         export(str(tmp_path / "runs.parquet"))
@@ -243,11 +243,11 @@ def test_without_pyarrow_the_error_names_the_extra_before_anything_is_asked(emul
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_misspelt_field_is_told_with_the_nearest_that_there_is():
+def test_a_misspelt_field_is_noted_with_a_suggestion():
     columns = Columns(["nmae"])
     columns.values({"name": "x", "id": 1})
     assert columns.notes == ["fields: no run has 'nmae', so it is null for all; did you mean 'name'?"]
 
 
-def test_nothing_is_said_of_fields_where_there_were_no_runs():
+def test_fields_are_not_noted_where_there_were_no_runs():
     assert Columns(["nmae"]).notes == []

@@ -3,58 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import selectors
-import time
 from collections.abc import Callable, Coroutine, Iterator
-from types import SimpleNamespace
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tallyfy_emulator import Emulator, ManualClock
-from tallyfy_provider.triggers import activity_feed, base, events, poller
-from tallyfy_provider.triggers.executor import ConnectionExecutor
-from tallyfy_provider.waiting import tolerance
-
-
-class JumpingSelector(selectors.DefaultSelector):
-    """Moves the clock to the next timer while no call of Tallyfy is under way; else the clock is real."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__()
-        self._clock = clock
-        self.calls = 0
-
-    def select(self, timeout: float | None = None) -> Any:
-        """Wait for events until the next timer."""
-        if self.calls or timeout is None:
-            started = time.monotonic()
-            ready = super().select(timeout)
-            self._clock.advance(time.monotonic() - started)
-            return ready
-        ready = super().select(0)
-        if not ready and timeout > 0:
-            self._clock.advance(timeout + 1e-6)  # by more than the clock rounds to, or the timer might never be due
-        return ready
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop that follows a manual clock."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self.selector = JumpingSelector(clock)
-        self._clock = clock
-        super().__init__(self.selector)
-
-    def time(self) -> float:
-        """Return the time of the clock."""
-        return self._clock.now()
+from tests.virtual_time import follow_manual_clock, run_virtually
 
 
 @pytest.fixture
-def clock() -> ManualClock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
     """The one clock of the triggers and of their Tallyfy."""
-    return ManualClock()
+    return follow_manual_clock(monkeypatch)
+
+
+@pytest.fixture
+def max_attempts() -> int:
+    """One attempt for a request: a fault reaches the wait."""
+    return 1
 
 
 @pytest.fixture
@@ -65,28 +33,9 @@ def emulator(clock: ManualClock) -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def run(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Callable[[Coroutine[Any, Any, Any]], Any]:
-    """Run a coroutine in virtual time: a sleep takes no longer than the requests that are made meanwhile."""
-    virtual = SimpleNamespace(time=clock.now, monotonic=clock.now, strftime=time.strftime, gmtime=time.gmtime)
-    for module in (activity_feed, base, events, poller, tolerance):
-        monkeypatch.setattr(module, "time", virtual)
-    call = ConnectionExecutor.call
-
-    async def counted(*args: Any, **kwargs: Any) -> Any:
-        selector = asyncio.get_running_loop().selector
-        selector.calls += 1
-        try:
-            return await call(*args, **kwargs)
-        finally:
-            selector.calls -= 1
-
-    monkeypatch.setattr(ConnectionExecutor, "call", counted)
-
-    def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-        with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
-            return runner.run(coroutine)
-
-    return run
+def run(clock: ManualClock) -> Callable[[Coroutine[Any, Any, Any]], Any]:
+    """Run a coroutine in virtual time."""
+    return partial(run_virtually, clock)
 
 
 class Waits:
@@ -101,12 +50,14 @@ class Waits:
         self._tasks += started
         return started
 
+    async def results(self, started: list[asyncio.Task[Any]], seconds: float = 20) -> list[Any]:
+        """Wait for the events of triggers."""
+        return await asyncio.wait_for(asyncio.gather(*started), seconds)
+
     async def __aenter__(self) -> Waits:
-        """Begin without triggers."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Cancel all triggers."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -116,3 +67,14 @@ async def first_event(trigger: Any) -> Any:
     """Run a trigger until it reports its event."""
     async for event in trigger.run():
         return event.payload
+
+
+@pytest.fixture
+def run_waits(run: Callable[[Coroutine[Any, Any, Any]], Any]) -> Callable[[Callable[[Waits], Any]], Any]:
+    """Run a scenario of waits in virtual time; those that are left at its end are cancelled."""
+
+    async def scenario_of(scenario: Callable[[Waits], Any]) -> Any:
+        async with Waits() as waits:
+            return await scenario(waits)
+
+    return lambda scenario: run(scenario_of(scenario))

@@ -5,9 +5,25 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
+from jinja2 import ChainableUndefined, StrictUndefined, Undefined
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.arguments import choice, interval, is_literal, moment, names, seconds, whole_number
+from tallyfy_provider.utils.arguments import (
+    boolean,
+    checklist_id,
+    choice,
+    ids,
+    interval,
+    is_literal,
+    mapping,
+    names,
+    run_id,
+    run_ids,
+    seconds,
+    text,
+    timestamp,
+    whole_number,
+)
 
 NINE = datetime(2026, 10, 31, 9, tzinfo=UTC)
 
@@ -25,23 +41,25 @@ NINE = datetime(2026, 10, 31, 9, tzinfo=UTC)
     ],
 )
 def test_a_moment_may_be_written_in_any_of_the_usual_ways(value):
-    assert moment("since", value) == NINE
+    assert timestamp("since", value) == NINE
 
 
 def test_a_day_is_its_first_second():
-    assert moment("since", "2026-10-31") == moment("since", date(2026, 10, 31)) == datetime(2026, 10, 31, tzinfo=UTC)
+    assert (
+        timestamp("since", "2026-10-31") == timestamp("since", date(2026, 10, 31)) == datetime(2026, 10, 31, tzinfo=UTC)
+    )
 
 
 @pytest.mark.parametrize("value", [None, "", " ", "None"])
 def test_nothing_is_no_moment_and_no_number(value):
-    assert moment("since", value) is None
+    assert timestamp("since", value) is None
     assert whole_number("count", value) is None
 
 
 @pytest.mark.parametrize("value", ["yesterday", "31.10.2026", 20261031, 1.5, [], True])
 def test_what_is_no_moment_is_refused(value):
-    with pytest.raises(TallyfyInputError, match="since takes a moment such as"):
-        moment("since", value)
+    with pytest.raises(TallyfyInputError, match="since takes a time such as"):
+        timestamp("since", value)
 
 
 @pytest.mark.parametrize("value", [0, -1, "many", True, 1.5, "²"])
@@ -53,9 +71,113 @@ def test_what_is_no_whole_number_from_one_is_refused(value):
 def test_names_are_a_list_or_text_with_commas():
     assert names("fields", " id, name ,,id") == names("fields", ["id", "name", "id"]) == ["id", "name"]
     assert names("fields", None) is None
-    for nothing in ([], "", " , "):
-        with pytest.raises(TallyfyInputError, match="names nothing"):
-            names("fields", nothing)
+    assert names("fields", '["id"]') == ["id"]
+    for nothing in ([], "", " , ", "None", [None]):
+        assert names("fields", nothing) is None
+
+
+@pytest.mark.parametrize("read", [names, ids])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("['id', 'name']", "x is the text of a list: .* write '| tojson' in the template"),
+        ({"id"}, "x is a set, which has no order and which Airflow cannot store: use a list"),
+        ({"id": 1}, "x takes a list of (names|ids), not a dict"),
+        (1.5, "x takes a list of (names|ids), not a float"),
+        (StrictUndefined(name="fields"), "A template names a variable that does not exist: 'fields' is undefined"),
+    ],
+)
+def test_what_is_no_list_of_names_or_ids_is_refused(read, value, words):
+    with pytest.raises(TallyfyInputError, match=words):
+        read("x", value)
+
+
+def test_names_are_text():
+    with pytest.raises(TallyfyInputError, match=r"fields takes names, not \['id'\]"):
+        names("fields", [["id"]])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("a", "a"), (12345, "12345"), (1.5, "1.5"), (date(2026, 10, 31), "2026-10-31"), ("", None)]
+)
+def test_what_native_rendering_makes_of_text_becomes_text_again(value, expected):
+    assert text("name", value) == expected
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, ["a"], True, b"a"])
+def test_what_is_no_text_is_refused_by_name(value):
+    with pytest.raises(TallyfyInputError, match=f"name takes text, not a {type(value).__name__}"):
+        text("name", value)
+
+
+@pytest.mark.parametrize("read", [text, whole_number, timestamp, names, ids, mapping])
+@pytest.mark.parametrize("undefined", [Undefined, StrictUndefined, ChainableUndefined])
+def test_a_variable_that_a_template_misspells_is_named(read, undefined):
+    with pytest.raises(TallyfyInputError, match="'parms' is undefined"):
+        read("x", undefined(name="parms"))
+
+
+@pytest.mark.parametrize("value", ["False", "true", 0, 1, None, "{{ params.x }}"])
+def test_what_only_looks_like_a_boolean_is_refused(value):
+    assert boolean("claim", True) is True
+    with pytest.raises(TallyfyInputError, match="claim takes True or False, not"):
+        boolean("claim", value)
+
+
+ONE, TWO = "a" * 32, "b" * 32
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [[ONE], [TWO]],
+        [[{"id": ONE}], [{"id": TWO}, {"id": ONE}]],
+        f'["{ONE}", "{TWO}"]',
+        f'{{"id": "{ONE}"}}, {TWO}'.replace('{"id": "', "").replace('"}', ""),
+        f"https://go.tallyfy.com/tracker/{ONE}, https://go.tallyfy.com/organizations/o/runs/{TWO}?x=1#y",
+        (each for each in (ONE, TWO)),
+    ],
+)
+def test_run_ids_are_found_in_lists_of_lists_in_json_and_in_addresses(value):
+    assert run_ids(value) == [ONE, TWO]
+
+
+@pytest.mark.parametrize(
+    "value", [ONE, f" {ONE} ", {"id": ONE}, f'{{"id": "{ONE}"}}', f"https://go.tallyfy.com/tracker/{ONE}?from=mail"]
+)
+def test_the_id_of_one_run_is_found_likewise(value):
+    assert run_id(value) == ONE
+    assert run_ids(value) == [ONE]
+
+
+@pytest.mark.parametrize("read", [run_id, run_ids])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("{'id': 'a'}", "run_id is the text of a dict"),
+        ("['a']", "run_id is the text of a list"),
+        ("https://go.tallyfy.com/guest/tasks/1?code=secret", "run_id is a web address that names no run"),
+        (None, r"Has it skipped \(on_empty='skip'\)\? Then leave out trigger_rule here"),
+        (Undefined(name="launch"), "'launch' is undefined"),
+    ],
+)
+def test_what_is_no_run_id_is_called_what_it_is(read, value, words):
+    with pytest.raises(TallyfyInputError, match=words) as raised:
+        read(value)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", [ONE, {"id": ONE}, f"https://go.tallyfy.com/{TWO}/blueprints/{ONE}/edit", f" {ONE} "])
+def test_the_id_of_a_checklist_is_found_in_its_address(value):
+    assert checklist_id(value) == ONE
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(None, "is empty"), (["a"], "takes text, not a list"), ("{'id': 'a'}", "the text of a dict")]
+)
+def test_what_is_no_checklist_id_is_refused(value, words):
+    with pytest.raises(TallyfyInputError, match=rf"checklist_id (is )?{words}"):
+        checklist_id(value)
 
 
 def test_only_text_without_a_template_is_known_when_a_dag_is_parsed():
@@ -70,7 +192,9 @@ def test_a_duration_is_seconds_or_a_timedelta(value):
 
 @pytest.mark.parametrize("value", ["90", None, True, -1, float("nan"), float("inf"), timedelta(days=-1)])
 def test_what_is_no_duration_is_refused(value):
-    with pytest.raises(TallyfyInputError, match="timeout takes seconds or a timedelta"):
+    with pytest.raises(
+        TallyfyInputError, match=r"timeout takes seconds or a timedelta, not .*: a finite number from 0"
+    ):
         seconds("timeout", value)
 
 

@@ -57,6 +57,9 @@ def test_what_a_run_means_by_default(run, outcome):
         ({"allowed": "active"}, {"status": "active"}, SUCCEEDED),
         ({"allowed": ["something new"]}, {"status": "something new"}, SUCCEEDED),
         ({"failed": []}, {"status": "archived"}, WAITING),
+        ({"failed": "archived,problem"}, {"status": "problem"}, FAILED),
+        ({"failed": '["archived", "problem"]'}, {"status": "problem"}, FAILED),
+        ({"failed": "None"}, {"status": "archived"}, FAILED),
     ],
 )
 def test_what_a_run_means_by_another_rule(rule, run, outcome):
@@ -72,6 +75,11 @@ def test_what_a_run_means_by_another_rule(rule, run, outcome):
         ),
         ({"failed": ["archive"]}, "did you mean 'archived'?"),
         ({"skipped": [""]}, "the statuses are active"),
+        ({"failed": "archived;problem"}, "'archived;problem' is not a status of a run"),
+        ({"failed": "['archived', 'problem']"}, "failed_statuses is the text of a list"),
+        ({"failed": "{{ params.failed }}"}, "failed_statuses is the text of a dict"),
+        ({"failed": {"archived": 1}}, "takes a list of statuses"),
+        ({"skipped": ["complete"]}, "allowed_statuses is complete where it is not given: give it another status"),
         ({"allowed": []}, "could never succeed"),
         ({"allowed": 5}, "takes a list of statuses"),
         ({"allowed": ["complete"], "failed": ["complete"]}, "'complete' is in two of"),

@@ -103,7 +103,7 @@ def test_a_run_in_a_status_that_ends_a_wait_is_confirmed_by_the_run_itself(emula
 
 
 @pytest.mark.parametrize("answer", [200, 404])
-def test_archived_and_deleted_runs_are_told_apart_by_one_search_for_all(emulator, watch, answer):
+def test_archived_and_deleted_runs_are_distinguished_by_one_search_for_all(emulator, watch, answer):
     emulator.quirks = Quirks(archived_run_status=answer)
     ids = emulator.add_runs(50)
     watcher = watch(ids)
@@ -162,7 +162,7 @@ def test_a_missing_run_is_not_searched_for_in_every_round(emulator, watch):
         (Fault(kind="status", status=503), TallyfyServerError),
     ],
 )
-def test_a_round_is_abandoned_when_tallyfy_cannot_be_asked_at_all(emulator, watch, fault, kind):
+def test_a_round_is_abandoned_when_tallyfy_is_unreachable(emulator, watch, fault, kind):
     ids = emulator.add_runs(20)
     emulator.order(fault)
     with pytest.raises(kind):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from tallyfy_emulator import ManualClock
 from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyRateLimitError, TallyfyServerError
-from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault
+from tallyfy_provider.waiting.tolerance import MAX_OUTAGE_PAUSE, FaultTolerance, log_fault, pause_after
 
 DOWN = TallyfyServerError("down")
 
@@ -65,3 +67,18 @@ def test_the_log_says_how_long_tallyfy_has_been_unreachable(mocker):
         "Tallyfy is unreachable; the wait continues: down",
         "Tallyfy has been unreachable for 40 s; the wait continues: down",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "patience", "pause"),
+    [
+        (TallyfyServerError("x", retry_after=3600.0), math.inf, MAX_OUTAGE_PAUSE),
+        (TallyfyServerError("x", retry_after=3600.0), 1.0, 1.0),
+        (TallyfyServerError("x", retry_after=10.0), 900.0, 10.0),
+        (TallyfyServerError("x", retry_after=10.0), -5.0, 0.0),
+        (TallyfyServerError("x"), 900.0, 0.0),
+        (TallyfyRateLimitError("x", retry_after=3600.0), 1.0, 3600.0),
+    ],
+)
+def test_a_pause_after_an_outage_is_no_longer_than_it_is_tolerated(fault, patience, pause):
+    assert pause_after(fault, patience) == pause

@@ -8,8 +8,6 @@ difference names the field and never a value, which may be personal.
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,12 +16,12 @@ from typing import Any
 from tallyfy_provider.client.forms.decode import selected, stored_values
 from tallyfy_provider.client.forms.fields import TEXT_TYPES, FormField, is_empty
 from tallyfy_provider.utils.arguments import parse_json
+from tallyfy_provider.utils.html import readings
 
 #: No time zone is further from UTC, so a date without a time zone can move by this much.
 _FURTHEST_FROM_UTC = timedelta(hours=14)
 #: Tallyfy may cut seconds off.
-_SAME_MOMENT = timedelta(minutes=1)
-_TAG = re.compile(r"<[^>]*>")
+_SAME_TIME = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -40,14 +38,7 @@ class Difference:
 
 
 def compare(sent: Mapping[str, Any], stored: Any, fields: Sequence[FormField]) -> list[Difference]:
-    """
-    Return the values that Tallyfy did not store as they were sent, in the order of what was sent.
-
-    :param sent: Values by field id, as :func:`~tallyfy_provider.client.forms.encode.encode_form` gave them.
-    :param stored: ``prerun`` of the run or ``taskdata`` of the task, or a list of fields with their values. What is
-        stored beyond what was sent is no difference.
-    :param fields: The form's fields.
-    """
+    """Return the values that Tallyfy did not store as they were sent, in the order of what was sent."""
     values = stored_values(stored)
     by_id = {field.id: field for field in fields}
     differences = []
@@ -83,13 +74,7 @@ def _alike(sent: Any, stored: Any) -> bool:
         return is_empty(sent) and is_empty(stored)
     if is_empty(sent) or is_empty(stored):
         return is_empty(sent) and is_empty(stored)
-    return bool(_readings(str(sent)) & _readings(str(stored)))
-
-
-def _readings(text: str) -> set[str]:
-    """Return a text as it is and as HTML, both without white space, which HTML changes."""
-    readings = (text, html.unescape(text), html.unescape(_TAG.sub("", text)))
-    return {"".join(reading.replace("\ufeff", "").split()) for reading in readings} - {""} or {""}
+    return bool((readings(sent) or {""}) & (readings(stored) or {""}))
 
 
 def _date(sent: Any, stored: Any) -> bool:
@@ -98,7 +83,7 @@ def _date(sent: Any, stored: Any) -> bool:
         return True  # Written in a form of the organization's, which cannot be parsed for sure.
     difference = one.replace(tzinfo=one.tzinfo or UTC) - other.replace(tzinfo=other.tzinfo or UTC)
     if one.tzinfo is not None and other.tzinfo is not None:
-        return abs(difference) < _SAME_MOMENT
+        return abs(difference) < _SAME_TIME
     day = timedelta(days=1) if _is_day(stored) and not _is_day(sent) else timedelta()
     return -_FURTHEST_FROM_UTC <= difference <= _FURTHEST_FROM_UTC + day
 

@@ -18,12 +18,7 @@ _UNSELECTED = (False, 0, "0", "false")
 
 
 def stored_values(stored: Any) -> dict[str, Any]:
-    """
-    Return the values of a form by field id, without the empty ones.
-
-    :param stored: ``prerun`` of a run or ``taskdata`` of a task (``[]`` where they are empty), or a list of fields
-        with their values.
-    """
+    """Return the values of a form by field id, without the empty ones."""
     if isinstance(stored, Mapping) and "data" not in stored:
         return {str(key): value for key, value in stored.items() if not is_empty(value)}
     values = {str(row.get("id") or row.get("timeline_id")): _value_in(row) for row in rows_of(stored)}
@@ -36,10 +31,7 @@ def values_by_alias(described: Any, stored: Any = None) -> dict[str, Any]:
 
     Radio and dropdown give the option's text, multiselect a list of the selected options' texts, assignees a dict of
     lists (``users``, ``guests``, ``groups``); all else comes as Tallyfy has it. A field that is not filled gives None.
-
-    :param described: The fields as the API gave them, with or without values.
-    :param stored: Where the values are if not beside the fields: ``prerun`` of a run or ``taskdata`` of a task.
-    :return: Values by alias; by label, then by id, for a field without alias or whose alias an earlier field has.
+    A field without alias, or whose alias an earlier field has, goes by its label, then by its id.
     """
     fields = read_fields(described)
     if stored is None:

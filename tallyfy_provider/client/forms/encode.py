@@ -49,12 +49,6 @@ def encode_form(
     Check the values of a form and encode them.
 
     None, blank text, the ``None`` of a template and empty lists stand for "not given", and are not sent.
-
-    :param fields: The form's fields.
-    :param given: Values by field id, alias or label, rendered; or the JSON text of such a dict; None means none.
-    :param argument: The argument that the values come from, for messages.
-    :param require: Refuse a form that lacks a required field.
-    :raises TallyfyInputError: Names every field that has a wrong value, is unknown, named twice or missing.
     """
     encoding = _Encoding(argument)
     for key, value in _by_name(argument, given).items():

@@ -24,16 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def merge_form(update: Any, described: Any, stored: Any, owner: str) -> dict[str, Any]:
-    """
-    Return the values of an update by field id, together with the stored ones that it does not name.
-
-    :param update: Values by field id, in Tallyfy's form.
-    :param described: The form's fields as the API gave them, perhaps with values; None where it gave none.
-    :param stored: ``prerun`` or ``taskdata`` as the API gave it.
-    :param owner: Whose form it is, for messages.
-    :raises TallyfyInputError: The update is no dict, or names a field that the form does not have: Tallyfy would drop
-        the value without a word.
-    """
+    """Return the values of an update by field id, together with the stored ones that it does not name."""
     if not isinstance(update, Mapping):
         raise TallyfyInputError(
             f"The form of {owner} takes a dict of values by field id, not a {type(update).__name__}."

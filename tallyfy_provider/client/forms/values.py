@@ -65,7 +65,7 @@ def encode_text(field: FormField, value: Any) -> str:
 def encode_date(field: FormField, value: Any) -> str:
     """Encode a date or a datetime, which goes out in UTC if it has a time zone."""
     if isinstance(value, datetime):
-        return _moment(value)
+        return _utc_text(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -80,7 +80,7 @@ def encode_date(field: FormField, value: Any) -> str:
     return text
 
 
-def _moment(value: datetime) -> str:
+def _utc_text(value: datetime) -> str:
     if value.tzinfo is None:
         return value.isoformat(timespec="seconds")
     try:

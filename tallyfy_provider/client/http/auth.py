@@ -12,7 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote
 
 from tallyfy_provider.client.http.errors import payload_of
@@ -31,6 +31,9 @@ from tallyfy_provider.exceptions import (
 _RENEW_BEFORE_EXPIRY = 60.0
 #: Lifetime of Tallyfy's client credentials in seconds, where a response does not say: 7 days.
 _DEFAULT_LIFETIME = 604_800.0
+
+#: No server takes longer headers.
+_MAX_TOKEN_LENGTH = 16_384
 
 Clock = Callable[[], float]
 
@@ -117,14 +120,14 @@ class ExchangedToken(TokenSource):
         payload = payload_of(response, request.title)
         grant = payload.get("data", payload) if isinstance(payload, Mapping) else None
         access_token = grant.get("access_token") or grant.get("token") if isinstance(grant, Mapping) else None
-        if not isinstance(grant, Mapping) or not isinstance(access_token, str) or not access_token:
+        if not isinstance(grant, Mapping) or not _is_token(access_token):
             raise TallyfyResponseError("Tallyfy's response holds no access_token.", request=request.title)
         lifetime = _lifetime(grant.get("expires_in"))
         refresh_token = grant.get("refresh_token")
         return Grant(
             access_token=access_token,
             valid_until=self._clock() + lifetime - min(_RENEW_BEFORE_EXPIRY, lifetime / 10),
-            refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
+            refresh_token=refresh_token if _is_token(refresh_token) else None,
         )
 
 
@@ -251,9 +254,14 @@ def _auth_error(error: TallyfyError, problem: str, advice: str) -> TallyfyAuthEr
     )
 
 
+def _is_token(value: Any) -> TypeGuard[str]:
+    """Whether a value can be sent in a header."""
+    return isinstance(value, str) and 0 < len(value) <= _MAX_TOKEN_LENGTH and value.isascii() and value.isprintable()
+
+
 def _lifetime(expires_in: Any) -> float:
     try:
         seconds = float(expires_in)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _DEFAULT_LIFETIME
     return seconds if 0 < seconds < float("inf") else _DEFAULT_LIFETIME

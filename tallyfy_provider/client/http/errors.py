@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from tallyfy_provider.client.http.responses import REQUEST_TIMEOUT, TOO_MANY_REQUESTS, Failure, Response
+from tallyfy_provider.client.http.responses import REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS, Failure, Response
 from tallyfy_provider.client.redaction import quotable
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
+    TallyfyConfigurationError,
     TallyfyConnectionError,
     TallyfyError,
     TallyfyIndeterminateError,
@@ -28,7 +29,14 @@ from tallyfy_provider.exceptions import (
 
 #: 404 with this code: the path or the client header is wrong, not the id.
 ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
-TOO_EARLY = 425
+PROXY_AUTHENTICATION_REQUIRED = 407
+#: The address, or the head of the request, is longer than Tallyfy or a proxy before it takes.
+_TOO_LONG = (414, 431)
+#: Fields of a 422 that are kept, and characters of each; an error travels through Airflow's database.
+_MAX_FIELDS, _MAX_FIELD_LENGTH = 100, 1000
+_MAX_CODE_LENGTH = 100
+#: Characters of a message that are looked at; a message shows far fewer.
+_MAX_WORDS_LENGTH = 4000
 
 
 def payload_of(response: Response, request: str) -> Any:
@@ -63,8 +71,8 @@ def error_from_response(
         request=request,
         request_id=response.request_id,
         retry_after=retry_after,
-        code=redact(code) if code else None,
-        fields={name: redact(text) for name, text in _flat(_errors(response.payload))},
+        code=redact(code)[:_MAX_CODE_LENGTH] if code else None,
+        fields=_fields(response.payload, redact),
     )
 
 
@@ -73,6 +81,8 @@ def error_from_failure(failure: Failure, request: str, *, where: str, attempts: 
     kind: type[TallyfyError]
     if failure.garbled:
         kind, advice = TallyfyResponseError, "The response cannot be used; nothing is taken from it."
+    elif failure.is_local:
+        kind, advice = TallyfyConfigurationError, "Nothing was sent."
     else:
         kind = TallyfyConnectionError
         advice = f"Check the host of {where} ({host}), and the network and any proxy on the way."
@@ -95,8 +105,10 @@ def _after(attempts: int) -> str:
 
 def _kind_and_advice(response: Response, code: str | None, where: str) -> tuple[type[TallyfyError], str]:
     status = response.status
+    if status < 200:
+        return TallyfyResponseError, "That is no final answer: check any proxy in between."
     if 300 <= status < 400:
-        return TallyfyResponseError, _redirect_advice(response)
+        return TallyfyResponseError, _redirect_advice(response.headers.get("location", ""))
     if status == 401:
         return TallyfyAuthError, (
             f"The credentials of {where} are not accepted. A personal token ends after about six months, and at once "
@@ -111,6 +123,16 @@ def _kind_and_advice(response: Response, code: str | None, where: str) -> tuple[
         return TallyfyRateLimitError, (
             "Ask less often: a longer poke_interval, deferrable=True, or fewer tasks at once (an Airflow pool)."
         )
+    if status == PROXY_AUTHENTICATION_REQUIRED:
+        return TallyfyConfigurationError, (
+            "It is a proxy that wants credentials: put them into HTTP_PROXY or HTTPS_PROXY "
+            "(http://user:password@proxy:port)."
+        )
+    if status in _TOO_LONG:
+        return TallyfyValidationError, (
+            "The filters are too long for one address: ask for fewer ids at once, or list without this filter and "
+            "choose from what comes back."
+        )
     if status >= 500:
         return TallyfyServerError, "Tallyfy failed by itself; try again later."
     if status in {REQUEST_TIMEOUT, TOO_EARLY}:
@@ -118,9 +140,12 @@ def _kind_and_advice(response: Response, code: str | None, where: str) -> tuple[
     return TallyfyValidationError, "Correct what was sent."
 
 
-def _redirect_advice(response: Response) -> str:
-    target = urlsplit(response.headers.get("location", ""))
-    place = f" to {target.scheme}://{target.hostname}" if target.hostname else ""
+def _redirect_advice(location: str) -> str:
+    try:
+        target = urlsplit(location)
+        place = f" to {target.scheme}://{target.hostname}" if target.hostname else ""
+    except ValueError:
+        place = ""
     return (
         f"It is a redirect{place}, which is not followed, since the credentials would go along. "
         "Put the right address into the host of the connection."
@@ -140,10 +165,10 @@ def _not_found_advice(code: str | None, where: str) -> str:
 def _quote(response: Response, redact: Callable[[str], str]) -> str:
     if response.payload is None:
         return f" with {_describe_body(response)}" if response.body.strip() else ""
-    words = _words(response.payload)
     # Redacted before it is cut: a secret that is cut in the middle would not be recognised. What Tallyfy cut itself
     # still shows that it was cut when its last full stop is taken off.
-    return f": {quotable(redact(words).replace('...', '…')).rstrip('.')}" if words else ""
+    words = " ".join(redact(_words(response.payload)).split())[:_MAX_WORDS_LENGTH]
+    return f": {quotable(words.replace('...', '…')).rstrip('.')}" if words else ""
 
 
 def _words(payload: Any) -> str:
@@ -159,7 +184,7 @@ def _words(payload: Any) -> str:
         inner.get("code"),
     )
     words: str = next((word for word in candidates if isinstance(word, str) and word), "")
-    details = "; ".join(f"{name}: {text}" for name, text in _flat(payload.get("errors")))
+    details = "; ".join(f"{name}: {text}" for name, text in _flat(payload.get("errors"))[:_MAX_FIELDS])
     return f"{words} ({details})" if words and details else words or details
 
 
@@ -176,8 +201,9 @@ def _flat(errors: Any, prefix: str = "") -> list[tuple[str, str]]:
     return [(prefix or "error", str(errors))] if errors else []
 
 
-def _errors(payload: Any) -> Any:
-    return payload.get("errors") if isinstance(payload, Mapping) else None
+def _fields(payload: Any, redact: Callable[[str], str]) -> dict[str, str]:
+    errors = _flat(payload.get("errors")) if isinstance(payload, Mapping) else []
+    return {redact(name)[:_MAX_FIELD_LENGTH]: redact(text)[:_MAX_FIELD_LENGTH] for name, text in errors[:_MAX_FIELDS]}
 
 
 def _code(payload: Any) -> str | None:

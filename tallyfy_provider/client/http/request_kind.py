@@ -22,6 +22,9 @@ READS, LAUNCHES, COMMENTS, INVITATIONS, TOKENS, WRITES = (
     "writes",
 )
 
+#: Names in the paths of comments: problems and their resolutions are comments, too.
+_COMMENT_PATHS = frozenset({"comment", "comments", "problem", "resolved-threads"})
+
 _priority: ContextVar[Priority | None] = ContextVar("tallyfy_priority", default=None)
 
 
@@ -33,7 +36,7 @@ def kind_of(method: str, path: str) -> str:
         return TOKENS
     if method in {"GET", "HEAD", "OPTIONS"}:
         return READS
-    if any(part in {"comment", "comments"} for part in parts):
+    if not _COMMENT_PATHS.isdisjoint(parts):
         return COMMENTS
     if any(part in {"guests", "invite", "invitations"} for part in parts) or (method == "POST" and last == "users"):
         return INVITATIONS

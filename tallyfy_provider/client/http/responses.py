@@ -1,26 +1,32 @@
-"""Responses of Tallyfy, and failures to get one: read within bounds, and parsed once."""
+"""Responses of Tallyfy, and failures to get one: parsed once, within bounds, so that none of them is an exception."""
 
 from __future__ import annotations
 
 import json
 import math
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    import requests
+from typing import Any, ClassVar
 
 #: Tallyfy, or a proxy before it, gave up reading the request.
 REQUEST_TIMEOUT = 408
 TOO_MANY_REQUESTS = 429
 
-#: A page of 100 runs with every include has a few MB; no response of Tallyfy's comes near this.
-_MAX_BODY_BYTES = 256 * 1024 * 1024
-_CHUNK_BYTES = 64 * 1024
+#: Tallyfy did not accept the request for now.
+TOO_EARLY = 425
+#: The longest pause that a response can ask for, in seconds: no window in which servers count requests is longer.
+DEFAULT_MAX_PAUSE = 3600.0
+
+#: Longer headers than these are left out; none that is read here comes near it.
+_MAX_HEADER_LENGTH = 2048
+_MAX_RETRY_AFTER_LENGTH = 64
+_MAX_REQUEST_ID_LENGTH = 128
+#: Nothing of Tallyfy's is nested a tenth as deep; what is walked recursively must not exhaust the stack.
+_MAX_DEPTH = 64
+#: The types that ``json`` makes of arrays and objects, exactly these.
+_CONTAINERS = (dict, list)
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Response:
     :param headers: Headers by their names in lower case.
     :param body: The body.
     :param payload: The body's JSON; None where it is empty or no JSON.
-    :param retry_after: Seconds that ``Retry-After`` asks to wait.
+    :param retry_after: Seconds that ``Retry-After`` asks to wait, where the request may succeed after it; bounded.
     """
 
     status: int
@@ -44,7 +50,8 @@ class Response:
     @property
     def request_id(self) -> str | None:
         """Tallyfy's id of the request, to quote to its support."""
-        return self.headers.get("x-request-id")
+        text = self.headers.get("x-request-id", "")
+        return text if 0 < len(text) <= _MAX_REQUEST_ID_LENGTH and text.isprintable() else None
 
     @property
     def is_success(self) -> bool:
@@ -59,12 +66,12 @@ class Response:
     @property
     def asks_for_pause(self) -> bool:
         """Whether Tallyfy wants no requests at all for a while."""
-        return self.is_rate_limited or "retry-after" in self.headers
+        return self.is_rate_limited or self.retry_after is not None
 
     @property
     def leaves_doubt(self) -> bool:
-        """Whether a change may have happened although it did not succeed."""
-        return self.status >= 500 or self.status == REQUEST_TIMEOUT
+        """Whether a change may have happened although it did not succeed; a 1xx is no final answer."""
+        return self.status >= 500 or self.status == REQUEST_TIMEOUT or self.status < 200
 
     @property
     def summary(self) -> str:
@@ -81,6 +88,7 @@ class Failure:
     :param sent: Whether the request may have reached Tallyfy.
     :param garbled: Whether a response came that cannot be read.
     :param permanent: Whether trying again is pointless.
+    :param is_local: Whether a setting of this machine or of its proxy has to be corrected.
     :param request_id: Tallyfy's id of the request, where a response began.
     """
 
@@ -88,6 +96,7 @@ class Failure:
     sent: bool
     garbled: bool = False
     permanent: bool = False
+    is_local: bool = False
     request_id: str | None = None
 
     #: What a :class:`Response` tells by its status and headers.
@@ -106,38 +115,18 @@ class Failure:
         return self.reason
 
 
-class UnboundedResponseError(ValueError):
-    """A response is too long, in time or in bytes."""
+def bounded_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return headers by their names in lower case, without those that are too long to make sense."""
+    return {name.lower(): value for name, value in headers.items() if len(value) <= _MAX_HEADER_LENGTH}
 
 
-def read_body(response: requests.Response, timeout: float) -> bytes:
-    """Read a body that may be cut off, never end, or arrive byte by byte."""
-    deadline = time.monotonic() + timeout
-    chunks: list[bytes] = []
-    size = 0
-    for chunk in _chunks(response):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > _MAX_BODY_BYTES:
-            raise UnboundedResponseError(f"The response is longer than {_MAX_BODY_BYTES // 1024**2} MiB")
-        if time.monotonic() > deadline:
-            raise UnboundedResponseError(f"The response was still coming in after {timeout:.0f} s")
-    return b"".join(chunks)
-
-
-def _chunks(response: requests.Response) -> Iterator[bytes]:
-    read1 = getattr(response.raw, "read1", None)
-    if read1 is None:  # urllib3 1.x
-        yield from response.iter_content(_CHUNK_BYTES)
-        return
-    while chunk := read1(_CHUNK_BYTES, decode_content=True):
-        yield chunk
-
-
-def parse_response(status: int, headers: Mapping[str, str], body: bytes) -> Response | Failure:
+def parse_response(
+    status: int, headers: Mapping[str, str], body: bytes, *, max_pause: float = DEFAULT_MAX_PAUSE
+) -> Response | Failure:
     """Parse the body and ``Retry-After`` of a response."""
     payload, is_json = _parse_json(body)
-    response = Response(status, headers, body, payload, parse_retry_after(headers, datetime.now(UTC)))
+    retry_after = _retry_after(status, headers, max_pause)
+    response = Response(status, headers, body, payload, retry_after)
     if not is_json and response.is_success and "json" in headers.get("content-type", ""):
         # Announced as JSON and none: most likely cut off on the way. An HTML page would come again.
         reason = f"Tallyfy's response is no valid JSON ({len(body)} bytes)"
@@ -149,9 +138,32 @@ def _parse_json(body: bytes) -> tuple[Any, bool]:
     if not body.strip():
         return None, True
     try:
-        return json.loads(body), True
+        payload = json.loads(body)
     except (ValueError, RecursionError):
         return None, False
+    return (None, False) if _is_too_deep(payload) else (payload, True)
+
+
+def _is_too_deep(payload: Any) -> bool:
+    level = [payload] if type(payload) in _CONTAINERS else []
+    for _ in range(_MAX_DEPTH):
+        if not level:
+            return False
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if type(each) is dict else each)
+            if type(inner) in _CONTAINERS
+        ]
+    return True
+
+
+def _retry_after(status: int, headers: Mapping[str, str], max_pause: float) -> float | None:
+    """Return the pause that is asked for; after a success or a refusal for good there is nothing to wait for."""
+    if status < 500 and status not in {TOO_MANY_REQUESTS, REQUEST_TIMEOUT, TOO_EARLY}:
+        return None
+    seconds = parse_retry_after(headers, datetime.now(UTC))
+    return None if seconds is None else min(seconds, max_pause)
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
@@ -162,7 +174,7 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
     harm; otherwise from ``now``.
     """
     value = headers.get("retry-after", "").strip()
-    if not value:
+    if not value or len(value) > _MAX_RETRY_AFTER_LENGTH:
         return None
     try:
         seconds = float(value)
@@ -174,8 +186,10 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
 
 
 def _http_date(value: str) -> datetime | None:
+    if len(value) > _MAX_RETRY_AFTER_LENGTH:
+        return None
     try:
         date = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, IndexError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)

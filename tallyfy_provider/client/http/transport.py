@@ -18,16 +18,17 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
 from tallyfy_provider import __version__
+from tallyfy_provider.client.http.body import ACCEPTED_ENCODING, read_body
 from tallyfy_provider.client.http.budget import Priority
 from tallyfy_provider.client.http.budget_store import BudgetStore, MemoryStore
+from tallyfy_provider.client.http.deadline import Deadline, DeadlineAdapter, PlainSession, deadline_in
 from tallyfy_provider.client.http.errors import error_from_failure, error_from_response, indeterminate
-from tallyfy_provider.client.http.failures import EXCEPTIONS, failure_from_exception
+from tallyfy_provider.client.http.failures import failure_from_exception
 from tallyfy_provider.client.http.rate_limiter import PauseTooLongError, RateLimiter, Wait
 from tallyfy_provider.client.http.request_kind import current_priority, kind_of
-from tallyfy_provider.client.http.responses import Failure, Response, parse_response, read_body
+from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE, Failure, Response, bounded_headers, parse_response
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS, RetryPolicy
 from tallyfy_provider.client.redaction import Secrets
 from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyError, TallyfyRateLimitError
@@ -47,6 +48,7 @@ _MAX_PAUSE_OF_WAIT = 30.0
 #: ``Accept`` its errors are HTML (docs/tallyfy-api.md, "Base, headers, auth").
 HEADERS = {
     "Accept": "application/json",
+    "Accept-Encoding": ACCEPTED_ENCODING,
     "X-Tallyfy-Client": "APIClient",
     "User-Agent": (
         f"airflow-provider-tallyfy/{__version__} requests/{requests.__version__} python/{platform.python_version()}"
@@ -113,6 +115,7 @@ class Transport:
 
     :param timeout: Seconds without a byte from Tallyfy; a whole response may take ten times that.
     :param where: Where the credentials came from, for messages.
+    :param max_pause: The longest pause in seconds that a response can ask for.
     :param max_rate_limit_wait: Seconds for which refusals (429) may pause a request.
     :param store: Where the limits are kept that are learnt from refusals; by default for this client only.
     :param sleep: Waits so many seconds (a test's own clock); by default a wait that ends when the transport is closed.
@@ -127,12 +130,14 @@ class Transport:
         concurrency: int,
         secrets: Secrets,
         where: str,
+        max_pause: float = DEFAULT_MAX_PAUSE,
         max_rate_limit_wait: float = math.inf,
         store: BudgetStore | None = None,
         sleep: Callable[[float], object] | None = None,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.timeout = timeout
+        self.max_pause = max_pause
         self.retry = retry
         self.concurrency = concurrency
         self.secrets = secrets
@@ -153,10 +158,10 @@ class Transport:
             return self._open_session
 
     def _new_session(self) -> requests.Session:
-        session = requests.Session()
+        session = PlainSession()
         session.headers.update(HEADERS)
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=2, pool_maxsize=self.concurrency)
+        adapter = DeadlineAdapter(pool_connections=2, pool_maxsize=self.concurrency)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         return session
@@ -236,10 +241,10 @@ class Transport:
         return outcome, delay
 
     def _pause(self, outcome: Response | Failure, delay: float | None) -> float | None:
-        """Return for how long a response wants no requests, also where this one is not sent again; None for a 429."""
+        """Return for how long a response wants no requests of this kind; None for a 429, which the limiter reads."""
         if outcome.is_rate_limited or not outcome.asks_for_pause:
             return None
-        return delay if delay is not None else outcome.retry_after or 0.0
+        return delay  # None: the error tells whoever goes on for how long; nobody is to wait for it unheard.
 
     def _rate_limit_error(
         self, request: Request, refusal: Response | Failure | None, attempts: int, in_doubt: bool, pause: float
@@ -282,23 +287,32 @@ class Transport:
 
     def _exchange(self, request: Request, token: str | None) -> Response | Failure:
         connect_timeout = min(_MAX_CONNECT_TIMEOUT, self.timeout)
-        try:
-            with self._session.request(
-                request.method,
-                request.full_url,
-                json=request.json,
-                data=request.form,
-                auth=_Bearer(token),
-                timeout=(connect_timeout, self.timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                headers = {name.lower(): value for name, value in response.headers.items()}
-                body = read_body(response, self.timeout * _RESPONSE_TIMEOUTS)
-                return parse_response(response.status_code, headers, body)
-        except EXCEPTIONS as error:
-            # Turned into a plain value and dropped: the exception holds the request, and so the token.
-            return failure_from_exception(error, timeout=self.timeout, connect_timeout=connect_timeout)
+        with deadline_in(self.timeout * _RESPONSE_TIMEOUTS) as deadline:
+            try:
+                return self._receive(request, token, connect_timeout, deadline)
+            except Exception as error:  # Whatever a response does to the libraries below, it is a failure.
+                # Turned into a plain value and dropped: the exception holds the request, and so the token.
+                return failure_from_exception(
+                    error, timeout=self.timeout, connect_timeout=connect_timeout, deadline=deadline
+                )
+
+    def _receive(
+        self, request: Request, token: str | None, connect_timeout: float, deadline: Deadline
+    ) -> Response | Failure:
+        with self._session.request(
+            request.method,
+            request.full_url,
+            json=request.json,
+            data=request.form,
+            auth=_Bearer(token),
+            timeout=(connect_timeout, self.timeout),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            # A header may quote a secret, and goes into messages by itself: the request id, the target of a redirect.
+            headers = {name: self.secrets.redact(text) for name, text in bounded_headers(response.headers).items()}
+            body = read_body(response, deadline)
+            return parse_response(response.status_code, headers, body, max_pause=self.max_pause)
 
 
 class _Bearer(requests.auth.AuthBase):

@@ -21,15 +21,6 @@ would fit exactly, and begins with the last row of the page before it (:mod:`tal
 Where it does not connect, since more rows have left than it overlaps, an earlier page is read, twice as far back each
 time. That needs one request more for lists of up to ten pages, and 14 % more for long ones.
 
-**Long lists that are calm.** Without ``prove``, a list of more than ten pages is read in pages of one size as long as
-it shows no sign of movement: each answer has the same total, each page is as long as it has to be and begins behind the
-page before it. Pages are requested out of order (3, 5, 2, 7, 4 …), so that a shift shows at some boundary as a row that
-comes twice, and at the end a page across the middle boundary is read. At the first sign all boundaries so far are read
-again with pages that cross them, what is found late is given then, out of order, and the rest is read in overlapping
-pages. What leaves no sign is missed: as many runs leaving as coming back between two requests, on both sides of the
-place that is read, while nothing else moves and the middle stays as it was. No way of reading each page once could see
-that, since the answers are those of a list that does not move. With ``prove`` there is no such case; exports use it.
-
 **The end** is the end of the list as the last page shows it. What ``meta`` announces only tells whether another page is
 worth a request; rows decide (:meth:`~tallyfy_provider.client.paging.page.Page.announcements`).
 
@@ -44,89 +35,29 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
 from itertools import islice
 from typing import Any
 
 from tallyfy_provider.client.paging.base import Paginator, Step
+from tallyfy_provider.client.paging.frontier import Frontier
 from tallyfy_provider.client.paging.order import Bookmark, Order, Range
-from tallyfy_provider.client.paging.page import Page, PageRequest, Row
+from tallyfy_provider.client.paging.page import Page, PageRequest
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
-from tallyfy_provider.client.paging.tiles import following, overlapping
+from tallyfy_provider.client.paging.tiles import overlapping
 
-#: Pages up to which overlapping pages cost at most one request more.
-_SHORT_LIST = 10
 #: Requests without a new row that are allowed: so many, and so many for each one with a new row.
-_FRUITLESS_REQUESTS, _FRUITLESS_PER_PAGE = 60, 2
+FRUITLESS_REQUESTS, _FRUITLESS_PER_PAGE = 60, 2
+#: How many times as many requests without a new row end the reading with an error.
+_MOST_FRUITLESS = 4
 #: Requests for the same empty page before it counts as a hole in the list.
 _MOST_EMPTY = 3
 #: Answers with the same first row, for pages that begin elsewhere, that show that a page cannot begin elsewhere.
 _MOST_REPEATED = 6
-#: Pages with more rows than were asked for, one after the other, that show that a server has one size only.
-_MOST_OVERSIZED = 3
 #: How often a boundary that no page crosses is read again.
 _MOST_REREADINGS = 5
 #: Largest page, whatever size is asked for (docs/tallyfy-api.md, "Pagination").
 _LARGEST_PAGE = 100
-
-
-@dataclass(frozen=True)
-class _Boundary:
-    """A boundary between two pages that were taken for neighbours without proof."""
-
-    end: int
-    left: Bookmark
-    left_id: str
-    right_key: int
-    right_id: str
-
-
-class _Frontier:
-    """How far a list is covered, and which page to request next."""
-
-    def __init__(self, bookmark: Bookmark, end: int, size: int) -> None:
-        self.bookmark = bookmark
-        self.end = end
-        self.size = size
-        self._overlap = 1
-        self._distance = 0
-
-    def request(self) -> PageRequest | None:
-        """Return the next page that overlaps what is covered; None where no page of these sizes does."""
-        return overlapping(self.end, min(self._overlap, self.end), self.size)
-
-    def following(self, request: PageRequest, stop: float) -> Iterator[PageRequest]:
-        """Yield the pages behind a page, as they will be requested if all connect."""
-        return following(request, self._overlap, self.size, stop)
-
-    def connects(self, request: PageRequest, page: Page, keys: Sequence[int]) -> bool:
-        """Tell whether no row can have slipped between what is covered and a page."""
-        return bool(page.rows) and (request.number == 1 or self.bookmark.covers(keys[0], page.rows[0]))
-
-    def new_rows(self, page: Page, keys: Sequence[int]) -> list[tuple[int, Row]]:
-        """Return the rows of a page that are not covered, with their keys."""
-        covers = self.bookmark.covers
-        return [(key, row) for key, row in zip(keys, page.rows, strict=True) if not covers(key, row)]
-
-    def advance(self, request: PageRequest, page: Page, new: Sequence[tuple[int, Row]]) -> None:
-        """Cover a page that connects."""
-        for key, row in new:
-            self.bookmark.move_to(key, row)
-        self.end = request.start + len(page.rows) if new else max(request.stop, self.end)
-        if self._distance:
-            self._overlap = max(1, min(self.size // 2, self._distance))
-        else:
-            self._overlap = max(1, self._overlap // 2)
-        self._distance = 0
-
-    def step_back(self, request: PageRequest, page: Page) -> None:
-        """Go further back, since a page does not connect: rows have left, or the answer is older than others."""
-        self._distance = max(1, 2 * self._distance)
-        start = request.start
-        if not page.rows and page.total is not None:
-            start = min(start, page.total)
-        self.end = max(0, start - self._distance) + self._overlap
 
 
 class LosslessPaginator(Paginator):
@@ -137,7 +68,6 @@ class LosslessPaginator(Paginator):
     :param per_page: Rows to a page.
     :param wanted: The part of the list that is wanted.
     :param newest_first: Whether the list begins with the newest run.
-    :param prove: Whether every boundary between two pages has to be proven, also while nothing moves.
     :param read_ahead: Pages that are requested ahead of the one that is needed.
     """
 
@@ -148,12 +78,10 @@ class LosslessPaginator(Paginator):
         per_page: int,
         wanted: Range | None = None,
         newest_first: bool = False,
-        prove: bool = False,
         read_ahead: int = 8,
     ) -> None:
         super().__init__(what, per_page=per_page, wanted=wanted)
         self._order = Order(newest_first=newest_first)
-        self._prove = prove
         self._read_ahead = read_ahead
         self._limit = math.inf
         bookmark = Bookmark()
@@ -163,9 +91,9 @@ class LosslessPaginator(Paginator):
             bookmark = Bookmark(self._order.key(first) - 1)
         if last is not None:
             self._limit = self._order.key(last)
+            self._read_ahead = max(1, read_ahead // 3)  # where the list has to be left is not known
         self._covered_before = bookmark.key
-        self._frontier = _Frontier(bookmark, 0, per_page)
-        self._boundaries: list[_Boundary] = []
+        self._frontier = Frontier(bookmark, 0, per_page)
         #: 8 bytes a row: what was given, for the cases in which its order says too little.
         self._given = array("q")
         self._fruitful = self._fruitless = 0
@@ -173,10 +101,11 @@ class LosslessPaginator(Paginator):
         self._repeated: tuple[tuple[str, int | None], int] = (("", None), 0)
         #: Whether the next page is taken without proof: nothing can be proven at this boundary.
         self._takes_next_page = False
-        self._last_id = ""
         self._followed: tuple[tuple[int, str], int] = ((0, ""), 0)
-        self._furthest = 0
-        self._oversized = 0
+        #: Whether the server gives pages of one size, whatever is asked for.
+        self._has_one_size = False
+        #: Whether the last page held nothing new, so that it is hardly worth reading ahead.
+        self._seems_over = False
         self._has_moved = False
 
     def steps(self) -> Generator[Step, Any, None]:
@@ -192,22 +121,21 @@ class LosslessPaginator(Paginator):
         if page.rows and self._order.keys(page.rows) is not None:
             self._frontier.size = self._size_of(page, request)
             request, page = yield from self._seek(request, page)
-            if self._is_calm_so_far(page):
-                yield from self._read_calm_list(request, page)
-            else:
-                yield from self._read(request, page)
-            return
-        if page.rows:
-            self._warn_of_disorder()
-        if page.rows or any(page.announcements(request).values()):
-            yield from self._read_in_sequence()
+            yield from self._read_from(request, page)
+        elif page.rows or any(page.announcements(request).values()):
+            yield from self._read_in_sequence(is_in_disorder=bool(page.rows))
+        self._warn_of_doubts()
+
+    def _read_from(self, request: PageRequest, page: Page) -> Generator[Step, Any, None]:
+        """Read the list from its first page that holds anything wanted."""
+        yield from self._read(request, page)
 
     def _size_of(self, first: Page, request: PageRequest) -> int:
         """Return the size of full pages: a server may cap it without saying so."""
         is_short = len(first.rows) < request.per_page
-        return len(first.rows) if is_short and any(first.announcements(request).values()) else request.per_page
-
-    # Reading with proof
+        announced = first.announcements(request)
+        has_more = announced.get("total", any(announced.values()))
+        return len(first.rows) if is_short and has_more else request.per_page
 
     def _read(self, request: PageRequest, page: Page) -> Generator[Step, Any, None]:
         """Read on from a page in pages that overlap."""
@@ -215,23 +143,28 @@ class LosslessPaginator(Paginator):
             self._has_moved = self._has_moved or page.total != self.total
             keys = self._order.keys(page.rows)
             if keys is None:
-                self._warn_of_disorder()
                 yield from self._read_in_sequence()
                 return
             if self._accepts(request, page, keys):
                 new = yield from self._take(request, page, keys)
+                self._seems_over = not new
                 if self._left <= 0 or self._is_past_the_limit(keys) or self._is_last(request, page, new):
                     break
                 self._refuse_endlessness(request)
             else:
                 self._has_moved = True
+                self._seems_over = True
                 self._fruitless += 1
                 if self._is_empty_list(request, page):
                     break
                 yield from self._go_back(request, page)
+                if self._is_end_in_spite_of_meta(request, page):
+                    self._warn_of_contradiction(page, request)
+                    break
+                if self._fruitless > _MOST_FRUITLESS * (FRUITLESS_REQUESTS + _FRUITLESS_PER_PAGE * self._fruitful):
+                    raise self._stuck(request)
             request, page = yield from self._next_page()
         self._compare_with_total(page)
-        self._warn_of_doubts()
 
     def _accepts(self, request: PageRequest, page: Page, keys: Sequence[int]) -> bool:
         takes_it_anyway, self._takes_next_page = self._takes_next_page, False
@@ -244,7 +177,7 @@ class LosslessPaginator(Paginator):
         if self._is_always_behind(page):
             self.doubts += 1
             return True
-        if self._fruitless <= _FRUITLESS_REQUESTS + _FRUITLESS_PER_PAGE * self._fruitful:
+        if self._fruitless <= FRUITLESS_REQUESTS + _FRUITLESS_PER_PAGE * self._fruitful:
             return False
         self.doubts += 1
         return True
@@ -271,10 +204,11 @@ class LosslessPaginator(Paginator):
         return bool(new)
 
     def _next_page(self) -> Generator[Step, Any, tuple[PageRequest, Page]]:
-        request = self._frontier.request()
+        request = None if self._has_one_size else self._frontier.request()
         if request is None:
             return (yield from self._next_page_without_overlap())
-        ahead = islice(self._frontier.following(request, self._stop()), self._read_ahead)
+        read_ahead = 0 if self._seems_over else self._read_ahead
+        ahead = islice(self._frontier.following(request, self._stop()), read_ahead)
         page = yield from self._fetch(request, ahead)
         return self._as_answered(request, page), page
 
@@ -287,11 +221,8 @@ class LosslessPaginator(Paginator):
     def _as_answered(self, request: PageRequest, page: Page) -> PageRequest:
         """Return the page that a server gave which has pages of one size only."""
         if len(page.rows) <= request.per_page:
-            self._oversized = 0
             return request
-        self._oversized += 1
-        if self._oversized < _MOST_OVERSIZED:
-            return request
+        self._has_one_size = True
         self._warn(
             f"Tallyfy gives pages of {len(page.rows)} {self._what}, although {request.per_page} were asked for: pages "
             "cannot be made to overlap, so a run may slip past between two of them while others leave the list."
@@ -302,7 +233,7 @@ class LosslessPaginator(Paginator):
     def _next_page_without_overlap(self) -> Generator[Step, Any, tuple[PageRequest, Page]]:
         """Cross a boundary that no page crosses: read the page behind it, and the page before it once more."""
         frontier = self._frontier
-        if frontier.size == self._per_page:
+        if frontier.size == self._per_page and not self._has_one_size:
             larger = overlapping(frontier.end, 1, min(_LARGEST_PAGE, 2 * frontier.size + 1))
             if larger is not None:
                 page = yield from self._fetch(larger)
@@ -317,7 +248,8 @@ class LosslessPaginator(Paginator):
             keys = self._order.keys(again.rows)
             if keys and frontier.new_rows(again, keys):
                 return before, again
-            if keys and frontier.connects(before, again, keys) and not self._has_moved:
+            if keys and frontier.connects(before, again, keys) and (self._has_one_size or not self._has_moved):
+                self.doubts += self._has_moved
                 break
         else:
             self.doubts += 1
@@ -331,7 +263,9 @@ class LosslessPaginator(Paginator):
             announced = page.announcements(request)
             if page.refusal is not None and self._empty[request.start] >= _MOST_EMPTY:
                 yield from self._insist(request, page)
-            if self._empty[request.start] >= _MOST_EMPTY and any(announced.values()):
+            agreed = announced.get("total", False) and announced.get("total_pages", True)
+            if self._empty[request.start] >= _MOST_EMPTY and agreed:
+                self._refuse_endlessness(request)
                 self._warn(f"Page {request.number} of {self._what} is empty although Tallyfy announced more rows.")
                 self.doubts += 1
                 self._frontier.end = request.stop
@@ -344,6 +278,13 @@ class LosslessPaginator(Paginator):
         if page.rows or request.start > 0:
             return False
         return not any(page.announcements(request).values()) or self._empty.get(0, 0) >= _MOST_EMPTY
+
+    def _is_end_in_spite_of_meta(self, request: PageRequest, page: Page) -> bool:
+        """Tell whether a page is empty again and again, and only a part of ``meta`` still announces more."""
+        announced = page.announcements(request)
+        agreed = announced.get("total", False) and announced.get("total_pages", True)
+        is_empty = not page.rows and sum(self._empty.values()) >= 2 * _MOST_EMPTY
+        return is_empty and any(announced.values()) and not agreed
 
     def _insist(self, request: PageRequest, page: Page) -> Generator[Step, Any, None]:
         """Raise a refusal that is no end: the list still has rows there."""
@@ -358,7 +299,7 @@ class LosslessPaginator(Paginator):
         announced = page.announcements(request)
         is_full = len(page.rows) >= request.per_page
         if not any(announced.values()):
-            return not is_full or bool(announced)
+            return not is_full or "total" in announced  # a full page may be followed by more, unless they are counted
         if has_new or is_full:
             return False
         # The page is short and had nothing new: the list ends here unless totals agree that it does not.
@@ -375,123 +316,6 @@ class LosslessPaginator(Paginator):
         self._repeated = (shown, repeated)
         if repeated >= _MOST_REPEATED and any(page.announcements(request).values()):
             raise self._stuck(request)
-
-    # Long lists that are calm
-
-    def _is_calm_so_far(self, first: Page) -> bool:
-        if self._prove or self._wanted.is_bounded or self.total is None or not first.rows:
-            return False
-        wanted = min(self.total, self._left)
-        pages = math.ceil(self.total / self._frontier.size)
-        return wanted > _SHORT_LIST * self._frontier.size and first.last in (None, pages)
-
-    def _read_calm_list(self, request: PageRequest, page: Page) -> Generator[Step, Any, None]:
-        """Read pages of one size, until there is a sign that the list moves."""
-        size = self._frontier.size
-        last = math.ceil(min(self.total or 0, self._left) / size)
-        for number in range(1, last + 1):
-            request = PageRequest(number, size)
-            if number > 1:
-                page = yield from self._fetch_out_of_order(number, last, size)
-            keys = self._order.keys(page.rows)
-            if keys is None or not self._is_as_expected(request, page, keys):
-                yield from self._check_all_boundaries()
-                yield from self._read(request, page)
-                return
-            self._remember_boundary(page, keys)
-            yield from self._take(request, page, keys)
-            if self._left <= 0:
-                break
-        if (yield from self._middle_has_moved()):
-            yield from self._check_all_boundaries()
-            if self._left > 0:
-                yield from self._read(*(yield from self._next_page()))
-
-    def _fetch_out_of_order(self, number: int, last: int, size: int) -> Generator[Step, Any, Page]:
-        self._furthest = max(self._furthest, _position(number) + self._read_ahead)
-        numbers = (_number_at(place) for place in range(max(0, number - 4), self._furthest))
-        order = [PageRequest(each, size) for each in numbers if number <= each <= last]
-        page: Page = yield from self._fetch_in(PageRequest(number, size), order)
-        return page
-
-    def _is_as_expected(self, request: PageRequest, page: Page, keys: Sequence[int]) -> bool:
-        if page.total != self.total or self.total is None:
-            return False
-        if len(page.rows) != min(request.per_page, self.total - request.start):
-            return False
-        return request.number == 1 or not self._frontier.bookmark.covers(keys[0], page.rows[0])
-
-    def _remember_boundary(self, page: Page, keys: Sequence[int]) -> None:
-        if self._given:
-            right = page.rows[0]
-            boundary = _Boundary(
-                self._frontier.end, self._frontier.bookmark.copy(), self._last_id, keys[0], str(right["id"])
-            )
-            self._boundaries.append(boundary)
-        self._last_id = str(page.rows[-1]["id"])
-
-    def _middle_has_moved(self) -> Generator[Step, Any, bool]:
-        """Read a page across the boundary in the middle; tell whether its neighbours are no neighbours any more."""
-        boundary = self._boundaries[len(self._boundaries) // 2]
-        request = overlapping(boundary.end, max(1, self._frontier.size // 4), self._frontier.size)
-        if request is None:
-            return False
-        page = yield from self._fetch(request)
-        ids = [str(row["id"]) for row in page.rows]
-        place = boundary.end - request.start
-        return ids[place - 1 : place + 1] != [boundary.left_id, boundary.right_id]
-
-    def _check_all_boundaries(self) -> Generator[Step, Any, None]:
-        """Read pages across all boundaries that were not proven, and give what slipped past there."""
-        boundaries, self._boundaries = self._boundaries, []
-        if not boundaries:
-            return
-        given = set(self._given)
-        late = 0
-        for number, boundary in enumerate(boundaries):
-            ahead = [_crossing(each, self._frontier.size) for each in boundaries[number + 1 :][: self._read_ahead]]
-            rows = yield from self._find_between(boundary, given, [each for each in ahead if each is not None])
-            late += len(rows)
-            yield from self._give(rows)
-            if self._left <= 0:
-                break
-        if late:
-            self._warn(
-                f"The list of {self._what} moved while it was read: {late} rows were found when it was read again, and "
-                "are given late, out of their order."
-            )
-
-    def _find_between(
-        self, boundary: _Boundary, given: set[int], ahead: Iterable[PageRequest]
-    ) -> Generator[Step, Any, list[Row]]:
-        """Return the rows between the two sides of a boundary that were not given."""
-        frontier = _Frontier(boundary.left.copy(), boundary.end, self._frontier.size)
-        late: list[Row] = []
-        for _ in range(_FRUITLESS_REQUESTS):
-            request = frontier.request()
-            if request is None:
-                break
-            page = yield from self._fetch(request, ahead)
-            keys = self._order.keys(page.rows)
-            if keys is None or not frontier.connects(request, page, keys):
-                frontier.step_back(request, page)
-                continue
-            new = frontier.new_rows(page, keys)
-            frontier.advance(request, page, new)
-            for key, row in new:
-                digest = hash(str(row["id"]))
-                if key > boundary.right_key or (key == boundary.right_key and digest in given):
-                    return late
-                if digest not in given:
-                    given.add(digest)
-                    self._given.append(digest)
-                    late.append(row)
-            if not new and not any(page.announcements(request).values()):
-                return late
-        self.doubts += 1
-        return late
-
-    # The edges
 
     def _seek(self, request: PageRequest, first: Page) -> Generator[Step, Any, tuple[PageRequest, Page]]:
         """Find the page with the first row that is wanted."""
@@ -516,10 +340,13 @@ class LosslessPaginator(Paginator):
         keys = self._order.keys(page.rows)
         return bool(keys) and keys is not None and keys[0] <= self._covered_before
 
-    # Lists in another order
-
-    def _read_in_sequence(self) -> Generator[Step, Any, None]:
+    def _read_in_sequence(self, *, is_in_disorder: bool = True) -> Generator[Step, Any, None]:
         """Read the list from its first page to its last, since there is no order to rest on."""
+        if is_in_disorder:
+            self._warn(
+                f"Tallyfy does not give {self._what} in the order of created_at that was asked for: for each one that "
+                "leaves the list while it is read, another may slip past between two pages."
+            )
         count = None if self._left == math.inf else int(self._left)
         wanted = Range(count, self._wanted.after, self._wanted.before)
         rest = SequentialPaginator(self._what, per_page=self._per_page, wanted=wanted, given=set(self._given))
@@ -527,12 +354,6 @@ class LosslessPaginator(Paginator):
         self.doubts += rest.doubts
         for warning in rest.warnings:
             self._warn(warning)
-
-    def _warn_of_disorder(self) -> None:
-        self._warn(
-            f"Tallyfy does not give {self._what} in the order of created_at that was asked for: for each one that "
-            "leaves the list while it is read, another may slip past between two pages."
-        )
 
     def _warn_of_doubts(self) -> None:
         if self.doubts:
@@ -547,21 +368,3 @@ class LosslessPaginator(Paginator):
             return
         if len(self._given) < last.total:
             self._warn(f"Tallyfy announced {last.total} {self._what} and gave {len(self._given)} different ones.")
-
-
-def _number_at(place: int) -> int:
-    """Return the page that is requested as number ``place`` behind the first one: 3, 5, 2, 7, 4, 9, 6 and so on."""
-    if place == 0:
-        return 3
-    return place + 4 if place % 2 else place
-
-
-def _position(number: int) -> int:
-    """Return when a page is requested; see :func:`_number_at`."""
-    if number == 3:
-        return 0
-    return number - 4 if number % 2 else number
-
-
-def _crossing(boundary: _Boundary, size: int) -> PageRequest | None:
-    return overlapping(boundary.end, 1, size)

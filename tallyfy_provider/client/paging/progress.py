@@ -46,7 +46,7 @@ class Progress:
                 self._total = page.total if self._wanted is None else min(page.total, self._wanted)
 
     def count_row(self) -> None:
-        """Note that a row was handed on, and tell how things stand if it is time to."""
+        """Note that a row was yielded, and tell how things stand if it is time to."""
         self._rows += 1
         if self._rows % 100 == 0 and self._clock() - self._said >= INTERVAL:
             self._said = self._clock()

@@ -32,7 +32,7 @@ class SequentialPaginator(Paginator):
     def __init__(self, what: str, *, per_page: int, wanted: Range | None = None, given: set[int] | None = None) -> None:
         super().__init__(what, per_page=per_page, wanted=wanted)
         self._seen: set[int] = given if given is not None else set()
-        self._rows = len(self._seen)
+        self._rows = self._given_before = len(self._seen)
         self._largest_total = 0
         self._without_new = 0
 
@@ -80,10 +80,10 @@ class SequentialPaginator(Paginator):
     def _is_last(self, page: Page, request: PageRequest, new: list[Row]) -> bool:
         announced = page.announcements(request)
         more = any(announced.values())
-        if new:
+        if new or (page.rows and request.stop <= self._given_before):
             self._without_new = 0
             is_full = len(page.rows) >= request.per_page
-            return not more and (not is_full or bool(announced))
+            return not more and (not is_full or "total" in announced)
         self._without_new += 1
         if page.rows and more and announced.get("total") and self._without_new >= _MOST_REPEATED:
             raise self._stuck(request)

@@ -14,13 +14,14 @@ from typing import Any
 from tallyfy_provider.client.forms.merge import merge_form
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.paging.base import Paginator
+from tallyfy_provider.client.paging.calm import CalmPaginator
 from tallyfy_provider.client.paging.lossless import LosslessPaginator
 from tallyfy_provider.client.paging.order import Range
 from tallyfy_provider.client.paging.page import Page, PageRequest, page_behind_the_end, read_page
 from tallyfy_provider.client.paging.prefetch import OnIncomplete, read_rows
 from tallyfy_provider.client.paging.progress import Progress
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
-from tallyfy_provider.client.resource import Resource, assigned_ids, included, item_of
+from tallyfy_provider.client.resource import Resource, assigned_to_keep, included, item_of
 from tallyfy_provider.client.runs.filter_check import FilterCheck, is_archived
 from tallyfy_provider.client.runs.filters import Query, encode
 from tallyfy_provider.exceptions import (
@@ -32,6 +33,8 @@ from tallyfy_provider.exceptions import (
 
 #: What ``PUT`` on a run empties where it is left out.
 _EMPTIED_UNLESS_SENT = ("users", "groups")
+#: What an answer says about the rules that were applied.
+RULES_REPORT = ("tasks_changed_by_rules", "rules_evaluated")
 #: Archived runs that are searched at most, the newest first.
 MAX_ARCHIVED = 10_000
 
@@ -52,7 +55,7 @@ class RunsResource(Resource):
         :param run_id: The run's id.
         :param include: What to get along with it (Tallyfy's ``with``), such as ``tasks`` or ``checklist``.
         :return: The run exactly as the API gave it.
-        :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived: what Tallyfy answers
+        :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived: Tallyfy's response
             for an archived run is not documented (docs/tallyfy-api.md, "Run status").
         """
         payload = self._send("GET", self._path("runs", run_id), params=included(include) or None)
@@ -62,7 +65,7 @@ class RunsResource(Resource):
         """
         Get a run even if it is archived.
 
-        Tallyfy's answer to ``GET`` for an archived run is not documented, so after a 404 the list of archived runs is
+        Tallyfy's response to ``GET`` for an archived run is not documented, so after a 404 the list of archived runs is
         searched (docs/tallyfy-api.md, "Run status").
 
         :param run_id: The run's id.
@@ -79,13 +82,7 @@ class RunsResource(Resource):
         return found[run_id] if run_id in found else self.get_again(run_id, missing, searched)
 
     def find_archived(self, run_ids: Collection[str]) -> tuple[dict[str, dict[str, Any]], str]:
-        """
-        Search the archived runs, the newest first, until all ids are found.
-
-        :param run_ids: Ids to look for.
-        :return: The runs that were found, by id, and words that tell how thorough the search was.
-        :raises TallyfyError: A transient error; where Tallyfy refuses the list, the words say so.
-        """
+        """Search the archived runs, the newest first, until all ids are found."""
         found: dict[str, dict[str, Any]] = {}
         searched = 0
         try:
@@ -103,15 +100,7 @@ class RunsResource(Resource):
         return found, f"nor is it among its {searched} newest archived runs"
 
     def get_again(self, run_id: str, missing: TallyfyNotFoundError, searched: str) -> dict[str, Any]:
-        """
-        Get a run that is not archived: it may have left the archive just before the search.
-
-        :param run_id: The run's id.
-        :param missing: The error of the first attempt to get it.
-        :param searched: How thorough the search among archived runs was.
-        :return: The run exactly as the API gave it.
-        :raises TallyfyNotFoundError: There is no such run.
-        """
+        """Get a run that is not archived: it may have left the archive just before the search."""
         try:
             return self.get(run_id)
         except TallyfyNotFoundError:
@@ -142,8 +131,8 @@ class RunsResource(Resource):
 
         :param filters: The API's own names to values; see :class:`~tallyfy_provider.client.runs.filters.RunFilters`.
         :param max_runs: Stop after so many runs.
-        :param created_after: Only runs created at this moment or later; one without a time zone is in UTC.
-        :param created_before: Only runs created before this moment; one without a time zone is in UTC.
+        :param created_after: Only runs created at this time or later; one without a time zone is in UTC.
+        :param created_before: Only runs created before this time; one without a time zone is in UTC.
         :param on_incomplete: Where it cannot be proven that no run was missed: ``warn`` logs at how many places,
             ``fail`` raises. ``fail`` also proves each boundary between two pages of a long list in which nothing seems
             to move, which takes 14 % more requests.
@@ -173,17 +162,13 @@ class RunsResource(Resource):
         created_before: datetime | None = None,
         on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
-        """
-        List runs for encoded filters, without checking the runs against them.
-
-        :param query: The result of :func:`~tallyfy_provider.client.runs.filters.encode`.
-        :param max_runs: As for :meth:`list`.
-        :param created_after: As for :meth:`list`.
-        :param created_before: As for :meth:`list`.
-        :param on_incomplete: As for :meth:`list`.
-        :return: As :meth:`list`, with the same errors.
-        """
+        """List runs for encoded filters, without checking the runs against them."""
         wanted = Range(max_runs, _seconds(created_after), _seconds(created_before))
+        if wanted.after is not None and wanted.before is not None and wanted.after >= wanted.before:
+            raise TallyfyInputError(
+                f"No run can be created from {created_after} on (created_after) and before {created_before} "
+                "(created_before): give a later created_before."
+            )
         if query.page is not None:
             return self._one_page(query, query.page, wanted)
         return self._all_runs(query, wanted, on_incomplete)
@@ -204,22 +189,14 @@ class RunsResource(Resource):
         for row in page.rows:
             check.check(row)
         for mismatch in check.mismatches:
-            message = f"The number cannot be trusted: {mismatch} Tallyfy ignores filters that it does not understand."
+            message = f"The number cannot be trusted: {mismatch}"
             if strict:
                 raise TallyfyResponseError(message)
             log.warning(message)
         return page.total
 
     def get_page(self, filters: Mapping[str, Any], number: int, *, per_page: int) -> Page:
-        """
-        Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise.
-
-        :param filters: As for :meth:`list`.
-        :param number: Number of the page, from 1.
-        :param per_page: Rows on a page, at most 100.
-        :return: The page, with the total of the whole list.
-        :raises TallyfyInputError: A filter is wrong; nothing was sent.
-        """
+        """Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise."""
         return self._page_of_runs({"sort": STABLE_SORT, **encode(filters).params}, number, per_page=per_page)
 
     def _page_of_runs(
@@ -258,12 +235,12 @@ class RunsResource(Resource):
         if params.get("without_pagination") == "true":
             return SequentialPaginator("runs", per_page=sys.maxsize, wanted=wanted)
         if params["sort"] in _BY_CREATION:
-            return LosslessPaginator(
+            paginator = LosslessPaginator if on_incomplete == "fail" else CalmPaginator
+            return paginator(
                 "runs",
                 per_page=per_page,
                 wanted=wanted,
                 newest_first=params["sort"].startswith("-"),
-                prove=on_incomplete == "fail",
                 read_ahead=3 * self.concurrency,
             )
         log.info(
@@ -307,7 +284,11 @@ class RunsResource(Resource):
         if not changes:
             raise TallyfyInputError(f"changes is empty: it says what to change about run {run_id}.")
         run = self.get(run_id, include=("ko_form_fields",) if "prerun" in changes else ())
-        kept = {name: _assigned(run, name, run_id) for name in _EMPTIED_UNLESS_SENT if name not in changes}
+        kept = {
+            kind: assigned_to_keep(run.get(kind), kind, f"run {run_id}", f"changes[{kind!r}]")
+            for kind in _EMPTIED_UNLESS_SENT
+            if kind not in changes
+        }
         body = {**changes, **kept}
         if "prerun" in changes:
             body["prerun"] = merge_form(
@@ -315,6 +296,35 @@ class RunsResource(Resource):
             )
         path = self._path("runs", run_id)
         return self._item_or(self._send("PUT", path, json=body), lambda: self.get(run_id))
+
+    def complete_kickoff(self, run_id: str | int) -> dict[str, Any]:
+        """
+        Complete the kick-off form of a run (``POST /organizations/{org}/runs/{id}/complete-prerun``).
+
+        Tallyfy applies the template's rules to the answers then. It does nothing where the form is completed.
+
+        :param run_id: The run's id.
+        :return: The run, with ``tasks_changed_by_rules`` and ``rules_evaluated`` as far as Tallyfy gave them.
+        :raises TallyfyValidationError: A required field is empty; ``fields`` says which.
+        """
+        return self._kickoff("POST", run_id)
+
+    def reopen_kickoff(self, run_id: str | int) -> dict[str, Any]:
+        """
+        Reopen the kick-off form of a run (``DELETE /organizations/{org}/runs/{id}/complete-prerun``).
+
+        The run is active again, also where it was complete, and its tasks cannot be completed before the form is.
+
+        :param run_id: The run's id.
+        :return: As :meth:`complete_kickoff`.
+        """
+        return self._kickoff("DELETE", run_id)
+
+    def _kickoff(self, method: str, run_id: str | int) -> dict[str, Any]:
+        payload = self._send(method, self._path("runs", run_id, "complete-prerun"))
+        run = self._item_or(payload, lambda: self.get(run_id))
+        beside = payload if isinstance(payload, Mapping) else {}
+        return {**run, **{name: beside[name] for name in RULES_REPORT if name in beside}}
 
     def archive(self, run_id: str | int) -> dict[str, Any]:
         """
@@ -338,27 +348,15 @@ class RunsResource(Resource):
         return self._ensure("PUT", path, lambda: self.find(str(run_id)), lambda run: not is_archived(run))
 
 
-def _seconds(moment: datetime | None) -> float | None:
-    if moment is None:
+def _seconds(time: datetime | None) -> float | None:
+    if time is None:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
 def _checked(rows: Generator[dict[str, Any]], query: Query) -> Generator[dict[str, Any]]:
     check = FilterCheck(query.asked)
     with closing(rows):
-        for row in rows:
-            check.check(row)
-            yield row
+        yield from check.pass_on(rows)
     for mismatch in check.mismatches:
-        log.warning("%s Tallyfy ignores filters that it does not understand.", mismatch)
-
-
-def _assigned(run: Mapping[str, Any], name: str, run_id: str | int) -> list[Any]:
-    ids = assigned_ids(run.get(name), name)
-    if ids is None:
-        raise TallyfyResponseError(
-            f"Tallyfy does not say which {name} are assigned to run {run_id}, and changing it without them "
-            f"would unassign them all. Nothing was sent; give changes[{name!r}] to set them."
-        )
-    return ids
+        log.warning("%s", mismatch)

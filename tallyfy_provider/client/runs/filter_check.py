@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,19 +21,14 @@ class Mismatch:
     example: str
 
     def __str__(self) -> str:
-        """Return it as one sentence."""
         return (
             f"{self.count} of the runs came back although filters[{self.filter!r}] does not allow them, "
-            f"for example {self.example}."
+            f"for example {self.example}. Tallyfy ignores filters that it does not understand."
         )
 
 
 class FilterCheck:
-    """
-    Count the runs that the filters do not allow.
-
-    :param asked: The filters to check (:attr:`~tallyfy_provider.client.runs.filters.Query.asked`).
-    """
+    """Count the runs that the filters of :attr:`.filters.Query.asked` do not allow."""
 
     def __init__(self, asked: Mapping[str, Elements]) -> None:
         self._asked = asked
@@ -46,6 +41,12 @@ class FilterCheck:
             if not self._allows(name, run):
                 self._counts[name] = self._counts.get(name, 0) + 1
                 self._examples.setdefault(name, _describe(run, name))
+
+    def pass_on(self, runs: Iterable[Any]) -> Iterator[Any]:
+        """Yield runs, each checked before."""
+        for run in runs:
+            self.check(run)
+            yield run
 
     @property
     def mismatches(self) -> list[Mismatch]:

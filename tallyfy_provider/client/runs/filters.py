@@ -11,22 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
-from tallyfy_provider.client.filtering import (
-    MAX_PAGE_SIZE,
-    Elements,
-    FilterTable,
-    allowed_hint,
-    flag,
-    ids,
-    join,
-    numbers,
-    one_of,
-    some_of,
-    sort_by,
-    text,
-    whole_number,
-)
+from tallyfy_provider.client import filtering
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE, TYPES, Elements, FilterTable
 from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.utils import arguments
 
 #: Statuses that a run can have.
 RUN_STATUSES = ("active", "delayed", "problem", "issue", "complete", "archived")
@@ -88,40 +76,32 @@ class RunFilters(_With, total=False):
     without_pagination: Flag
 
 
-def _archived(name: str, value: Any) -> Elements:
-    if value is None or (isinstance(value, (bool, str)) and str(value).strip().lower() == "false"):
-        return ()  # Without the filter archived runs are left out.
-    if isinstance(value, bool):
-        return ("true",)
-    return one_of(("only", "true"))(name, value)
-
-
-_SORT = sort_by("name", "created_at")
+_SORT = filtering.sort_by("name", "created_at")
 
 #: The filters of ``GET /organizations/{org}/runs``.
 RUN_FILTERS = FilterTable(
     readers={
-        "q": text,
-        "status": some_of(STATUS_FILTERS),
-        "archived": _archived,
-        "owners": numbers,
-        "checklist_id": ids,
-        "blueprint_id": ids,
-        "folder": ids,
-        "tag": ids,
-        "tag_ids": ids,
-        "untagged": flag,
-        "groups": ids,
-        "starred": flag,
-        "type": some_of(("procedure", "form")),
-        "task_status": one_of(("all", "in-progress", "completed")),
-        "with": ids,
-        "form_fields_values": flag,
+        "q": filtering.text,
+        "status": filtering.some_of(STATUS_FILTERS),
+        "archived": filtering.archived,
+        "owners": filtering.numbers,
+        "checklist_id": filtering.ids,
+        "blueprint_id": filtering.ids,
+        "folder": filtering.ids,
+        "tag": filtering.ids,
+        "tag_ids": filtering.ids,
+        "untagged": filtering.flag,
+        "groups": filtering.ids,
+        "starred": filtering.flag,
+        "type": filtering.some_of(TYPES),
+        "task_status": filtering.one_of(("all", "in-progress", "completed")),
+        "with": filtering.ids,
+        "form_fields_values": filtering.flag,
         "sort": _SORT,
         "sort_by": _SORT,
-        "page": whole_number(),
-        "per_page": whole_number(MAX_PAGE_SIZE),
-        "without_pagination": flag,
+        "page": filtering.whole_number(),
+        "per_page": filtering.whole_number(MAX_PAGE_SIZE),
+        "without_pagination": filtering.flag,
     },
     other_names={
         "limit": "per_page",
@@ -149,15 +129,7 @@ _CHECKED_ON_RUNS = frozenset({"status", "checklist_id", "type", "archived"})
 
 @dataclass(frozen=True)
 class Query:
-    """
-    Checked filters.
-
-    :param params: The query to send, without ``page`` and ``per_page``.
-    :param page: The one page that was asked for, if any.
-    :param per_page: Rows on a page that were asked for, if any.
-    :param notes: What a user should read: filters that are not sent, doubts about those that are.
-    :param asked: The values of filters that runs can be checked against.
-    """
+    """Checked filters: what is sent, the page that was asked for, and what a user should read about them."""
 
     params: Mapping[str, str]
     page: int | None = None
@@ -178,19 +150,20 @@ class Query:
         return {**self.params, **{name: str(number) for name, number in pages.items() if number is not None}}
 
 
-def encode(filters: Mapping[str, Any] | None) -> Query:
-    """Check rendered filters and encode them for Tallyfy; None means no filters."""
+def encode(filters: Mapping[str, Any] | str | None) -> Query:
+    """Check rendered filters, or their JSON text, and encode them for Tallyfy; None means no filters."""
+    filters = arguments.mapping("filters", filters) or {}
     read = RUN_FILTERS.read(filters)
     merged = RUN_FILTERS.merge_aliases(read)
     sent = _with_working_archived_filter(merged)
     page, per_page = sent.pop("page", None), sent.pop("per_page", None)
     empty = [
         f"filters[{name!r}] is {value!r}, which asks for nothing: it is not sent."
-        for name, value in (filters or {}).items()
+        for name, value in filters.items()
         if not read[name]
     ]
     return Query(
-        params=join(sent),
+        params=filtering.join(sent),
         page=int(page[0]) if page else None,
         per_page=int(per_page[0]) if per_page else None,
         notes=(*empty, *_doubts(sent)),
@@ -205,7 +178,7 @@ def _doubts(sent: Mapping[str, Elements]) -> list[str]:
         if len(sent.get(name, ())) > 1
     ]
     includes = [
-        f"filters['with']: {include!r} is not a documented include{allowed_hint(include, INCLUDES)}"
+        f"filters['with']: {include!r} is not a documented include{filtering.allowed_hint(include, INCLUDES)}"
         for include in sent.get("with", ())
         if include not in INCLUDES
     ]

@@ -1,7 +1,7 @@
 """
 Launch a run once. Blocking.
 
-A ``POST`` is sent once. If its answer is lost, the run is looked for by its marker, more than once, since Tallyfy's
+A ``POST`` is sent once. If its response is lost, the run is looked for by its marker, more than once, since Tallyfy's
 lists may be some seconds behind (docs/tallyfy-api.md, "Launching once"); whoever launches again looks first.
 """
 
@@ -27,17 +27,7 @@ _MOST_WITHOUT_A_BEGINNING = 1000
 
 
 class Launcher:
-    """
-    Launches a run, or finds the one that was launched already.
-
-    :param runs: The runs of the organization.
-    :param checklist_id: The checklist.
-    :param marker: What tells the run apart.
-    :param since: When it may have been launched at the earliest, in seconds since the epoch; None if not known.
-    :param lookup_timeout: Seconds for which a run that may have been launched is looked for.
-    :param sleep: Waits so many seconds.
-    :param clock: A clock that only goes forward, in seconds.
-    """
+    """Launches a run, or finds the one that was launched already."""
 
     def __init__(
         self,
@@ -83,19 +73,12 @@ class Launcher:
             pause = min(pause * 2, 8.0)
 
     def launch(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """
-        Launch the run: send it once, and look for it where the answer is lost.
-
-        :param body: What is launched; its ``summary`` gets the marker.
-        :return: The run as the API gave it.
-        :raises TallyfyIndeterminateError: The answer was lost and the run cannot be found: it may appear yet. Look
-            before launching it again. With any other error nothing was launched.
-        """
+        """Launch the run with its marker, and look for it where the response is lost."""
         body = {**body, "summary": self._marker.written_into(body.get("summary"))}
         try:
             run = self._runs.launch(body)
         except TallyfyIndeterminateError as error:
-            log.warning("The answer to a launch was lost; looking for the run by %s.", self._marker.token)
+            log.warning("The response to a launch was lost; looking for the run by %s.", self._marker.token)
             lost = error
         else:
             self._warn_unless_kept(run)
@@ -117,7 +100,7 @@ class Launcher:
             raise self._in_doubt(lost, f"it cannot be looked for now ({error})") from error
         if run is None:
             raise self._in_doubt(lost, f"it was not found within {self._lookup_timeout:.0f} s") from lost
-        log.info("Found run %s: it was launched although the answer was lost.", run.get("id"))
+        log.info("Found run %s: it was launched although the response was lost.", run.get("id"))
         return run
 
     def _in_doubt(self, lost: TallyfyIndeterminateError, why: str) -> TallyfyIndeterminateError:

@@ -54,17 +54,7 @@ def prepare_launch(
     given: Mapping[str, Any],
     options: Any = None,
 ) -> LaunchRequest:
-    """
-    Read the checklist, check everything that was written against it, and build the request.
-
-    :param checklists: The checklists of the organization.
-    :param checklist_id: The checklist to launch.
-    :param name: The run's name; blank means the checklist's title.
-    :param kickoff: Values of the kick-off form by field alias, label or id.
-    :param given: Values of :data:`ARGUMENTS`; blank ones are not sent.
-    :param options: Values of :data:`OPTIONS`.
-    :raises TallyfyInputError: Something cannot be sent; the message says what, and what is taken.
-    """
+    """Read the checklist, check everything that was written against it, and build the request."""
     checklist = checklists.get(checklist_id, include=() if is_blank(given.get("steps")) else ("steps",))
     fields = read_fields(checklist.get("prerun"))
     form = encode_form(fields, kickoff)
@@ -82,13 +72,17 @@ def prepare_launch(
             body["tasks"] = _tasks(rows_of(checklist.get("steps")), _mapping(argument, value))
         elif argument == "roles":
             body[argument] = dict(_mapping(argument, value))
+        elif argument == "parent_id":
+            body[argument] = arguments.run_id(value, argument)
         else:
-            body[argument] = value
+            body[argument] = (
+                value if argument == "owner_id" and isinstance(value, int) else arguments.text(argument, value)
+            )
     return LaunchRequest(body, fields)
 
 
 def _name(name: Any, checklist: Mapping[str, Any]) -> str:
-    text = str(checklist.get("title") or "" if is_blank(name) else name).strip()
+    text = (arguments.text("name", name) or str(checklist.get("title") or "")).strip()
     if len(text) > LONGEST_NAME:
         raise TallyfyInputError(f"name has {len(text)} characters; Tallyfy takes at most {LONGEST_NAME}.")
     return text
@@ -112,8 +106,14 @@ def _tasks(steps: Sequence[Mapping[str, Any]], overrides: Mapping[str, Any]) -> 
         step_id = _step_id(steps, str(name).strip())
         if step_id in tasks:
             raise TallyfyInputError(f"steps: two names stand for the same step, {name!r} being one of them.")
-        tasks[step_id] = dict(_mapping(f"steps[{name!r}]", override))
+        tasks[step_id] = _task(_mapping(f"steps[{name!r}]", override))
     return tasks
+
+
+def _task(override: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes to a step; a deadline is marked as given by hand, or automations may move it."""
+    by_hand = {} if is_blank(override.get("deadline")) else {"deadline_set_by_hand": True}
+    return {**by_hand, **override}
 
 
 def _step_id(steps: Sequence[Mapping[str, Any]], name: str) -> str:

@@ -1,54 +1,72 @@
-"""Change a run as a Dag author wrote it, and leave everything else alone."""
+"""
+Change a run as a Dag author wrote it, and leave everything else alone.
+
+Tallyfy applies a template's rules when a kick-off form is completed, not when an answer of a completed form is changed
+(docs/tallyfy-api.md, "Endpoints"). So the form is reopened, saved and completed again. Meanwhile nobody can complete a
+task of the run; whatever goes wrong in between, also an end from outside, the form is completed again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from tallyfy_provider.client.checklists import ChecklistsResource
 from tallyfy_provider.client.forms.compare import compare
+from tallyfy_provider.client.forms.decode import stored_values
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields
 from tallyfy_provider.client.forms.values import is_blank
-from tallyfy_provider.client.resource import assigned_ids
-from tallyfy_provider.client.runs.api import RunsResource
+from tallyfy_provider.client.resource import assigned_ids, with_added
+from tallyfy_provider.client.runs.api import RULES_REPORT, RunsResource
 from tallyfy_provider.client.runs.launch_marker import line_in, with_line
 from tallyfy_provider.client.runs.launch_request import LONGEST_NAME
-from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.exceptions import (
+    TallyfyAuthError,
+    TallyfyError,
+    TallyfyInputError,
+    TallyfyNotFoundError,
+    TallyfyPermissionError,
+    TallyfyResponseError,
+    TallyfyValidationError,
+)
 from tallyfy_provider.utils import arguments
 
 _FLAGS = ("starred", "is_public")
+#: Answers to reopening a form that say that it was not reopened.
+_REFUSALS = (TallyfyAuthError, TallyfyPermissionError, TallyfyNotFoundError, TallyfyValidationError)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class RunUpdate:
-    """
-    A change to a run, checked as far as it can be without the run.
-
-    :param values: The API's own names to values.
-    :param summary: The new summary; None leaves it.
-    :param kickoff: Values of the kick-off form by alias, label or id; None leaves it.
-    :param add: Ids to be assigned in addition, by bucket: ``users`` and ``groups``.
-    """
+    """A change to a run, checked as far as it can be without the run."""
 
     values: Mapping[str, Any]
     summary: str | None
     kickoff: Any
     add: Mapping[str, list[Any]]
+    reapply_rules: bool = True
 
     @classmethod
     def build(
-        cls, *, values: Mapping[str, Any], summary: str | None, kickoff: Any, add: Mapping[str, Any]
+        cls,
+        *,
+        values: Mapping[str, Any],
+        summary: str | None,
+        kickoff: Any,
+        add: Mapping[str, Any],
+        reapply_rules: bool = True,
     ) -> RunUpdate:
-        """
-        Check what a Dag author wrote; values that render to nothing change nothing.
-
-        :raises TallyfyInputError: There is nothing to change, or a value cannot be used.
-        """
+        """Check what a Dag author wrote; values that render to nothing change nothing."""
         kept = {name: _value(name, value) for name, value in values.items() if not is_blank(value)}
         added = {bucket: _ids(bucket, ids) for bucket, ids in add.items() if not is_blank(ids)}
-        update = cls(kept, None if is_blank(summary) else summary, None if is_blank(kickoff) else kickoff, added)
+        answers = None if is_blank(kickoff) else kickoff
+        update = cls(kept, arguments.text("summary", summary), answers, added, reapply_rules)
         if not update.named:
             raise TallyfyInputError("There is nothing to change: name, summary, owner_id and all others are empty.")
         return update
@@ -62,25 +80,91 @@ class RunUpdate:
     def apply(
         self, runs: RunsResource, checklists: ChecklistsResource, run_id: str
     ) -> tuple[dict[str, Any], list[str]]:
-        """
-        Change the run; return it as it is then, and what a user should know.
-
-        :raises TallyfyInputError: A value of the form cannot be used; nothing was changed.
-        """
+        """Change the run; return it as it is then, and what a user should know."""
         run = runs.get(run_id, include=("ko_form_fields",) if self.kickoff is not None else ())
         changes = dict(self.values)
         if self.summary is not None:
             line = line_in(run.get("summary"))
             changes["summary"] = with_line(self.summary, line) if line else self.summary
         for bucket, ids in self.add.items():
-            changes[bucket] = _with_added(_assigned(run, bucket, run_id), ids)
+            changes[bucket] = with_added(_assigned(run, bucket, run_id), ids)
         if self.kickoff is None:
             return runs.update(run_id, changes), []
         fields = _fields(checklists, run)
         encoded = encode_form(fields, self.kickoff, require=False)
-        updated = runs.update(run_id, {**changes, "prerun": dict(encoded.values)})
+        changes["prerun"] = dict(encoded.values)
+        updated = self._saved(runs, run, changes)
         differences = compare(encoded.values, updated.get("prerun"), fields)
         return updated, [*encoded.notes, *map(str, differences)]
+
+    def _saved(self, runs: RunsResource, run: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+        """Save the answers, and have the rules applied to them."""
+        run_id = str(run["id"])
+        if not self.reapply_rules:
+            return runs.update(run_id, changes)
+        if not _is_kickoff_completed(run):
+            log.warning(
+                "The kick-off form of run %s is open: the answers are saved, and rules apply to them when somebody "
+                "completes the form.",
+                run_id,
+            )
+            return runs.update(run_id, changes)
+        with _kickoff_open(runs, run, changes["prerun"]):
+            runs.update(run_id, changes)
+            updated = runs.complete_kickoff(run_id)
+        log.info("%s", _describe_rules(updated))
+        return updated
+
+
+@contextmanager
+def _kickoff_open(runs: RunsResource, run: Mapping[str, Any], answers: Mapping[str, Any]) -> Iterator[None]:
+    """Reopen the kick-off form for the body, which completes it again; after any error, complete it."""
+    run_id, reopened = str(run["id"]), True
+    try:
+        try:
+            runs.reopen_kickoff(run_id)
+        except _REFUSALS:
+            reopened = False
+            raise
+        yield
+    except BaseException as error:
+        if reopened:
+            _complete_after(error, runs, run, answers)
+        raise
+
+
+def _complete_after(
+    error: BaseException, runs: RunsResource, run: Mapping[str, Any], answers: Mapping[str, Any]
+) -> None:
+    """Complete the form with the answers that it has, or else with those that it had."""
+    run_id = str(run["id"])
+    try:
+        try:
+            runs.complete_kickoff(run_id)
+        except TallyfyValidationError:
+            before = stored_values(run.get("prerun"))
+            runs.update(run_id, {"prerun": {field_id: before.get(field_id) for field_id in answers}})
+            runs.complete_kickoff(run_id)
+    except TallyfyError as second:
+        hint = f"The kick-off form of run {run_id} may be open now, which blocks its tasks: complete it in Tallyfy."
+        if isinstance(error, TallyfyError):
+            error.message = f"{error.message} {hint}"
+        log.error("%s It could not be completed again: %s", hint, second)
+    else:
+        log.warning("Changing the kick-off form of run %s failed in between; the form is completed again.", run_id)
+
+
+def _is_kickoff_completed(run: Mapping[str, Any]) -> bool:
+    return bool(run.get("prerun_completed_at")) or run.get("prerun_status") in ("complete", "completed")
+
+
+def _describe_rules(run: Mapping[str, Any]) -> str:
+    changed, evaluated = (run.get(name) for name in RULES_REPORT)
+    if changed is None and evaluated is None:
+        return f"Tallyfy does not say what rules changed in run {run['id']}."
+    tasks = ", ".join(map(str, changed)) if isinstance(changed, (Mapping, list)) and changed else "no tasks"
+    rules = len(evaluated) if isinstance(evaluated, (Mapping, list)) else evaluated
+    return f"Rules changed {tasks} of run {run['id']}" + ("." if rules is None else f" ({rules} rules were evaluated).")
 
 
 def _fields(checklists: ChecklistsResource, run: Mapping[str, Any]) -> tuple[FormField, ...]:
@@ -92,19 +176,17 @@ def _value(name: str, value: Any) -> Any:
         return str(value).strip().lower() == "true"
     if name in _FLAGS:
         raise TallyfyInputError(f"{name} takes true or false, not {value!r}.")
-    if name == "name" and len(str(value)) > LONGEST_NAME:
-        raise TallyfyInputError(f"name has {len(str(value))} characters; Tallyfy takes at most {LONGEST_NAME}.")
-    return value
+    if name == "owner_id" and isinstance(value, int):
+        return value
+    text = arguments.text(name, value) or ""
+    if name == "name" and len(text) > LONGEST_NAME:
+        raise TallyfyInputError(f"name has {len(text)} characters; Tallyfy takes at most {LONGEST_NAME}.")
+    return text
 
 
 def _ids(bucket: str, value: Any) -> list[Any]:
     ids = arguments.ids(f"add_{bucket}", value)
     return [int(each) if bucket == "users" and str(each).isdigit() else each for each in ids]
-
-
-def _with_added(assigned: list[Any], added: list[Any]) -> list[Any]:
-    known = {str(each) for each in assigned}
-    return [*assigned, *(each for each in added if str(each) not in known)]
 
 
 def _assigned(run: Mapping[str, Any], bucket: str, run_id: str) -> list[Any]:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tallyfy_provider.client.forms.merge import merge_form
-from tallyfy_provider.client.resource import ASSIGNEE_KINDS, Resource, assigned_ids, included, item_of
+from tallyfy_provider.client.resource import ASSIGNEE_KINDS, Resource, assigned_to_keep, included, item_of
 from tallyfy_provider.client.tasks import filters as task_filters
 from tallyfy_provider.client.tasks.status import is_completed
-from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.exceptions import TallyfyInputError
 
 #: What Tallyfy wants with every update of a one-off task that belongs to no run.
 _ALWAYS_SENT_OF_A_ONE_OFF = ("title", "deadline")
@@ -29,8 +29,8 @@ class TasksResource(Resource):
         """
         List the tasks of a run, each once (``GET /organizations/{org}/runs/{id}/tasks``).
 
-        All pages are read, unless ``filters`` names a ``page``. Tasks that a rule hides are among them, with the status
-        ``auto-skipped``.
+        All pages are read, unless ``filters`` names a ``page``. They are in the order of the process unless ``filters``
+        names another ``sort``. Tasks that a rule hides are among them, with the status ``auto-skipped``.
 
         :param run_id: The run's id.
         :param filters: The API's own names to values: :data:`~tallyfy_provider.client.tasks.filters.RUN_TASK_FILTERS`.
@@ -39,7 +39,8 @@ class TasksResource(Resource):
         :raises TallyfyInputError: A filter is wrong; raised before anything is asked.
         :raises TallyfyNotFoundError: There is no such run.
         """
-        params = _with(task_filters.RUN_TASK_FILTERS.encode(filters), include)
+        # Which order the list has without a sort is not documented.
+        params = _with({"sort": "position", **task_filters.RUN_TASK_FILTERS.encode(filters)}, include)
         return self._walk(self._path("runs", run_id, "tasks"), params, f"tasks of run {run_id}")
 
     def list(self, filters: Mapping[str, Any] | None = None, include: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
@@ -116,7 +117,7 @@ class TasksResource(Resource):
             other tasks ignore it.
         :param override_user: The member who is to be named as the one who completed it.
         :return: The task as it is then, with ``tasks_changed_by_rules`` where it belongs to a run.
-        :raises TallyfyIndeterminateError: The answer was lost: the task may be completed. Look before sending it again.
+        :raises TallyfyIndeterminateError: The response was lost: the task may be completed. Look before you repeat it.
         :raises TallyfyValidationError: A required field is empty, an issue is open, or the decision is missing.
         """
         optional = {"is_approved": is_approved, "override_user": override_user}
@@ -178,14 +179,8 @@ def _all_owners(given: Any, current: Any, what: str) -> dict[str, Any]:
     if not isinstance(given, Mapping) or set(given) - set(ASSIGNEE_KINDS):
         raise TallyfyInputError(f"changes['owners'] takes a dict of lists with the keys {', '.join(ASSIGNEE_KINDS)}.")
     owners = dict(given)
-    for bucket in ASSIGNEE_KINDS:
-        if bucket in owners:
-            continue
-        ids = assigned_ids(current.get(bucket), bucket) if isinstance(current, Mapping) else None
-        if ids is None:
-            raise TallyfyResponseError(
-                f"Tallyfy does not say which {bucket} {what} is assigned to, and changing it without them would "
-                f"unassign them all. Nothing was sent; give changes['owners'][{bucket!r}] to set them."
-            )
-        owners[bucket] = ids
+    for kind in ASSIGNEE_KINDS:
+        if kind not in owners:
+            assigned = current.get(kind) if isinstance(current, Mapping) else None
+            owners[kind] = assigned_to_keep(assigned, kind, what, f"changes['owners'][{kind!r}]")
     return owners

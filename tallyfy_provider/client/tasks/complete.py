@@ -5,7 +5,7 @@ Completing a completed task may send its webhooks and e-mails again (docs/tallyf
 no lock and no conditional write. So on one machine one process at a time reads the task and completes it; and where
 that is asked for, processes on different machines claim it by a comment (:mod:`tallyfy_provider.client.tasks.locks`).
 One gap remains: a person, or another machine without a claim, who completes the task between our last request for it
-and the moment when Tallyfy takes our completion. That is some tenths of a second.
+and the time when Tallyfy takes our completion. That is some tenths of a second.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tallyfy_provider.exceptions import (
 
 log = logging.getLogger(__name__)
 
-#: Seconds to wait before each request for a task whose completion was not answered.
+#: Seconds to wait before each request for a task whose completion got no response.
 LOOKUP_PAUSES = (0.0, 1.0, 2.0, 4.0)
 
 
@@ -49,15 +49,7 @@ class Completed:
 
 @dataclass(frozen=True)
 class TaskCompletion:
-    """
-    How to complete a task.
-
-    :param decision: As :func:`~tallyfy_provider.client.tasks.decision.read_decision` gave it.
-    :param values: Values of the form by alias, label or id; not shown, since they may be personal.
-    :param override_user: The member who is to be named as the one who completed it.
-    :param claimant: Who claims the task by a comment, for people; None claims nothing.
-    :param sleep: Waits so many seconds.
-    """
+    """How to complete a task."""
 
     decision: str | None = None
     values: Any = field(default=None, repr=False)
@@ -66,16 +58,7 @@ class TaskCompletion:
     sleep: Callable[[float], object] = time.sleep
 
     def apply(self, tasks: TasksResource, comments: CommentsResource, task: dict[str, Any]) -> Completed:
-        """
-        Fill the task's form and complete it, unless it is completed.
-
-        :param tasks: The tasks of the organization.
-        :param comments: Its comments.
-        :param task: The task as it is, with ``form_fields``.
-        :raises TallyfyInputError: The decision or a value cannot be used, or a required field is empty; nothing was
-            changed.
-        :raises TallyfyIndeterminateError: The answer was lost, and the task does not show whether it was completed.
-        """
+        """Fill the task's form and complete it, unless it is completed."""
         if is_completed(task):
             return Completed(task, was_before=True)
         is_approved, encoded = self._checked(task)
@@ -129,7 +112,7 @@ class TaskCompletion:
         found = self._find_completed(tasks, task)
         if found is None:
             raise in_doubt
-        log.info("The answer to completing task %s was lost, and it is completed.", task["id"])
+        log.info("The response to completing task %s was lost, and it is completed.", task["id"])
         return Completed(found, notes=notes)
 
     def _find_completed(self, tasks: TasksResource, task: Mapping[str, Any]) -> dict[str, Any] | None:

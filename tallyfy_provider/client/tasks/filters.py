@@ -7,20 +7,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from tallyfy_provider.client.filtering import (
-    MAX_PAGE_SIZE,
-    Elements,
-    FilterTable,
-    Reader,
-    flag,
-    ids,
-    numbers,
-    shown,
-    some_of,
-    sort_by,
-    text,
-    whole_number,
-)
+from tallyfy_provider.client import filtering
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE, Elements, FilterTable, Reader, shown
 from tallyfy_provider.exceptions import TallyfyInputError
 
 #: What ``status`` takes, as the documentation spells it.
@@ -49,7 +37,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _status(name: str, value: Any) -> Elements:
-    statuses = tuple(dict.fromkeys(_OTHER_SPELLINGS.get(each, each) for each in ids(name, value)))
+    statuses = tuple(dict.fromkeys(_OTHER_SPELLINGS.get(each, each) for each in filtering.ids(name, value)))
     if "auto-skipped" in statuses:
         raise TallyfyInputError(
             f"filters[{name!r}] cannot be 'auto-skipped': Tallyfy would return every task but those. Leave the filter "
@@ -57,13 +45,13 @@ def _status(name: str, value: Any) -> Elements:
         )
     if "all" in statuses and len(statuses) > 1:
         raise TallyfyInputError(f"filters[{name!r}] cannot mix 'all' with other statuses: Tallyfy would drop it.")
-    return some_of(TASK_STATUS_FILTERS)(name, statuses)
+    return filtering.some_of(TASK_STATUS_FILTERS)(name, statuses)
 
 
 def _day(name: str, value: Any) -> Elements:
     if isinstance(value, date):
         return ((value.date() if isinstance(value, datetime) else value).isoformat(),)
-    found = text(name, value)
+    found = filtering.text(name, value)
     if found and not _is_day(found[0].strip()):
         raise TallyfyInputError(f"filters[{name!r}] takes a day such as '2026-10-31', not {shown(value)}.")
     return tuple(each.strip() for each in found)
@@ -72,13 +60,22 @@ def _day(name: str, value: Any) -> Elements:
 def _days(name: str, value: Any) -> Elements:
     if isinstance(value, date):
         return _day(name, value)
-    found = text(name, value)
+    found = filtering.text(name, value)
     days = [day.strip() for each in found for day in each.split(":")]
     if len(days) > 2 or not all(_is_day(day) for day in days):
         raise TallyfyInputError(
             f"filters[{name!r}] takes a day such as '2026-10-31', or two with a colon between them, not {shown(value)}."
         )
     return (":".join(days),) if days else ()
+
+
+def _assignee(name: str, value: Any) -> Elements:
+    if not (value is None or isinstance(value, str)) or str(value).strip().isdigit():
+        raise TallyfyInputError(
+            f"filters[{name!r}] takes only 'me', the user of the connection; for others, give user ids to "
+            f"filters['owners'], not {shown(value)}."
+        )
+    return filtering.one_of(("me",))(name, value)
 
 
 def _is_day(written: str) -> bool:
@@ -93,16 +90,19 @@ def _is_day(written: str) -> bool:
 
 _EVERY_LIST: Mapping[str, Reader] = {
     "status": _status,
-    "owners": numbers,
-    "guests": ids,
-    "groups": ids,
-    "unassigned": flag,
+    "owners": filtering.numbers,
+    "guests": filtering.ids,
+    "groups": filtering.ids,
+    "unassigned": filtering.flag,
+    "deadline_on": _day,
+    "deadline_before": _day,
+    "deadline_after": _day,
     "deadline_start_range": _day,
     "deadline_end_range": _day,
-    "with": ids,
-    "page": whole_number(),
-    "per_page": whole_number(MAX_PAGE_SIZE),
-    "without_pagination": flag,
+    "with": filtering.ids,
+    "page": filtering.whole_number(),
+    "per_page": filtering.whole_number(MAX_PAGE_SIZE),
+    "without_pagination": filtering.flag,
 }
 _OTHER_NAMES = {
     "limit": "per_page",
@@ -123,28 +123,26 @@ _OTHER_NAMES = {
 RUN_TASK_FILTERS = FilterTable(
     {
         **_EVERY_LIST,
-        "deadline_on": _day,
-        "deadline_before": _day,
-        "deadline_after": _day,
-        "sort": sort_by("position", "deadline"),
+        "sort": filtering.sort_by("position", "deadline"),
     },
     {name: right for name, right in _OTHER_NAMES.items() if right != "q"},
 )
 #: The filters of ``GET /organizations/{org}/tasks``.
 TASK_FILTERS = FilterTable(
     {
-        "q": text,
+        "q": filtering.text,
         **_EVERY_LIST,
-        "roles": ids,
-        "tag": ids,
-        "folder": ids,
+        "roles": filtering.ids,
+        "assignee": _assignee,
+        "tag": filtering.text,
+        "folder": filtering.ids,
         "created": _days,
         "deadline": _days,
-        "is_oneoff": flag,
-        "archived": flag,
-        "custom_field_key": text,
-        "custom_field_value": text,
-        "sort": sort_by("deadline", "newest", "problems", "completed_newest"),
+        "is_oneoff": filtering.flag,
+        "archived": filtering.archived,
+        "custom_field_key": filtering.text,
+        "custom_field_value": filtering.text,
+        "sort": filtering.sort_by("deadline", "newest", "problems", "completed_newest"),
     },
     _OTHER_NAMES,
 )

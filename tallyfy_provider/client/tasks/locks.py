@@ -2,13 +2,17 @@
 Let one process at a time complete a task: by a lock file on one machine, by comments across machines.
 
 Tallyfy's API has no lock and no conditional write. The processes of one machine share a lock file
-(:func:`host_lock`). Across machines, comments are the one thing that Tallyfy's server puts into an order: each has an
-id of its own, later ones have larger ids, and whoever lists them sees all that were there before (docs/tallyfy-api.md,
-"Endpoints"). So each process writes a comment that claims the task, and the lowest claim holds it; the others wait
-until the task is completed. A claim that is older than :data:`LEASE` belongs to a process that died.
+(:func:`host_lock`). Across machines, comments are the one thing to which Tallyfy's server gives an order that everybody
+sees alike: each has the time at which it was written, to the second, and an id (docs/tallyfy-api.md, "Endpoints"). So
+each process writes a comment that claims the task, and the claim with the earliest time holds it; among those of the
+same second, the one with the lowest id. Ids are random, and the order of the list is not documented, so neither says by
+itself which claim was first. The others wait until the task is completed. A claim that is older than :data:`LEASE`
+belongs to a process that died.
 
-Claims are exact as long as Tallyfy's lists are not behind by more than :data:`SETTLING`, and the process that holds the
-task completes it within :data:`LEASE`.
+A claim can go before one's own only if it was written in the same second or earlier. So a process reads the claims when
+that second is over and Tallyfy's lists have caught up (:data:`SETTLING`); both processes see the same claims then, and
+agree. Claims are exact as long as the lists are not behind by more than that, and the process that holds the task
+completes it within :data:`LEASE`.
 """
 
 from __future__ import annotations
@@ -21,12 +25,12 @@ import re
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tallyfy_provider.client.comments import CommentsResource
+from tallyfy_provider.client.comments import CommentsResource, age_of
 from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError
@@ -34,12 +38,13 @@ from tallyfy_provider.utils.timestamps import parse_timestamp
 
 log = logging.getLogger(__name__)
 
-#: Most lock files on a machine; tasks that share one by chance wait for each other for a moment.
+#: Most lock files on a machine; tasks that share one by chance wait for each other.
 _FILES = 256
 #: Seconds for which a claim holds.
 LEASE = 180.0
-#: Seconds between writing a claim and reading all of them, by which Tallyfy's lists may be behind.
-SETTLING = 1.0
+#: Seconds between writing a claim and reading all of them: one until no more claims can have the same time, and one by
+#: which Tallyfy's lists may be behind.
+SETTLING = 2.0
 #: Seconds between two requests for a task that another process is completing.
 PAUSE = 2.0
 _MOST_CLAIMS = 3
@@ -53,8 +58,6 @@ def host_lock(*names: str) -> Iterator[None]:
 
     The system releases the lock when the process ends, however that happens. Where no lock file can be created, the
     body runs without one, and a warning is logged.
-
-    :param names: What is locked.
     """
     try:
         descriptor = _open(names)
@@ -78,23 +81,12 @@ def claim_task(
     sleep: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """
-    Claim a task by a comment and wait until it is this process's turn, or another has completed it.
-
-    :param tasks: The tasks of the organization.
-    :param comments: Its comments.
-    :param task: The task as the API gave it.
-    :param claimant: Who claims it, for people.
-    :param sleep: Waits so many seconds.
-    :param clock: A clock that only goes forward, in seconds.
-    :return: True where it is the caller's turn, False where another process has completed the task meanwhile.
-    :raises TallyfyError: Others held the task for too long.
-    """
+    """Claim a task by a comment and wait until it is this process's turn, or another has completed it."""
     task_id, run_id = str(task["id"]), task.get("run_id") or None
     for _ in range(_MOST_CLAIMS):
         token = uuid.uuid4().hex
         claimed_at = clock()
-        # If the answer is lost, the list of comments shows in a moment whether the claim is there.
+        # If the response is lost, the list of comments soon shows whether the claim is there.
         with suppress(TallyfyIndeterminateError):
             text = f"{claimant} is completing this step. [airflow-claim:{token}]"
             comments.add_to_task(task_id, text, state="hide-for-guests")
@@ -114,27 +106,22 @@ def claim_task(
     )
 
 
-def first_claim(threads: Sequence[Mapping[str, Any]], own: str) -> str | None:
+def first_claim(threads: Iterable[Mapping[str, Any]], own: str) -> str | None:
     """
     Return the token of the first claim that holds; None where one's own is not among the comments.
 
     The time of one's own claim is the present, by Tallyfy's clock.
     """
     claims = [
-        (_order(thread, number), found[1], parse_timestamp(thread.get("created_at")))
-        for number, thread in enumerate(threads)
+        (age_of(thread), found[1], parse_timestamp(thread.get("created_at")))
+        for thread in threads
         if (found := _CLAIM.search(str(thread.get("content") or "")))
     ]
     now = next((at for _, token, at in claims if token == own), None)
     if own not in {token for _, token, _ in claims}:
         return None
-    holding = [(order, token) for order, token, at in claims if at is None or now is None or now - at < LEASE]
+    holding = [(age, token) for age, token, at in claims if at is None or now is None or now - at < LEASE]
     return min(holding)[1]
-
-
-def _order(thread: Mapping[str, Any], number: int) -> tuple[int, int]:
-    written = str(thread.get("id"))
-    return (int(written), number) if written.isdigit() else (0, number)
 
 
 def _open(names: tuple[str, ...]) -> int:

@@ -25,14 +25,6 @@ def look_up_task(tasks: TasksResource, run_id: str | None, name: str, include: I
     Get a task by id, or by alias or title within a run.
 
     The list of a run's tasks may be behind, so only the id is taken from it, and the task itself is requested then.
-
-    :param tasks: The tasks of the organization.
-    :param run_id: The run; None where ``name`` is an id.
-    :param name: The task's id, alias or title.
-    :param include: What to get along with it (Tallyfy's ``with``).
-    :return: The task exactly as the API gave it.
-    :raises TallyfyInputError: The run has no such task, or several.
-    :raises TallyfyNotFoundError: There is no such run, or no task with this id.
     """
     if run_id is None:
         return tasks.get(name, None, include)

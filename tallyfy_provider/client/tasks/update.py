@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from tallyfy_provider.client.forms.values import is_blank
-from tallyfy_provider.client.resource import ASSIGNEE_KINDS, assigned_ids
+from tallyfy_provider.client.resource import ASSIGNEE_KINDS, assigned_ids, with_added
 from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.form import describe_losses, encode_task_form, shows_values
 from tallyfy_provider.client.tasks.lookup import run_of
@@ -22,14 +22,7 @@ LONGEST_TITLE = 600
 
 @dataclass(frozen=True)
 class TaskUpdate:
-    """
-    A change to a task, checked as far as it can be without the task.
-
-    :param plain: The API's own names to values: ``title``, ``summary``, ``deadline``.
-    :param owners: Ids by bucket (users, guests, groups) that replace those who are assigned.
-    :param added: Ids by bucket to be assigned beside those who are.
-    :param values: Values of the form by alias, label or id; not shown, since they may be personal.
-    """
+    """A change to a task, checked as far as it can be without the task."""
 
     plain: Mapping[str, Any]
     owners: Mapping[str, list[Any]]
@@ -47,11 +40,7 @@ class TaskUpdate:
         added: Mapping[str, Any] | None = None,
         values: Any = None,
     ) -> TaskUpdate:
-        """
-        Check what a Dag author wrote; None changes nothing.
-
-        :raises TallyfyInputError: There is nothing to change, or a value cannot be used.
-        """
+        """Check what a Dag author wrote; None changes nothing."""
         plain = {name: value for name, value in (("title", title), ("summary", summary)) if value is not None}
         if len(str(plain.get("title", ""))) > LONGEST_TITLE:
             raise TallyfyInputError(
@@ -75,12 +64,7 @@ class TaskUpdate:
         return ", ".join([*self.plain, *owners, *(("values",) if self.values is not None else ())])
 
     def apply(self, tasks: TasksResource, task: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-        """
-        Change a task that was read with ``form_fields``; return it as it is then, and what a user should know.
-
-        :raises TallyfyInputError: A value of the form cannot be used; nothing was changed.
-        :raises TallyfyValidationError: The task is completed, or Tallyfy refused the change.
-        """
+        """Change a task that was read with ``form_fields``; return it as it is then, and what a user should know."""
         if is_completed(task):
             raise TallyfyValidationError(
                 f"Task {task.get('title')!r} ({task.get('id')}) is completed, and Tallyfy does not change a completed "
@@ -109,8 +93,7 @@ class TaskUpdate:
                 raise TallyfyResponseError(
                     f"Tallyfy does not say which {bucket} task {task.get('id')} is assigned to; nothing was sent."
                 )
-            known = {str(each).casefold() for each in assigned}
-            owners[bucket] = [*assigned, *(each for each in ids if str(each).casefold() not in known)]
+            owners[bucket] = with_added(assigned, ids)
         return owners
 
 

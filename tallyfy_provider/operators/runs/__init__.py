@@ -1,7 +1,6 @@
 """Operators on runs, the processes of Tallyfy."""
 
-from tallyfy_provider.operators.runs.activate import ActivateRunOperator
-from tallyfy_provider.operators.runs.archive import ArchiveRunOperator
+from tallyfy_provider.operators.runs.archive import ActivateRunOperator, ArchiveRunOperator
 from tallyfy_provider.operators.runs.get import GetRunOperator
 from tallyfy_provider.operators.runs.launch import LaunchRunOperator
 from tallyfy_provider.operators.runs.list import ListRunsOperator

@@ -1,4 +1,4 @@
-"""ArchiveRunOperator: archive one run."""
+"""ArchiveRunOperator and ActivateRunOperator: archive one run, and bring it back."""
 
 from __future__ import annotations
 
@@ -13,4 +13,13 @@ class ArchiveRunOperator(RunOperator):
     def _act(self, run_id: str) -> dict[str, Any]:
         run = self.hook.client.runs.archive(run_id)
         self.log.info("Run %s is archived.", run_id)
+        return run
+
+
+class ActivateRunOperator(RunOperator):
+    """Bring a run back from the archive; succeed if it is not archived."""
+
+    def _act(self, run_id: str) -> dict[str, Any]:
+        run = self.hook.client.runs.activate(run_id)
+        self.log.info("Run %s is not archived.", run_id)
         return run

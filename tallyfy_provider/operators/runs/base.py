@@ -30,8 +30,8 @@ class FilteredRunsOperator(TallyfyBaseOperator):
     def __init__(
         self,
         *,
-        filters: RunFilters | Mapping[str, Any] | None = None,
-        fields: Sequence[str] | None = None,
+        filters: RunFilters | Mapping[str, Any] | str | None = None,
+        fields: Sequence[str] | str | None = None,
         max_runs: int | str | None = None,
         on_empty: OnEmpty = "pass",
         strict_filters: bool = False,
@@ -39,27 +39,27 @@ class FilteredRunsOperator(TallyfyBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Validate literal filters when the Dag is parsed: their names are never templates, and values often are not.
-        if isinstance(filters, Mapping):
-            RUN_FILTERS.check_names(filters)
-            RUN_FILTERS.check_literals(filters)
-        check_on_empty(on_empty)
-        if on_incomplete is not None:
-            arguments.choice("on_incomplete", on_incomplete, ("warn", "fail"))
         self.filters = filters
         self.fields = fields
         self.max_runs = max_runs
         self.on_empty = on_empty
         self.strict_filters = strict_filters
         self.on_incomplete = on_incomplete or self.default_on_incomplete
+        with arguments.checking_literals(self):
+            # Names of filters are never templates, and values often are not.
+            if isinstance(filters, Mapping):
+                RUN_FILTERS.check_names(filters)
+                RUN_FILTERS.check_literals(filters)
+            check_on_empty(on_empty)
+            arguments.boolean("strict_filters", strict_filters)
+            arguments.choice("on_incomplete", self.on_incomplete, ("warn", "fail"))
 
     def _report_mismatches(self, mismatches: Iterable[Any], outcome: str) -> None:
         """Warn of runs that were not asked for, or fail with ``strict_filters``."""
         for mismatch in mismatches:
-            message = f"{mismatch} Tallyfy ignores filters that it does not understand."
             if self.strict_filters:
-                raise TallyfyResponseError(f"{message} The task has strict_filters=True.")
-            self.log.warning("%s %s; strict_filters=True makes this an error.", message, outcome)
+                raise TallyfyResponseError(f"{mismatch} The task has strict_filters=True.")
+            self.log.warning("%s %s; strict_filters=True makes this an error.", mismatch, outcome)
 
 
 class RunOperator(TallyfyBaseOperator):
@@ -79,12 +79,8 @@ class RunOperator(TallyfyBaseOperator):
         self.run_id = run_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """
-        Act on the run.
-
-        :param context: Airflow's task context.
-        :return: The run as it is afterwards.
-        """
+        """Act on the run."""
+        arguments.raise_wrong_literal(self)
         run_id = arguments.run_id(self.run_id)
         TallyfyRunLink.persist(context, run_id)
         run: dict[str, Any] = without_guest_links(self._act(run_id))

@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import conf
 
 from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.client.runs.launch_request import ARGUMENTS, LaunchRequest, prepare_launch
-from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError
+from tallyfy_provider.exceptions import TallyfyNotFoundError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.operators.runs.launch_state import LaunchAttempt, LaunchState, Reuse
@@ -49,7 +49,8 @@ class LaunchRunOperator(TallyfyBaseOperator):
     :param groups: Ids of groups to assign; templated.
     :param roles: Role ids to ``{"users": […], "guests": […], "groups": […]}``; templated.
     :param steps: Step aliases, titles or ids to what to change about them: ``deadline``, ``owners``, ``position``,
-        ``max_assignable``; templated.
+        ``max_assignable``; templated. Automations leave a ``deadline`` alone unless it has ``deadline_set_by_hand:
+        False`` beside it.
     :param parent_id: The run that this one belongs to; templated.
     :param options: More of what the API takes: ``user_id`` (who starts it), ``starred``, ``is_public``,
         ``assign_someone_else``, ``publicly_hidden_fields``; templated.
@@ -58,9 +59,10 @@ class LaunchRunOperator(TallyfyBaseOperator):
     :param lookup_timeout: How long a run that may have been launched is looked for, in seconds or as a timedelta, since
         Tallyfy's lists may lag behind.
     :param wait_for_completion: Wait until the run ends; if it ends badly, the task fails.
-    :param allowed_statuses: Statuses that are a success; None means complete.
-    :param failed_statuses: Statuses that fail the task; None means archived, unless that is allowed or skipped.
-    :param skipped_statuses: Statuses that skip the task.
+    :param allowed_statuses: Statuses that are a success, a list or text with commas; templated. None means complete.
+    :param failed_statuses: Statuses that fail the task; templated. None means archived, unless that is allowed or
+        skipped.
+    :param skipped_statuses: Statuses that skip the task; templated.
     :param poke_interval: Time between two checks while waiting, in seconds or as a timedelta.
     :param timeout: How long the run may take, in seconds or as a timedelta.
     :param fault_tolerance: How long transient errors are tolerated while waiting, in seconds or as a timedelta.
@@ -78,16 +80,11 @@ class LaunchRunOperator(TallyfyBaseOperator):
         "checklist_id",
         "name",
         "kickoff",
-        "summary",
-        "owner_id",
-        "tags",
-        "folders",
-        "users",
-        "groups",
-        "roles",
-        "steps",
-        "parent_id",
+        *ARGUMENTS,
         "options",
+        "allowed_statuses",
+        "failed_statuses",
+        "skipped_statuses",
         "tallyfy_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = dict.fromkeys(
@@ -125,10 +122,6 @@ class LaunchRunOperator(TallyfyBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.choice("reuse", reuse, get_args(Reuse))
-        # None of these is templated, and a wrong one would only show when the run is launched already.
-        arguments.seconds("timeout", timeout)
-        arguments.seconds("fault_tolerance", fault_tolerance)
         self.checklist_id = checklist_id
         self.name = name
         self.kickoff = kickoff
@@ -143,28 +136,39 @@ class LaunchRunOperator(TallyfyBaseOperator):
         self.parent_id = parent_id
         self.options = options
         self.reuse = reuse
-        self.lookup_timeout = arguments.seconds("lookup_timeout", lookup_timeout)
         self.wait_for_completion = wait_for_completion
-        self.rule = StatusRule.build(allowed=allowed_statuses, failed=failed_statuses, skipped=skipped_statuses)
-        self.poke_interval = arguments.interval("poke_interval", poke_interval)
-        self.timeout = timeout
-        self.fault_tolerance = fault_tolerance
+        self.allowed_statuses = allowed_statuses
+        self.failed_statuses = failed_statuses
+        self.skipped_statuses = skipped_statuses
         self.deferrable = deferrable
         self.archive_on_kill = archive_on_kill
+        with arguments.checking_literals(self):
+            arguments.choice("reuse", reuse, get_args(Reuse))
+            self.lookup_timeout = arguments.seconds("lookup_timeout", lookup_timeout)
+            self.poke_interval = arguments.interval("poke_interval", poke_interval)
+            self.timeout = arguments.seconds("timeout", timeout)
+            self.fault_tolerance = arguments.seconds("fault_tolerance", fault_tolerance)
+            for flag in ("wait_for_completion", "deferrable", "archive_on_kill"):
+                arguments.boolean(flag, getattr(self, flag))
+            StatusRule.check_literals(allowed_statuses, failed_statuses, skipped_statuses)
+
+    @property
+    def rule(self) -> StatusRule:
+        """What ends the wait, and how."""
+        return StatusRule.build(
+            allowed=self.allowed_statuses, failed=self.failed_statuses, skipped=self.skipped_statuses
+        )
 
     @cached_property
     def _wait(self) -> RunWait:
         return RunWait(self)
 
     def execute(self, context: Context) -> str:
-        """
-        Launch the run, or find the one that an earlier try launched, and wait for it if asked to.
-
-        :param context: Airflow's task context.
-        :return: The run's id.
-        """
-        if arguments.is_nothing(self.checklist_id):
-            raise TallyfyInputError("checklist_id is empty: it says which checklist (template) to launch.")
+        """Launch the run, or find the one that an earlier try launched, and wait for it if asked to."""
+        arguments.raise_wrong_literal(self)
+        self.checklist_id = arguments.checklist_id(self.checklist_id)
+        if self.wait_for_completion:
+            self._warn_of_unknown_statuses()
         run = self._launch_once(context)
         TallyfyRunLink.persist(context, run["id"])
         self._push_run(context, run)
@@ -173,13 +177,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         return str(run["id"])
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> str:
-        """
-        Finish a wait in the triggerer in the same way as one in the worker.
-
-        :param context: Airflow's task context.
-        :param event: The trigger's event.
-        :return: The run's id.
-        """
+        """Finish a wait in the triggerer in the same way as one in the worker."""
         run_id = str(self._wait.conclude(event or {})["id"])
         self._push_run(context, self.hook.find_run(run_id))
         return run_id
@@ -188,11 +186,15 @@ class LaunchRunOperator(TallyfyBaseOperator):
         """Archive the run that is waited for, if that was asked for."""
         self._wait.archive_when_killed()
 
+    def _warn_of_unknown_statuses(self) -> None:
+        for status in self.rule.unknown_statuses:
+            self.log.warning("Tallyfy does not document the status %r; it may never be reached.", status)
+
     def _push_run(self, context: Context, run: dict[str, Any]) -> None:
         self._push(context, run=without_guest_links(run))
 
     def _launch_once(self, context: Context) -> dict[str, Any]:
-        attempt = LaunchAttempt.of(context, self.reuse, str(self.checklist_id))
+        attempt = LaunchAttempt.of(context, self.reuse, self.checklist_id)
         state = LaunchState(context, attempt.marker.token)
         launcher = self._launcher(attempt, state)
         try:
@@ -216,7 +218,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
 
         return Launcher(
             self.hook.client.runs,
-            str(self.checklist_id).strip(),
+            self.checklist_id,
             attempt.marker,
             since=state.intended_at or attempt.since,
             lookup_timeout=self.lookup_timeout,
@@ -241,10 +243,9 @@ class LaunchRunOperator(TallyfyBaseOperator):
         return launcher.find() if state.is_complete else launcher.find_until_timeout()
 
     def _prepare(self) -> LaunchRequest:
-        """Check all arguments before anything is launched."""
         return prepare_launch(
             self.hook.client.checklists,
-            str(self.checklist_id).strip(),
+            self.checklist_id,
             name=self.name,
             kickoff=self.kickoff,
             given={name: getattr(self, name) for name in ARGUMENTS},

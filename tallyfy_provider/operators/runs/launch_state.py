@@ -65,8 +65,8 @@ def _earliest_launch(context: Mapping[str, Any], reuse: Reuse) -> float | None:
     dag_run = context.get("dag_run")
     # A cleared Dag run starts again, and its start_date is new: right for tries since then, too late for all of them.
     names = ("start_date",) if reuse == "retry" else ("run_after", "logical_date", "start_date")
-    moments = [moment for name in names if isinstance(moment := getattr(dag_run, name, None), datetime)]
-    return min(moment.timestamp() for moment in moments) if moments else None
+    dates = [date for name in names if isinstance(date := getattr(dag_run, name, None), datetime)]
+    return min(date.timestamp() for date in dates) if dates else None
 
 
 class LaunchState:
@@ -97,8 +97,8 @@ class LaunchState:
     @property
     def intended_at(self) -> float | None:
         """When a launch was about to happen, in seconds since the epoch; None if it never was."""
-        moment = self._known.get("intended_at")
-        return float(moment) if isinstance(moment, (int, float)) else None
+        at = self._known.get("intended_at")
+        return float(at) if isinstance(at, (int, float)) else None
 
     def record_intent(self) -> None:
         """Remember that a launch is about to happen."""

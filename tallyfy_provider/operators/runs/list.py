@@ -53,18 +53,17 @@ class ListRunsOperator(FilteredRunsOperator):
     :raises TallyfyResponseError: A page cannot be read, or ``strict_filters`` is set and Tallyfy ignored a filter.
     """
 
+    #: The key of the XCom that is as long as the return value.
+    list_key = "run_ids"
+
     @property
     def output(self) -> XComArg:
         """The runs; ``output["run_ids"]`` are their ids. Both can be mapped over."""
         return mappable_output(self)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """
-        List the runs.
-
-        :param context: Airflow's task context.
-        :return: The runs, or their ``fields``.
-        """
+        """List the runs."""
+        arguments.raise_wrong_literal(self)
         query = encode(self.filters)
         fields = arguments.names("fields", self.fields)
         max_runs = arguments.whole_number("max_runs", self.max_runs)
@@ -81,12 +80,9 @@ class ListRunsOperator(FilteredRunsOperator):
 
     def _list(self, query: Query, max_runs: int | None) -> list[dict[str, Any]]:
         check = FilterCheck(query.asked)
-        runs = []
         rows = self.hook.client.runs.list_encoded(query, max_runs=max_runs, on_incomplete=self.on_incomplete)
         with closing(rows_without_guest_links(rows, query.params)) as without_secrets:
-            for run in without_secrets:
-                check.check(run)
-                runs.append(run)
+            runs = list(check.pass_on(without_secrets))
         self._report_mismatches(check.mismatches, "They are returned")
         return runs
 

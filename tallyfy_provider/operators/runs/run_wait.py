@@ -4,68 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.client.runs.status import compact
 from tallyfy_provider.exceptions import TallyfyError, TallyfyWaitTimeoutError
-from tallyfy_provider.utils import arguments
-from tallyfy_provider.waiting.conditions import StatusRule, describe_runs
+from tallyfy_provider.waiting.conditions import WaitResult, describe_runs
 from tallyfy_provider.waiting.deferral import NEVER_SEEN, defer, read_event, time_limit_of
-from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault
+from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault, pause_after
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
-    from tallyfy_provider.hooks.tallyfy import TallyfyHook
-
-
-class WaitingOperator(Protocol):
-    """The part of an operator that a wait for its run needs."""
-
-    rule: StatusRule
-    poke_interval: float
-    timeout: float | timedelta
-    fault_tolerance: float | timedelta
-    deferrable: bool
-    archive_on_kill: bool
-    tallyfy_conn_id: str
-    execution_timeout: timedelta | None
-
-    @property
-    def hook(self) -> TallyfyHook:
-        """The hook."""
-
-    @property
-    def log(self) -> Any:
-        """The task's log."""
-
-    def defer(self, *, trigger: Any, method_name: str, timeout: timedelta | None = None) -> None:
-        """Hand over to the triggerer."""
 
 
 class RunWait:
-    """
-    One wait for a run.
+    """One wait for a run."""
 
-    :param operator: The operator that waits.
-    """
-
-    def __init__(self, operator: WaitingOperator) -> None:
+    def __init__(self, operator: Any) -> None:
         self._operator = operator
         self._run_id: str | None = None
         self._archiver: TallyfyClient | None = None
 
     def wait(self, run: Mapping[str, Any]) -> dict[str, Any]:
-        """
-        Wait until the run ends, here or in the triggerer.
-
-        :param run: The run as it is now.
-        :return: The run as it is at the end.
-        :raises TallyfyRunFailedError: It ended in one of the failed statuses.
-        :raises AirflowSkipException: It ended in one of the skipped statuses.
-        :raises TallyfyWaitTimeoutError: It took too long.
-        :raises TallyfyError: Tallyfy was unreachable for longer than the fault tolerance.
-        """
+        """Wait until the run ends, here or in the triggerer."""
         operator = self._operator
         self._run_id = str(run["id"])
         if operator.archive_on_kill:
@@ -80,7 +40,7 @@ class RunWait:
 
     def _wait_in_worker(self, run_id: str, deadline: float) -> dict[str, Any]:
         operator = self._operator
-        tolerance = FaultTolerance(self._fault_tolerance)
+        tolerance = FaultTolerance(operator.fault_tolerance)
         seen: dict[str, Any] | None = None
         pause = operator.poke_interval
         while (left := deadline - time.time()) > 0:
@@ -89,8 +49,9 @@ class RunWait:
             try:
                 seen = operator.hook.find_run(run_id)
             except TallyfyError as fault:
-                log_fault(operator.log, fault, tolerance.record(fault))
-                pause = max(pause, fault.retry_after or 0.0)
+                lasted = tolerance.record(fault)
+                log_fault(operator.log, fault, lasted)
+                pause = max(pause, pause_after(fault, operator.fault_tolerance - lasted))
                 continue
             tolerance.clear()
             if self._is_over(seen):
@@ -107,19 +68,13 @@ class RunWait:
             **operator.rule.as_arguments(),
             poke_interval=operator.poke_interval,
             deadline=deadline,
-            fault_tolerance=self._fault_tolerance,
+            fault_tolerance=operator.fault_tolerance,
             archive_on_kill=operator.archive_on_kill,
         )
         defer(operator, trigger, self._time_limit)
 
     def conclude(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """
-        End a wait in the triggerer as it would have ended here.
-
-        :param event: What the trigger reports.
-        :return: The run, in a compact form.
-        :raises TallyfyError: As :meth:`wait`.
-        """
+        """End a wait in the triggerer as it would have ended here."""
         self._run_id = next((str(run_id) for run_id in event.get("run_ids") or []), None)
         seen, is_timeout = read_event(event)
         if is_timeout:
@@ -129,11 +84,7 @@ class RunWait:
         return dict(seen[0])
 
     def archive_when_killed(self) -> bool:
-        """
-        Archive the run when the task is ended; never fails, and asks Airflow for nothing.
-
-        :return: Whether it was archived: not when the wait is over, nor when Tallyfy is unreachable.
-        """
+        """Archive the run when the task is ended; never fails, and asks Airflow for nothing."""
         if self._archiver is None or self._run_id is None:
             return False
         try:
@@ -145,7 +96,7 @@ class RunWait:
         return True
 
     def _is_over(self, run: Mapping[str, Any]) -> bool:
-        result = self._operator.rule.result([compact(run)])
+        result: WaitResult = self._operator.rule.result([compact(run)])
         if result.is_success or result.error is not None:
             # A run that is over is never archived by a task that is ended afterwards.
             self._archiver = None
@@ -171,9 +122,5 @@ class RunWait:
         )
 
     @property
-    def _fault_tolerance(self) -> float:
-        return arguments.seconds("fault_tolerance", self._operator.fault_tolerance)
-
-    @property
     def _time_limit(self) -> float:
-        return time_limit_of(arguments.seconds("timeout", self._operator.timeout), self._operator.execution_timeout)
+        return time_limit_of(self._operator.timeout, self._operator.execution_timeout)

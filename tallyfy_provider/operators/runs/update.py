@@ -18,10 +18,16 @@ class UpdateRunOperator(RunOperator):
 
     The line in the summary by which a retry of ``LaunchRunOperator`` finds its run is kept.
 
+    Where ``kickoff`` changes a completed kick-off form, the form is reopened, saved and completed again, since Tallyfy
+    applies the template's rules only then. ``tasks_changed_by_rules`` and ``rules_evaluated`` of the returned run are
+    what Tallyfy says about it. If that fails, the form is completed again as it is, and the task fails.
+
     :param name: A new name; templated.
     :param summary: A new summary, text or HTML; templated.
     :param owner_id: Id of the new owner; templated.
     :param kickoff: Values of the kick-off form by field alias, label or id, templated; the others stay.
+    :param reapply_rules: Whether the template's rules are applied to the changed form; False only saves the values. A
+        form that is still open is saved and stays open.
     :param add_users: Ids of users to assign in addition to those who are; templated.
     :param add_groups: Ids of groups to assign in addition to those that are; templated.
     :param starred: Whether it is starred; templated.
@@ -46,6 +52,7 @@ class UpdateRunOperator(RunOperator):
         summary: str | None = None,
         owner_id: int | str | None = None,
         kickoff: Mapping[str, Any] | str | None = None,
+        reapply_rules: bool = True,
         add_users: Sequence[int | str] | str | None = None,
         add_groups: Sequence[str] | str | None = None,
         starred: bool | str | None = None,
@@ -57,6 +64,9 @@ class UpdateRunOperator(RunOperator):
         self.summary = summary
         self.owner_id = owner_id
         self.kickoff = kickoff
+        self.reapply_rules = reapply_rules
+        with arguments.checking_literals(self):
+            arguments.boolean("reapply_rules", reapply_rules)
         self.add_users = add_users
         self.add_groups = add_groups
         self.starred = starred
@@ -66,10 +76,11 @@ class UpdateRunOperator(RunOperator):
         from tallyfy_provider.client.runs.update import RunUpdate
 
         update = RunUpdate.build(
-            values={name: arguments.optional(getattr(self, name)) for name in _PLAIN_FIELDS},
-            summary=arguments.optional(self.summary),
-            kickoff=arguments.optional(self.kickoff),
-            add={"users": arguments.optional(self.add_users), "groups": arguments.optional(self.add_groups)},
+            values={name: getattr(self, name) for name in _PLAIN_FIELDS},
+            summary=self.summary,
+            kickoff=self.kickoff,
+            add={"users": self.add_users, "groups": self.add_groups},
+            reapply_rules=self.reapply_rules,
         )
         run, notes = update.apply(self.hook.client.runs, self.hook.client.checklists, run_id)
         for note in notes:

@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 
+def find_task(operator: Any, context: Context, include: Sequence[str]) -> dict[str, Any]:
+    """Find the task that an operator's ``step`` and ``run_id`` name, and store the link to its run."""
+    from tallyfy_provider.client.tasks.lookup import look_up_task, run_of
+
+    step, run_id = arguments.step(operator.step), arguments.optional_run_id(operator.run_id)
+    if run_id is not None:
+        TallyfyRunLink.persist(context, run_id)
+    task = look_up_task(operator.hook.client.tasks, run_id, step, include)
+    if run_id is None and (found := run_of(task)) is not None:
+        TallyfyRunLink.persist(context, found)
+    return task
+
+
 class TaskOperator(TallyfyBaseOperator):
     """
     Base of the operators on one task. Returns the task as Tallyfy gave it, without guest links.
@@ -37,25 +50,10 @@ class TaskOperator(TallyfyBaseOperator):
         self.run_id = run_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """
-        Act on the task.
-
-        :param context: Airflow's task context.
-        :return: The task as it is afterwards.
-        """
+        """Act on the task."""
+        arguments.raise_wrong_literal(self)
         self._check()
-        task: dict[str, Any] = without_guest_links(self._act(context, self._find(context)))
-        return task
-
-    def _find(self, context: Context) -> dict[str, Any]:
-        from tallyfy_provider.client.tasks.lookup import look_up_task, run_of
-
-        step, run_id = arguments.step(self.step), arguments.optional_run_id(self.run_id)
-        if run_id is not None:
-            TallyfyRunLink.persist(context, run_id)
-        task = look_up_task(self.hook.client.tasks, run_id, step, self.include)
-        if run_id is None and (found := run_of(task)) is not None:
-            TallyfyRunLink.persist(context, found)
+        task: dict[str, Any] = without_guest_links(self._act(context, find_task(self, context, self.include)))
         return task
 
     def _check(self) -> None:

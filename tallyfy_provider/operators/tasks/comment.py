@@ -11,6 +11,7 @@ from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
+from tallyfy_provider.operators.tasks.base import find_task
 from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 
 Kind = Literal["comment", "problem"]
-_STATES = ("open", "hide-for-guests", "collapsed")
 #: Seconds by which Tallyfy's clock may be behind Airflow's.
 _CLOCK_DIFFERENCE = 120.0
 
@@ -36,7 +36,8 @@ class CommentOperator(TallyfyBaseOperator):
     :param step: The task: its alias or title within ``run_id``, or its id; templated. None comments on the run.
     :param kind: ``comment``, or ``problem``: a task with a problem cannot be completed until people resolve it, and a
         run with one stands still.
-    :param state: Who sees a comment: ``open`` (everybody), ``hide-for-guests`` or ``collapsed``; templated.
+    :param state: Who sees it, a problem too: ``hide-for-guests`` (members only), ``open`` (everybody) or ``collapsed``;
+        templated.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :raises TallyfyInputError: An argument cannot be used; nothing was written.
     :raises TallyfyNotFoundError: There is no such run or task.
@@ -53,32 +54,30 @@ class CommentOperator(TallyfyBaseOperator):
         run_id: str | None = None,
         step: str | None = None,
         kind: Kind = "comment",
-        state: str = "open",
+        state: str = arguments.DEFAULT_COMMENT_STATE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.choice("kind", kind, get_args(Kind))
-        if arguments.is_literal(state):
-            arguments.choice("state", state, _STATES)
-        if run_id is None and step is None:
-            raise TallyfyInputError("Neither run_id nor step is given: one of them says what to comment on.")
         self._is_on_a_task = step is not None
         self.content = content
         self.run_id = run_id
         self.step = step
         self.kind = kind
         self.state = state
+        with arguments.checking_literals(self):
+            arguments.choice("kind", kind, get_args(Kind))
+            if arguments.is_literal(state):
+                arguments.choice("state", state, arguments.COMMENT_STATES)
+            if run_id is None and step is None:
+                raise TallyfyInputError("Neither run_id nor step is given: one of them says what to comment on.")
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """
-        Write the comment.
-
-        :param context: Airflow's task context.
-        :return: The comment.
-        """
-        state = arguments.choice("state", self.state, _STATES)
-        if arguments.is_nothing(self.content):
+        """Write the comment."""
+        arguments.raise_wrong_literal(self)
+        state = arguments.choice("state", self.state, arguments.COMMENT_STATES)
+        if (content := arguments.text("content", self.content)) is None:
             raise TallyfyInputError("content is empty: a comment or a problem needs words.")
+        self.content = content
         write = self._comment_on_task if self._is_on_a_task else self._comment_on_run
         comment: dict[str, Any] = without_guest_links(write(context, state))
         return comment
@@ -88,22 +87,18 @@ class CommentOperator(TallyfyBaseOperator):
         TallyfyRunLink.persist(context, run_id)
         comments = self.hook.client.comments
         if self.kind == "problem":
-            comment = comments.report_problem_on_run(run_id, self.content)
+            comment = comments.report_problem_on_run(run_id, self.content, state)
         else:
             comment = comments.add_to_run(run_id, self.content, state)
         self.log.info("Commented on run %s (%s %s).", run_id, self.kind, comment.get("id"))
         return comment
 
     def _comment_on_task(self, context: Context, state: str) -> dict[str, Any]:
-        from tallyfy_provider.client.tasks.lookup import look_up_task, run_of
+        from tallyfy_provider.client.tasks.lookup import run_of
 
         # A template that renders to nothing must not turn a comment on a task into one on the run.
-        step, run_id = arguments.step(self.step), arguments.optional_run_id(self.run_id)
-        if run_id is not None:
-            TallyfyRunLink.persist(context, run_id)
-        task = look_up_task(self.hook.client.tasks, run_id, step, include=("threads",))
-        if run_id is None and (run_id := run_of(task)) is not None:
-            TallyfyRunLink.persist(context, run_id)
+        task = find_task(self, context, include=("threads",))
+        run_id = arguments.optional_run_id(self.run_id) or run_of(task)
         threads = [dict(thread) for thread in rows_of(task.get("threads"))]
         if (comment := self._find_of_earlier_try(context, threads)) is not None:
             self.log.info(
@@ -125,7 +120,7 @@ class CommentOperator(TallyfyBaseOperator):
         comments = self.hook.client.comments
         try:
             if self.kind == "problem":
-                return comments.report_problem_on_task(task_id, self.content)
+                return comments.report_problem_on_task(task_id, self.content, state)
             return comments.add_to_task(task_id, self.content, state)
         except TallyfyIndeterminateError as error:
             lost = error

@@ -56,14 +56,16 @@ class CompleteTaskOperator(TaskOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        arguments.choice("if_completed", if_completed, get_args(IfCompleted))
-        if arguments.is_literal(decision):
-            read_decision(decision)
         self.values = values
         self.decision = decision
         self.override_user = override_user
         self.if_completed = if_completed
         self.claim = claim
+        with arguments.checking_literals(self):
+            arguments.choice("if_completed", if_completed, get_args(IfCompleted))
+            arguments.boolean("claim", claim)
+            if arguments.is_literal(decision):
+                read_decision(decision)
 
     def _check(self) -> None:
         read_decision(self.decision)

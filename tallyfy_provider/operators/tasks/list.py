@@ -43,21 +43,26 @@ class ListTasksOperator(TallyfyBaseOperator):
         self,
         *,
         run_id: str,
-        filters: Mapping[str, Any] | None = None,
+        filters: Mapping[str, Any] | str | None = None,
         include: Sequence[str] | str = (),
         fields: Sequence[str] | str | None = None,
         on_empty: OnEmpty = "pass",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if isinstance(filters, Mapping):
-            RUN_TASK_FILTERS.check_names(filters)  # names of filters are never templates
-        check_on_empty(on_empty)
         self.run_id = run_id
         self.filters = filters
         self.include = include
         self.fields = fields
         self.on_empty = on_empty
+        with arguments.checking_literals(self):
+            if isinstance(filters, Mapping):
+                RUN_TASK_FILTERS.check_names(filters)  # names of filters are never templates
+                RUN_TASK_FILTERS.check_literals(filters)
+            check_on_empty(on_empty)
+
+    #: The key of the XCom that is as long as the return value.
+    list_key = "task_ids"
 
     @property
     def output(self) -> XComArg:
@@ -65,15 +70,12 @@ class ListTasksOperator(TallyfyBaseOperator):
         return mappable_output(self)
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """
-        List the tasks.
-
-        :param context: Airflow's task context.
-        :return: The tasks, or their ``fields``.
-        """
+        """List the tasks."""
+        arguments.raise_wrong_literal(self)
         run_id, fields = arguments.run_id(self.run_id), arguments.names("fields", self.fields)
         TallyfyRunLink.persist(context, run_id)
-        found = self.hook.client.tasks.list_of_run(run_id, self.filters, arguments.includes(self.include))
+        filters = arguments.mapping("filters", self.filters)
+        found = self.hook.client.tasks.list_of_run(run_id, filters, arguments.includes(self.include))
         tasks = [without_guest_links(task) for task in found]
         self.log.info("Listed %d tasks of run %s.", len(tasks), run_id)
         self._push(context, task_ids=[str(task["id"]) for task in tasks], count=len(tasks))

@@ -22,7 +22,7 @@ class UpdateTaskOperator(TaskOperator):
 
     :param title: A new title, at most 600 characters; templated.
     :param summary: A new summary, text or HTML; templated.
-    :param deadline: A new deadline, a moment such as ``2026-10-31T17:00:00Z``, templated; without a time zone it is
+    :param deadline: A new deadline, such as ``2026-10-31T17:00:00Z``, templated; without a time zone it is
         UTC, a date is its first second.
     :param values: Values of the task's form by field alias, label or id, templated; the others stay.
     :param add_users: Ids of users to assign in addition to those who are; templated.
@@ -78,16 +78,12 @@ class UpdateTaskOperator(TaskOperator):
         from tallyfy_provider.client.tasks.update import TaskUpdate
 
         return TaskUpdate.build(
-            title=arguments.optional(self.title),
-            summary=arguments.optional(self.summary),
-            deadline=arguments.moment("deadline", self.deadline),
+            title=arguments.text("title", self.title),
+            summary=arguments.text("summary", self.summary),
+            deadline=arguments.timestamp("deadline", self.deadline),
             owners=arguments.parse_json(arguments.optional(self.owners)),
-            added={
-                "users": arguments.optional(self.add_users),
-                "guests": arguments.optional(self.add_guests),
-                "groups": arguments.optional(self.add_groups),
-            },
-            values=arguments.parse_json(arguments.optional(self.values)),
+            added={"users": self.add_users, "guests": self.add_guests, "groups": self.add_groups},
+            values=arguments.parse_json(self.values),
         )
 
     def _act(self, context: Context, task: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Started by events of Tallyfy, for the end-to-end test: hands on what it was started with."""
+"""Started by events of Tallyfy, for the end-to-end test: returns the events that started it."""
 
 from __future__ import annotations
 

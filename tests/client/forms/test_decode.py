@@ -1,4 +1,4 @@
-"""What was written into a form, by alias and in plain Python, ready to be decided by."""
+"""The values of a form by alias, as plain Python."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def answer(kind, value, **more):
         ("dropdown", "North", "North"),
         ("dropdown", {"id": "2"}, "Second"),
         ("dropdown", 2, "Second"),
+        ("dropdown", "1", "1"),  # the text, though it is also an id
         ("dropdown", '{"id": 1, "text": "North"}', "North"),
         ("dropdown", [{"id": 1, "text": "North", "selected": True}], "North"),
         ("multiselect", TRAINING_ONLY, ["Training"]),
@@ -52,35 +53,36 @@ def answer(kind, value, **more):
         ("signature", {"drawn": 1}, {"drawn": 1}),
     ],
 )
-def test_a_value_comes_in_plain_python(kind, value, expected):
-    more = {"options": options("First", "Second")} if kind == "dropdown" else {}
+def test_a_value_is_decoded(kind, value, expected):
+    more = {"options": options("First", "Second", "1")} if kind == "dropdown" else {}
     assert answer(kind, value, **more) == expected
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", [], {}])
 @pytest.mark.parametrize("kind", [field["field_type"] for field in PRERUN])
-def test_a_field_that_is_not_filled_gives_none(kind, nothing):
+def test_an_empty_field_is_none(kind, nothing):
     assert answer(kind, nothing) is None
 
 
-def test_a_text_that_is_also_the_id_of_another_option_is_the_text():
-    assert answer("dropdown", "1", options=options("2", "1")) == "1"
+@pytest.mark.parametrize(
+    ("keys", "stored", "expected"),
+    [
+        ({"value": "x"}, None, "x"),
+        ({"value": "x", "field_value": None}, None, "x"),
+        ({"value": "x", "field_value": "y"}, None, "y"),
+        # The default of a template is not a value of the run.
+        ({"value": "default"}, [], None),
+        ({"value": "default"}, {}, None),
+    ],
+)
+def test_the_value_has_either_key(keys, stored, expected):
+    assert values_by_alias([described("1", "Field", "text", **keys)], stored) == {"1-alias": expected}
 
 
-def test_the_value_stands_under_either_name():
-    assert values_by_alias([described("1", "Field", "text", value="x")]) == {"1-alias": "x"}
-    assert values_by_alias([described("1", "Field", "text", value="x", field_value=None)]) == {"1-alias": "x"}
-    assert values_by_alias([described("1", "Field", "text", value="x", field_value="y")]) == {"1-alias": "y"}
-
-
-@pytest.mark.parametrize("wrap", [lambda rows: rows, lambda rows: {"data": rows}])
-def test_every_field_of_the_form_is_there(wrap):
-    assert values_by_alias(wrap(PRERUN)) == {field["alias"]: None for field in PRERUN}
-
-
-@pytest.mark.parametrize("empty", [None, [], {"data": []}])
-def test_a_form_without_fields_is_empty(empty):
-    assert values_by_alias(empty) == {}
+@pytest.mark.parametrize("rows", [PRERUN, {"data": PRERUN}, None, [], {"data": []}])
+def test_every_field_of_the_form_is_returned(rows):
+    fields = PRERUN if rows and rows != {"data": []} else []
+    assert values_by_alias(rows) == {field["alias"]: None for field in fields}
 
 
 def test_the_values_of_a_kickoff_form_are_in_the_run():
@@ -90,11 +92,6 @@ def test_the_values_of_a_kickoff_form_are_in_the_run():
         "f-text-alias": "Acme",
         "f-dropdown-alias": "South",
     }
-
-
-@pytest.mark.parametrize("empty", [[], {}])
-def test_a_default_of_the_template_is_not_taken_for_a_value_of_the_run(empty):
-    assert values_by_alias([described("1", "Field", "text", value="default")], empty) == {"1-alias": None}
 
 
 def test_without_an_alias_the_label_and_then_the_id_is_the_name():

@@ -1,4 +1,4 @@
-"""A whole form: names are resolved, all that is wrong is told at once, and no value is ever repeated."""
+"""A whole form: names are resolved, one error names every problem, and no error quotes a value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def values(fields, given, **how):
     return dict(encode_form(fields, given, require=False, **how).values)
 
 
-def refusal(fields, given, **how):
+def error_of(fields, given, **how):
     with pytest.raises(TallyfyInputError) as refused:
         encode_form(fields, given, **how)
     return str(refused.value)
@@ -42,7 +42,7 @@ def test_an_id_that_is_a_number_names_its_field():
     assert values(form, {7: "x"}) == values(form, {"7": "x"}) == {"7": "x"}
 
 
-def test_an_id_goes_before_an_alias_before_a_label_before_another_case():
+def test_ids_aliases_labels_and_other_case_are_tried_in_this_order():
     form = (
         FormField("a", alias="x", label="b"),
         FormField("b", alias="a", label="x"),
@@ -51,48 +51,48 @@ def test_an_id_goes_before_an_alias_before_a_label_before_another_case():
     assert [find_field(form, key).id for key in ("a", "b", "x", "X", "B")] == ["a", "b", "a", "c", "c"]
 
 
-def test_a_name_of_two_fields_is_refused_with_both_and_how_to_say_which():
+def test_an_ambiguous_name_is_refused_with_both_fields():
     form = read_fields([described("f1", "Budget", "text"), described("f2", "Budget", "date")])
-    said = refusal(form, {"budget": "x"})
-    assert "kickoff['budget']: 'budget' is the name of 2 fields" in said
-    assert "'Budget' (alias 'f1-alias', text), id 'f1'; 'Budget' (alias 'f2-alias', date), id 'f2'" in said
-    assert "Say which by alias or id." in said
+    message = error_of(form, {"budget": "x"})
+    assert "kickoff['budget']: 'budget' is the name of 2 fields" in message
+    assert "'Budget' (alias 'f1-alias', text), id 'f1'; 'Budget' (alias 'f2-alias', date), id 'f2'" in message
+    assert "Say which by alias or id." in message
 
 
-def test_an_unknown_name_is_refused_with_the_nearest_one_and_with_what_every_field_takes():
-    said = refusal(FORM, {"costumer": "Acme", "zzz": 1})
-    assert "kickoff['costumer']: the form has no field 'costumer'; did you mean 'Customer'?" in said
-    assert "kickoff['zzz']: the form has no field 'zzz'.\n" in said
-    listed = said.partition("The form's fields:\n")[2]
+def test_an_unknown_name_is_refused_with_a_suggestion_and_all_fields():
+    message = error_of(FORM, {"costumer": "Acme", "zzz": 1})
+    assert "kickoff['costumer']: the form has no field 'costumer'; did you mean 'Customer'?" in message
+    assert "kickoff['zzz']: the form has no field 'zzz'.\n" in message
+    listed = message.partition("The form's fields:\n")[2]
     assert [line.split("'")[1] for line in listed.splitlines()] == [field["label"] for field in PRERUN]
     assert "- 'Priority' (alias 'f-radio-alias', radio) takes one of 'High', 'Low'." in listed
     assert "- 'Services' (alias 'f-multiselect-alias', multiselect) takes any of 'Audit'," in listed
     assert "one entry for each column, or a dict by column: 'Item', 'Price'." in listed
 
 
-def test_a_form_without_fields_says_so():
-    assert "The form has no fields." in refusal((), {"Customer": "x"})
+def test_a_form_without_fields_is_named():
+    assert "The form has no fields." in error_of((), {"Customer": "x"})
 
 
 def test_a_field_without_an_id_cannot_be_filled():
     form = read_fields([{"label": "Customer", "field_type": "text"}])
-    assert "the form has no field 'Customer'" in refusal(form, CUSTOMER)
+    assert "the form has no field 'Customer'" in error_of(form, CUSTOMER)
 
 
 @pytest.mark.parametrize("blank", ["", "  "])
 def test_a_blank_name_is_refused(blank):
     form = (FormField("1", alias="", label=" "),)
-    assert "the form has no field ''" in refusal(form, {blank: "x"})
+    assert "the form has no field ''" in error_of(form, {blank: "x"})
 
 
 def test_two_names_of_one_field_are_refused_even_where_they_agree():
-    said = refusal(FORM, {"Customer": "Acme", "f-text": "Acme"})
-    assert "kickoff['Customer'] and kickoff['f-text'] both name 'Customer' (alias 'f-text-alias', text)" in said
+    message = error_of(FORM, {"Customer": "Acme", "f-text": "Acme"})
+    assert "kickoff['Customer'] and kickoff['f-text'] both name 'Customer' (alias 'f-text-alias', text)" in message
 
 
 @pytest.mark.parametrize("nothing", [None, "", "  ", "None", " None ", [], {}, ()])
 @pytest.mark.parametrize("field", [field["label"] for field in PRERUN])
-def test_what_renders_to_nothing_is_not_sent(field, nothing):
+def test_an_empty_value_is_not_sent(field, nothing):
     assert values(FORM, {field: nothing}) == {}
 
 
@@ -108,7 +108,7 @@ def test_what_renders_to_nothing_is_not_sent(field, nothing):
         ("Papers", "[]"),
     ],
 )
-def test_a_list_with_nothing_in_it_is_not_sent(field, nothing):
+def test_a_list_without_entries_is_not_sent(field, nothing):
     assert values(FORM, {field: nothing}) == {}
 
 
@@ -116,7 +116,7 @@ def test_zero_and_false_are_values():
     assert values(FORM, {"Customer": 0, "Notes": False}) == {"f-text": "0", "f-textarea": "False"}
 
 
-def test_an_option_called_none_can_be_chosen_and_is_noted():
+def test_an_option_named_none_is_sent_with_a_note():
     form = read_fields([described("1", "Allergies", "radio", options=options("Nuts", "None"))])
     encoded = encode_form(form, {"Allergies": "None"})
     assert encoded.values == {"1": "None"}
@@ -124,32 +124,32 @@ def test_an_option_called_none_can_be_chosen_and_is_noted():
     assert encode_form(form, {"Allergies": None}).values == {}
 
 
-def test_all_that_is_missing_is_told_at_once():
+def test_one_error_names_all_missing_fields():
     form = read_fields([described(str(n), f"Field {n}", "text", required=n < 4) for n in range(1, 6)])
-    said = refusal(form, {"Field 2": "", "Field 3": "x", "Field 5": "y"})
-    assert "- 'Field 1' (alias '1-alias', text) is required, and it is not given. It takes text of at most" in said
-    assert "- 'Field 2' (alias '2-alias', text) is required, and kickoff['Field 2'] is empty." in said
-    assert "Field 3" not in said
-    assert "Field 4" not in said
+    message = error_of(form, {"Field 2": "", "Field 3": "x", "Field 5": "y"})
+    assert "- 'Field 1' (alias '1-alias', text) is required, and it is not given. It takes text of at most" in message
+    assert "- 'Field 2' (alias '2-alias', text) is required, and kickoff['Field 2'] is empty." in message
+    assert "Field 3" not in message
+    assert "Field 4" not in message
 
 
 @pytest.mark.parametrize("required", [True, 1, "1", "true", False, 0, "0", None, "false"])
-def test_required_is_read_however_it_is_written(required):
+def test_required_is_read_in_every_notation(required):
     form = read_fields([described("1", "Customer", "text", required=required)])
     if str(required).lower() in ("true", "1"):
-        assert "is required" in refusal(form, None)
+        assert "is required" in error_of(form, None)
     else:
         assert encode_form(form, {}).values == {}
     assert encode_form(form, None, require=False).values == {}
 
 
-def test_every_problem_of_a_form_is_told_in_one_error_and_a_wrong_value_is_not_called_missing_too():
+def test_one_error_names_every_problem_once():
     form = read_fields([described("1", "Start", "date", required=True), described("2", "End", "date", required=True)])
-    said = refusal(form, {"Start": 1761901200, "oops": 1}, argument="form_values")
-    assert said.startswith("form_values cannot be used, and nothing was sent:\n- form_values['Start'] is a number")
-    assert said.count("'Start' (alias '1-alias', date) is required") == 0
-    assert "form_values['oops']: the form has no field" in said
-    assert "'End' (alias '2-alias', date) is required" in said
+    message = error_of(form, {"Start": 1761901200, "oops": 1}, argument="form_values")
+    assert message.startswith("form_values cannot be used, and nothing was sent:\n- form_values['Start'] is a number")
+    assert message.count("'Start' (alias '1-alias', date) is required") == 0
+    assert "form_values['oops']: the form has no field" in message
+    assert "'End' (alias '2-alias', date) is required" in message
 
 
 def test_no_value_appears_in_an_error_its_traceback_or_a_result():
@@ -178,14 +178,14 @@ def test_no_form_at_all_is_an_empty_one(nothing):
 
 
 @pytest.mark.parametrize("wrong", ["Acme GmbH", 7, ["Acme GmbH"], "{'Customer': 'Acme GmbH'}"])
-def test_what_is_no_dict_is_refused_without_being_shown(wrong):
-    said = refusal(FORM, wrong)
-    assert "it takes a dict of field aliases, labels or ids to values" in said
-    assert "tojson" in said
-    assert "Acme" not in said
+def test_a_form_that_is_no_dict_is_refused_without_quoting_it(wrong):
+    message = error_of(FORM, wrong)
+    assert "it takes a dict of field aliases, labels or ids to values" in message
+    assert "tojson" in message
+    assert "Acme" not in message
 
 
-def test_a_type_that_is_not_known_is_sent_as_it_is_and_noted():
+def test_a_value_of_an_unknown_type_is_sent_with_a_note():
     form = read_fields([described("1", "Signature", "signature")])
     encoded = encode_form(form, {"Signature": {"drawn": [1, 2]}})
     assert encoded.values == {"1": {"drawn": [1, 2]}}
@@ -194,7 +194,7 @@ def test_a_type_that_is_not_known_is_sent_as_it_is_and_noted():
     )
 
 
-def test_fields_are_read_however_tallyfy_wraps_them():
+def test_fields_are_read_in_every_shape():
     assert read_fields({"data": PRERUN}) == read_fields({"0": PRERUN[0], "2": PRERUN[1]}) + FORM[2:] == FORM
     assert read_fields([]) == read_fields(None) == read_fields({"data": []}) == ()
 
@@ -218,13 +218,13 @@ def test_a_field_is_read_with_ids_as_numbers_or_text_and_empty_parts_as_lists():
 
 
 @pytest.mark.parametrize("wrong", ["text", 7, [1, 2], {"message": "Not found"}])
-def test_what_is_no_list_of_fields_is_an_answer_that_cannot_be_read(wrong):
+def test_a_response_without_list_of_fields_is_an_error(wrong):
     with pytest.raises(TallyfyResponseError, match="form fields"):
         read_fields(wrong)
 
 
 def test_many_options_are_shown_in_part():
     form = read_fields([described("1", "Country", "radio", options=options(*(f"Country {n}" for n in range(30))))])
-    said = refusal(form, {"Country": "Atlantis"})
-    assert "'Country 19' and 10 more" in said
-    assert "Country 20" not in said
+    message = error_of(form, {"Country": "Atlantis"})
+    assert "'Country 19' and 10 more" in message
+    assert "Country 20" not in message

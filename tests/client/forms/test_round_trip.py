@@ -1,4 +1,4 @@
-"""What holds for every form and every value."""
+"""Properties of every form and every value."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ ANYTHING = st.recursive(
 )
 
 
-def encoded(values: Any) -> dict[str, Any]:
-    return dict(encode_form(FORM, values, require=False).values)
+def encoded(values: Any, fields: Any = FORM) -> dict[str, Any]:
+    return dict(encode_form(fields, values, require=False).values)
 
 
-def sent_or_refused(fields: Any, values: Any) -> dict[str, Any] | TallyfyInputError:
+def encoded_or_error(values: Any, fields: Any = FORM) -> dict[str, Any] | TallyfyInputError:
     """Any other error fails the test."""
     try:
-        return dict(encode_form(fields, values, require=False).values)
-    except TallyfyInputError as refused:
-        return refused
+        return encoded(values, fields)
+    except TallyfyInputError as error:
+        return error
 
 
 @given(FORMS)
-def test_values_by_label_alias_and_id_are_encoded_alike(values):
+def test_names_by_label_alias_and_id_are_equivalent(values):
     labels = {field.id: field.label for field in FORM}
     aliases = {field.id: field.alias for field in FORM}
     by_id = encoded(values)
@@ -65,28 +65,22 @@ def test_values_by_label_alias_and_id_are_encoded_alike(values):
 
 
 @given(FORMS)
-def test_what_is_encoded_can_be_sent_and_encoded_again(values):
+def test_encoding_is_idempotent_and_json(values):
     once = encoded(values)
     assert json.loads(json.dumps(once)) == once
     assert encoded(once) == once
 
 
 @given(FORMS)
-def test_what_is_stored_as_it_was_sent_is_no_difference(values):
+def test_equal_values_are_no_difference(values):
     sent = encoded(values)
+    as_json = {key: json.dumps(value) if isinstance(value, (list, dict)) else value for key, value in sent.items()}
     assert compare(sent, sent, FORM) == []
-    assert (
-        compare(
-            sent,
-            {key: json.dumps(value) if isinstance(value, (list, dict)) else value for key, value in sent.items()},
-            FORM,
-        )
-        == []
-    )
+    assert compare(sent, as_json, FORM) == []
 
 
 @given(FORMS, st.data())
-def test_each_value_that_is_dropped_is_found(values, data):
+def test_every_dropped_value_is_found(values, data):
     sent = encoded(values)
     kept = data.draw(st.sets(st.sampled_from(sorted(sent)))) if sent else set()
     found = compare(sent, {key: value for key, value in sent.items() if key in kept}, FORM)
@@ -95,15 +89,15 @@ def test_each_value_that_is_dropped_is_found(values, data):
 
 
 @given(FORMS)
-def test_every_value_that_was_sent_can_be_read_back_by_alias(values):
+def test_every_sent_value_can_be_read_by_alias(values):
     sent = encoded(values)
     found = values_by_alias(PRERUN, sent)
     assert {name for name, value in found.items() if value is not None} == {f"{key}-alias" for key in sent}
 
 
 @given(st.dictionaries(st.sampled_from([field.label for field in FORM]), ANYTHING, max_size=3))
-def test_whatever_is_given_only_ids_of_fields_are_sent_or_it_is_refused(values):
-    sent = sent_or_refused(FORM, values)
+def test_any_value_is_sent_by_field_id_or_refused(values):
+    sent = encoded_or_error(values)
     if isinstance(sent, TallyfyInputError):
         assert sent.__context__ is None
     else:
@@ -112,15 +106,15 @@ def test_whatever_is_given_only_ids_of_fields_are_sent_or_it_is_refused(values):
 
 
 @given(st.dictionaries(st.sampled_from([field.label for field in FORM[2:]]), st.text(max_size=9), min_size=1))
-def test_no_error_repeats_a_value(values):
-    refused = sent_or_refused(FORM, {key: f"§ {value} §" for key, value in values.items()})
+def test_no_error_quotes_a_value(values):
+    refused = encoded_or_error({key: f"§ {value} §" for key, value in values.items()})
     assert isinstance(refused, TallyfyInputError)
     assert "§" not in str(refused)
 
 
 @given(st.lists(st.builds(FormField, id=NAMES, alias=NAMES, label=NAMES), max_size=4, unique_by=lambda f: f.id), NAMES)
-def test_a_name_means_one_field_that_is_called_so_or_is_refused(fields, name):
-    sent = sent_or_refused(fields, {name: "x"})
+def test_a_name_matches_one_field_or_is_refused(fields, name):
+    sent = encoded_or_error({name: "x"}, fields)
     if isinstance(sent, TallyfyInputError):
         return
     (field,) = (field for field in fields if field.id in sent)
@@ -129,14 +123,14 @@ def test_a_name_means_one_field_that_is_called_so_or_is_refused(fields, name):
 
 
 @given(st.lists(st.fixed_dictionaries({}, optional={"id": NAMES, "alias": NAMES, "label": NAMES})))
-def test_every_field_has_a_name_of_its_own(rows):
+def test_every_field_has_a_unique_name(rows):
     assert len(values_by_alias(rows)) == len(rows)
 
 
 @given(st.one_of(st.dates(), st.datetimes(), st.datetimes(timezones=st.timezones())))
 def test_a_date_is_sent_as_text_that_tallyfy_reads(moment):
     form = read_fields([{"id": "1", "label": "When", "field_type": "date"}])
-    sent = sent_or_refused(form, {"When": moment})
+    sent = encoded_or_error({"When": moment}, form)
     if isinstance(sent, TallyfyInputError):
         assert moment.year in (1, 9999)
     elif isinstance(moment, datetime) and moment.tzinfo:

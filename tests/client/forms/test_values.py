@@ -1,4 +1,4 @@
-"""One value of each type: taken in every form a Dag can have it in, refused with what the field takes."""
+"""Values of each type: every accepted form, and errors that name what the field takes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sent(label, value, form=FORM):
     return encoded
 
 
-def refusal(label, value, form=FORM):
+def error_of(label, value, form=FORM):
     with pytest.raises(TallyfyInputError) as refused:
         encode_form(form, {label: value}, require=False)
     return str(refused.value)
@@ -116,7 +116,7 @@ def refusal(label, value, form=FORM):
         ),
     ],
 )
-def test_a_value_is_put_into_the_form_that_tallyfy_wants(label, value, expected):
+def test_a_value_is_encoded_for_tallyfy(label, value, expected):
     assert sent(label, value) == expected
 
 
@@ -182,12 +182,12 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("label", "value", "message"), WRONG)
-def test_a_wrong_value_is_refused_with_its_field_what_is_wrong_and_what_it_takes(label, value, message):
-    said = refusal(label, value)
+def test_a_wrong_value_is_refused_with_the_field_and_what_it_takes(label, value, message):
+    error = error_of(label, value)
     (field,) = (field for field in FORM if field.label == label)
-    assert said.startswith(f"kickoff cannot be used, and nothing was sent:\n- kickoff[{label!r}] ")
-    assert message in said
-    assert said.endswith(f"{field.name} takes {field.takes}.")
+    assert error.startswith(f"kickoff cannot be used, and nothing was sent:\n- kickoff[{label!r}] ")
+    assert message in error
+    assert error.endswith(f"{field.name} takes {field.takes}.")
 
 
 def test_every_type_has_a_wrong_value_in_the_table():
@@ -208,14 +208,14 @@ def tricky():
     )
 
 
-def test_a_radio_takes_the_text_where_a_value_is_also_the_id_of_another_option(tricky):
+def test_a_radio_prefers_the_text_to_the_id_of_another_option(tricky):
     assert sent("Radio", "1", tricky) == "1"
     assert sent("Radio", {"id": 1}, tricky) == "2"
 
 
-def test_a_dropdown_refuses_what_is_the_text_of_one_option_and_the_id_of_another(tricky):
-    said = refusal("Dropdown", "1", tricky)
-    assert "can mean more than one option ('1' with id 2, '2' with id 1); say which with {'id': …} or {'text'" in said
+def test_a_dropdown_refuses_the_text_of_one_option_that_is_the_id_of_another(tricky):
+    error = error_of("Dropdown", "1", tricky)
+    assert "can mean more than one option ('1' with id 2, '2' with id 1); say which with {'id': …} or {'text'" in error
     assert sent("Dropdown", {"text": "1"}, tricky) == {"id": 2, "text": "1"}
     assert sent("Dropdown", {"id": "1"}, tricky) == {"id": 1, "text": "2"}
 
@@ -223,11 +223,11 @@ def test_a_dropdown_refuses_what_is_the_text_of_one_option_and_the_id_of_another
 @pytest.mark.parametrize("label", ["Radio", "Dropdown"])
 def test_the_exact_case_decides_between_options_that_differ_by_case_alone(tricky, label):
     assert sent(label, "OPEN", tricky) in ("OPEN", {"id": 4, "text": "OPEN"})
-    assert "can mean more than one option ('Open' with id 3, 'OPEN' with id 4)" in refusal(label, "open", tricky)
+    assert "can mean more than one option ('Open' with id 3, 'OPEN' with id 4)" in error_of(label, "open", tricky)
 
 
-def test_options_of_the_same_text_are_told_apart_by_id_where_the_id_is_sent(tricky):
-    assert "can mean more than one option" in refusal("Twins", "Same", tricky)
+def test_options_of_the_same_text_are_distinguished_by_id(tricky):
+    assert "can mean more than one option" in error_of("Twins", "Same", tricky)
     assert sent("Twins", {"id": 2}, tricky) == {"id": 2, "text": "Same"}
     assert sent("Radio twins", "Same", tricky) == "Same"
 
@@ -236,16 +236,16 @@ def test_an_option_is_sent_exactly_as_the_template_has_it(tricky):
     assert sent("Padded", "padded", tricky) == {"id": 1, "text": " Padded "}
 
 
-def test_text_is_not_taken_apart_at_commas_where_an_option_has_one(tricky):
+def test_text_is_not_split_at_commas_if_an_option_has_one(tricky):
     green = {"id": 2, "text": "Green, light", "selected": True}
     assert sent("Multiselect", "green, light", tricky) == [green]
     assert sent("Multiselect", ["Green, light", "Red"], tricky) == [{"id": 1, "text": "Red", "selected": True}, green]
-    assert "as one of its options has a comma, it takes a list" in refusal("Multiselect", "Red,Blue", tricky)
+    assert "as one of its options has a comma, it takes a list" in error_of("Multiselect", "Red,Blue", tricky)
 
 
 @pytest.fixture
 def bare():
-    """Fields of which Tallyfy lists neither options nor columns."""
+    """Fields without listed options and columns."""
     return read_fields([described(kind, kind, kind) for kind in ("radio", "dropdown", "multiselect", "table")])
 
 
@@ -264,14 +264,14 @@ def test_without_options_a_choice_is_sent_as_it_is_and_noted(bare):
 
 @pytest.mark.parametrize("kind", ["dropdown", "multiselect"])
 def test_without_options_a_text_cannot_become_an_option(bare, kind):
-    assert "as Tallyfy lists no options for it, it takes {'id': …, 'text': …}" in refusal(kind, "x", bare)
+    assert "as Tallyfy lists no options for it, it takes {'id': …, 'text': …}" in error_of(kind, "x", bare)
 
 
 def test_without_options_a_radio_takes_text_alone(bare):
     assert sent("radio", {"id": 1, "text": "x"}, bare) == "x"
-    assert "is a dict of 1, which is no option" in refusal("radio", {"id": 1}, bare)
+    assert "is a dict of 1, which is no option" in error_of("radio", {"id": 1}, bare)
 
 
 def test_without_columns_a_table_takes_any_list_but_no_dict(bare):
     assert sent("table", [1, 2, 3], bare) == [1, 2, 3]
-    assert "as Tallyfy lists no columns for it, it takes a list" in refusal("table", {"a": 1}, bare)
+    assert "as Tallyfy lists no columns for it, it takes a list" in error_of("table", {"a": 1}, bare)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
+import requests
 
 from tallyfy_emulator import Fault
 from tallyfy_provider.client import ClientSettings, build_client
+from tallyfy_provider.client.http.deadline import Deadline
+from tallyfy_provider.client.http.failures import failure_from_exception
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
+    TallyfyConfigurationError,
     TallyfyConnectionError,
     TallyfyError,
     TallyfyIndeterminateError,
@@ -31,6 +36,9 @@ CASES = [
     (Fault(kind="status", status=403), TallyfyPermissionError, "give it the right in Tallyfy", 1),
     (Fault(kind="status", status=404), TallyfyNotFoundError, "Check the id, and the organization id", 1),
     (Fault(kind="status", status=422), TallyfyValidationError, "Correct what was sent", 1),
+    (Fault(kind="status", status=407), TallyfyConfigurationError, "It is a proxy that wants credentials", 1),
+    (Fault(kind="status", status=414), TallyfyValidationError, "ask for fewer ids at once", 1),
+    (Fault(kind="status", status=431), TallyfyValidationError, "ask for fewer ids at once", 1),
     (Fault(kind="status", status=409), TallyfyValidationError, "answered 409", 1),
     (Fault(kind="status", status=500), TallyfyServerError, "Tallyfy failed by itself", 3),
     (Fault(kind="status", status=503), TallyfyServerError, "(after 3 attempts)", 3),
@@ -101,8 +109,75 @@ def test_nobody_at_the_other_end_says_so(client_of):
 
 
 def test_a_name_that_does_not_resolve_says_so(client_of):
-    with pytest.raises(TallyfyConnectionError, match="No connection could be made"):
+    with pytest.raises(TallyfyConnectionError, match="The host name cannot be resolved"):
         client_of(base_url="https://tallyfy.invalid").runs.get(RUN)
+
+
+def answering(answer: bytes) -> str:
+    """Serve one answer to everybody, as a proxy does, and return the address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listener:
+            for _ in range(3):
+                connection, _ = listener.accept()
+                with connection, suppress(OSError):
+                    connection.recv(4096)
+                    connection.sendall(answer)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+HERE = "https://tallyfy.invalid"
+NO_FILE = {"REQUESTS_CA_BUNDLE": "/nowhere/ca.pem"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        (NO_FILE, "REQUESTS_CA_BUNDLE names '/nowhere/ca.pem', which is no file of certificates"),
+        ({"HTTPS_PROXY": "socks5://127.0.0.1:1"}, "needs the package PySocks; install requests\\[socks\\]"),
+        ({"HTTPS_PROXY": "ftp://127.0.0.1:1"}, "HTTPS_PROXY is no address of a proxy"),
+        ({"HTTPS_PROXY": "http:///"}, "HTTPS_PROXY is no address of a proxy"),
+        ({"HTTPS_PROXY": b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"}, "The proxy wants credentials"),
+    ],
+)
+def test_a_launch_that_a_setting_of_the_machine_stops_was_not_sent(client_of, monkeypatch, variables, words):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, answering(value) if isinstance(value, bytes) else value)
+    with pytest.raises(TallyfyConfigurationError, match=rf"{words}.* Nothing was sent\."):
+        client_of(base_url=HERE).runs.launch({"checklist_id": RUN})
+
+
+def test_a_file_without_certificates_is_named(client_of, monkeypatch, tmp_path):
+    (tmp_path / "ca.pem").write_text("no certificate")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    address = answering(b"").replace("http://", "https://")
+    with pytest.raises(TallyfyConfigurationError, match=r"ca\.pem', which is no file of certificates"):
+        client_of(base_url=address).runs.launch({"checklist_id": RUN})
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", "The proxy in HTTPS_PROXY answered 503 Service Unavailable"),
+        ("http://127.0.0.1:9", r"No connection to the proxy in HTTPS_PROXY could be made \(Connection refused\)"),
+        ("http://proxy.invalid:9", "The host name of the proxy in HTTPS_PROXY cannot be resolved"),
+    ],
+)
+def test_a_launch_that_a_proxy_stops_was_not_sent_and_may_be_sent_later(client_of, monkeypatch, proxy, words):
+    monkeypatch.setenv("HTTPS_PROXY", answering(proxy) if isinstance(proxy, bytes) else proxy)
+    with pytest.raises(TallyfyConnectionError, match=words):
+        client_of(base_url=HERE).runs.launch({"checklist_id": RUN})
+
+
+@pytest.mark.parametrize("what", ["Hostname mismatch, certificate is not valid for 'a'", "IP address mismatch"])
+def test_a_certificate_for_another_name_is_not_called_untrusted(what):
+    error = requests.exceptions.SSLError(f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {what}.")
+    failure = failure_from_exception(error, timeout=1, connect_timeout=1, deadline=Deadline(1))
+    assert failure.reason.startswith("The server's certificate is for another host name")
+    assert (failure.sent, failure.permanent) == (False, True)
 
 
 def test_a_fault_that_passes_is_not_noticed_by_the_caller(emulator, client_of):

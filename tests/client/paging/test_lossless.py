@@ -1,255 +1,315 @@
-"""The walk that loses nothing: whatever happens between any two requests, what stays is given, once, in order."""
+"""Lists that change while they are read: what stays is given, once, in order; and where it may not be, that is said."""
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Iterator, Mapping
+import os
+import tracemalloc
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tallyfy_provider.client.paging.base import Extent, PageAfterPage, Step, Walk
-from tallyfy_provider.client.paging.newest_first import NewestFirst
-from tallyfy_provider.client.paging.oldest_first import OldestFirst
-from tallyfy_provider.client.paging.page import Page, read_page
+from tallyfy_provider.client.paging.base import Fetch, Step
+from tallyfy_provider.client.paging.calm import CalmPaginator
+from tallyfy_provider.client.paging.lossless import LosslessPaginator
+from tallyfy_provider.client.paging.order import Range
+from tallyfy_provider.client.paging.page import Page, PageRequest
+from tallyfy_provider.client.paging.sequential import SequentialPaginator
+from tests.client.paging.worlds import EPOCH, KINDS, World, ids_of, read, second_of
 
-EPOCH = 1_760_000_000
-
-
-class World:
-    """A list of runs as a server sorts and cuts it, in which something happens between any two requests."""
-
-    def __init__(self, seed: int, *, size: int, churn: float, ties: bool, cap: int = 100, asked: int = 100) -> None:
-        self.random = random.Random(seed)
-        self._cap = min(cap, asked)
-        self._churn = churn
-        self._gaps = (0, 0, 1) if ties else (1, 60)
-        self._next = 0
-        self._second = EPOCH
-        self.runs: list[dict] = []
-        for _ in range(size):
-            self.launch()
-        self.left: set[int] = set()
-        self.there_at_first: set[int] | None = None
-        self.requests = 0
-
-    def launch(self) -> None:
-        self._second += self.random.choice(self._gaps)
-        created_at = datetime.fromtimestamp(self._second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.runs.append({"id": self._next, "created_at": created_at})
-        self._next += 1
-
-    def something_happens(self) -> None:
-        while self.random.random() < self._churn:
-            if self.runs and self.random.random() < 0.6:
-                self.left.add(self.runs.pop(self.random.randrange(len(self.runs)))["id"])
-            else:
-                self.launch()
-
-    def page(self, number: int, *, newest_first: bool) -> Page:
-        if self.there_at_first is None:
-            self.there_at_first = {run["id"] for run in self.runs}
-        self.requests += 1
-        rows = self.runs[::-1] if newest_first else self.runs
-        found = rows[(number - 1) * self._cap : number * self._cap]
-        pages = max(1, math.ceil(len(rows) / self._cap))
-        meta = {"total": len(rows), "per_page": self._cap, "current_page": number, "total_pages": pages}
-        answer = read_page({"data": found, "meta": {"pagination": meta}}, number=number, what="runs")
-        self.something_happens()
-        return answer
-
-    def come_back(self, run: dict) -> None:
-        self.runs.append(run)
-        self.runs.sort(key=lambda one: one["id"])
-
-    @property
-    def now(self) -> int:
-        return self._second
-
-    @property
-    def stayed(self) -> set[int]:
-        return (self.there_at_first or set()) - self.left
+#: Worlds of each kind in each property test; set WORLDS=5000 to look longer.
+EXAMPLES = int(os.environ.get("WORLDS", "200"))
 
 
-class Pages(Mapping):
-    """Pages that were read ahead in any order, or are read when they are looked at."""
-
-    def __init__(self, world: World, step: Step, *, ahead: bool) -> None:
-        self._world = world
-        self._step = step
-        self._had: dict[int, Page] = {}
-        if ahead:
-            for number in world.random.sample(step.read, len(step.read)):
-                self[number]
-
-    def __getitem__(self, number: int) -> Page:
-        if number not in self._had:
-            self._had[number] = self._world.page(number, newest_first=self._step.newest_first)
-        return self._had[number]
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._step.read)
-
-    def __len__(self) -> int:
-        return len(self._step.read)
+@st.composite
+def worlds(draw: st.DrawFn, kind: str, *, least_pages: int = 0, most_pages: int = 12) -> World:
+    """Make a list of some kind."""
+    cap = draw(st.sampled_from([5, 10, 100]))
+    return World(
+        draw(st.integers(0, 2**32)),
+        size=draw(st.integers(least_pages * cap, most_pages * cap)),
+        kind=kind,
+        cap=cap,
+        rate=draw(st.sampled_from([0.05, 0.3, 0.5])),
+        ties=draw(st.booleans()),
+        stale=draw(st.sampled_from([0, 0, 1, 5])),
+        newest_first=draw(st.booleans()),
+    )
 
 
-def follow(walk: Walk, world: World, *, ahead: bool) -> list[dict]:
-    rows: list[dict] = []
-    steps = walk.steps()
-    step = next(steps, None)
-    while step is not None:
-        pages = Pages(world, step, ahead=ahead)
-        rows += step.rows
-        try:
-            step = steps.send(pages)
-        except StopIteration:
-            break
-    return rows
+def still_world(size: int, *, cap: int = 100, newest_first: bool = False) -> World:
+    """Make a list in which nothing happens."""
+    return World(1, size=size, cap=cap, kind="nothing", newest_first=newest_first)
 
 
-def ids_of(rows: list[dict]) -> set[int]:
-    return {row["id"] for row in rows}
+def paginator_for(world: World, wanted: Range | None = None, *, prove: bool, read_ahead: int = 8) -> LosslessPaginator:
+    paginator = LosslessPaginator if prove else CalmPaginator
+    return paginator("runs", per_page=world.cap, wanted=wanted, newest_first=world.newest_first, read_ahead=read_ahead)
 
 
-def second_of(run: dict) -> float:
-    return datetime.fromisoformat(run["created_at"]).timestamp()
+def is_sorted(rows: list[dict], world: World) -> bool:
+    moments = [row["created_at"] for row in rows]
+    return moments == sorted(moments, reverse=world.newest_first)
 
 
-def moments_of(rows: list[dict]) -> list[str]:
-    return [row["created_at"] for row in rows]
+def check(rows: list[dict], world: World, paginator: LosslessPaginator) -> None:
+    """Check what is promised of every list."""
+    ids = ids_of(rows)
+    assert len(set(ids)) == len(ids)
+    missed = world.stayed - set(ids)
+    assert not missed or paginator.doubts, missed
+    assert is_sorted(rows, world) or any("out of their order" in each for each in paginator.warnings)
 
 
-WORLDS = {
-    "seed": st.integers(0, 2**32),
-    "size": st.integers(0, 120),
-    "asked": st.integers(1, 15),  # rows to a page
-    "cap": st.integers(1, 15),  # the server's
-    "churn": st.sampled_from([0.0, 0.05, 0.3, 0.7, 0.85]),
-    "ties": st.booleans(),
-    "ahead": st.booleans(),
-}
+def check_that_nothing_is_missed(rows: list[dict], world: World, paginator: LosslessPaginator) -> None:
+    """Check that nothing is missed, unless more changes with each request than a page can follow."""
+    check(rows, world, paginator)
+    if world.rate < 0.5 or world.cap >= 100:
+        assert world.stayed <= set(ids_of(rows))
+    if world.cap >= 10 and world.rate < 0.5:  # smaller pages leave boundaries that no page crosses
+        assert not paginator.doubts
 
 
-@settings(max_examples=500)
-@given(**WORLDS)
-def test_oldest_first_nothing_that_stays_is_missed_or_given_twice(seed, size, asked, cap, churn, ties, ahead):
-    world = World(seed, size=size, asked=asked, cap=cap, churn=churn, ties=ties)
-    rows = follow(OldestFirst("runs", per_page=asked), world, ahead=ahead)
-    assert world.stayed <= ids_of(rows)
-    assert len(ids_of(rows)) == len(rows)
-    assert moments_of(rows) == sorted(moments_of(rows))
+# What is promised, in worlds of each kind
 
 
-@settings(max_examples=500)
-@given(**WORLDS)
-def test_newest_first_nothing_that_stays_is_missed_or_given_twice(seed, size, asked, cap, churn, ties, ahead):
-    world = World(seed, size=size, asked=asked, cap=cap, churn=churn, ties=ties)
-    rows = follow(NewestFirst("runs", per_page=asked), world, ahead=ahead)
-    assert world.stayed <= ids_of(rows)
-    assert len(ids_of(rows)) == len(rows)
-    assert moments_of(rows) == sorted(moments_of(rows), reverse=True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_with_proof_nothing_that_stays_is_missed_or_given_twice(kind):
+    @settings(max_examples=EXAMPLES)
+    @given(world=worlds(kind), concurrency=st.integers(1, 8))
+    def holds(world: World, concurrency: int) -> None:
+        paginator = paginator_for(world, prove=True, read_ahead=3 * concurrency)
+        check_that_nothing_is_missed(read(paginator, world, concurrency), world, paginator)
+
+    holds()
 
 
-def test_in_the_same_worlds_a_walk_from_page_to_page_loses_runs():
-    lost = 0
-    for seed in range(50):
-        world = World(seed, size=100, cap=10, churn=0.3, ties=False)
-        rows = follow(PageAfterPage("runs", per_page=10), world, ahead=False)
-        lost += len(world.stayed - ids_of(rows))
-    assert lost > 50
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_lists_of_up_to_ten_pages_nothing_is_missed_without_proof_either(kind):
+    @settings(max_examples=EXAMPLES)
+    @given(world=worlds(kind, most_pages=10), concurrency=st.integers(1, 8))
+    def holds(world: World, concurrency: int) -> None:
+        paginator = paginator_for(world, prove=False, read_ahead=3 * concurrency)
+        check_that_nothing_is_missed(read(paginator, world, concurrency), world, paginator)
+
+    holds()
 
 
-@settings(max_examples=300)
-@given(**WORLDS, newest_first=st.booleans(), edges=st.tuples(st.integers(-3, 125), st.integers(-3, 125)))
-def test_between_two_moments_nothing_that_stays_is_missed_and_nothing_else_given(
-    seed, size, asked, cap, churn, ties, ahead, newest_first, edges
-):
-    world = World(seed, size=size, asked=asked, cap=cap, churn=churn, ties=ties)
-    moments = [EPOCH - 5, *(second_of(run) for run in world.runs), world.now + 5]
-    after, before = sorted(moments[min(max(edge, 0), len(moments) - 1)] for edge in edges)
-    wanted = {run["id"] for run in world.runs if after <= second_of(run) < before}
-    walk = NewestFirst if newest_first else OldestFirst
-    rows = follow(walk("runs", per_page=asked, extent=Extent(after=after, before=before)), world, ahead=ahead)
-    assert wanted & world.stayed <= ids_of(rows)
-    assert len(ids_of(rows)) == len(rows)
-    assert all(after <= second_of(row) < before for row in rows)
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_proof_a_long_list_loses_only_what_left_no_sign(kind):
+    """As many leave as come back, so that every answer has the same total: nothing else may be missed."""
+
+    @settings(max_examples=EXAMPLES // 2)
+    @given(world=worlds(kind, least_pages=14, most_pages=30), concurrency=st.integers(1, 8))
+    def holds(world: World, concurrency: int) -> None:
+        totals = set()
+        answer = world.answer
+
+        def note(request: PageRequest, rows: list[dict[str, Any]]) -> Page:
+            totals.add(len(rows))
+            return answer(request, rows)
+
+        world.answer = note  # type: ignore[method-assign]
+        paginator = paginator_for(world, prove=False, read_ahead=3 * concurrency)
+        rows = read(paginator, world, concurrency)
+        assert len(set(ids_of(rows))) == len(rows)
+        assert world.stayed <= set(ids_of(rows)) or paginator.doubts or len(totals) == 1
+
+    holds()
 
 
-@settings(max_examples=300)
-@given(**WORLDS, newest_first=st.booleans(), count=st.integers(1, 130))
-def test_so_many_runs_are_the_first_ones_in_order(seed, size, asked, cap, churn, ties, ahead, newest_first, count):
-    world = World(seed, size=size, asked=asked, cap=cap, churn=churn, ties=ties)
-    walk = NewestFirst if newest_first else OldestFirst
-    rows = follow(walk("runs", per_page=asked, extent=Extent(count=count)), world, ahead=ahead)
-    assert len(rows) == len(ids_of(rows)) <= count
-    # As many as there were all the time, at least; and if these are more, none of them may be left out in between.
-    assert len(rows) >= min(count, len(world.stayed))
-    if rows and not ties:
-        last = rows[-1]["id"]
-        up_to_the_last = {run for run in world.stayed if (run >= last if newest_first else run <= last)}
-        assert up_to_the_last <= ids_of(rows)
+def test_an_exchange_without_a_sign_is_missed_without_proof_and_found_with_it():
+    """What the docs own up to: between two requests one leaves and one comes back, on both sides of a boundary."""
+
+    def missed(*, prove: bool) -> set[int]:
+        world = still_world(2_400)
+        back = world.runs.pop(550)
+        world.start()
+
+        def exchange() -> None:
+            if len(world.requests) == 7:  # page 5 was read already, page 6 was not
+                world.runs.insert(550, back)
+                world.leave(450)
+
+        world.happen = exchange  # type: ignore[method-assign]
+        paginator = paginator_for(world, prove=prove)
+        given = set(ids_of(read(paginator, world)))
+        assert not paginator.doubts
+        return world.stayed - given
+
+    assert missed(prove=False) == {500}
+    assert missed(prove=True) == set()
 
 
-@pytest.mark.parametrize("count", [None, 10])
 @pytest.mark.parametrize(
-    ("place", "walk", "edge"),
-    [
-        (-15, OldestFirst, "after"),
-        (5000, OldestFirst, "after"),
-        (-15, NewestFirst, "before"),
-        (15, NewestFirst, "before"),
-    ],
+    "kind", ["leaving", "leaving and coming back", "everything", "exchange", "one comes back and one leaves"]
 )
-def test_the_edge_of_a_long_list_is_found_in_few_requests(place, walk, edge, count):
-    world = World(1, size=10_000, cap=10, churn=0.0, ties=False)
+def test_in_the_same_worlds_a_loop_over_page_numbers_loses_runs(kind):
+    lost = 0
+    for seed in range(60):
+        for loop in (True, False):
+            world = World(seed, size=300, kind=kind, cap=10, rate=0.5)
+            paginator = SequentialPaginator("runs", per_page=10) if loop else paginator_for(world, prove=True)
+            missed = world.stayed - set(ids_of(read(paginator, world)))
+            missed &= world.stayed
+            assert loop or not missed
+            lost += len(missed)
+    assert lost > 3
+
+
+# Parts of lists
+
+
+@pytest.mark.parametrize("prove", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_between_two_moments_nothing_that_stays_is_missed_and_nothing_else_given(kind, prove):
+    @settings(max_examples=EXAMPLES // 2)
+    @given(
+        world=worlds(kind), concurrency=st.integers(1, 8), edges=st.tuples(st.integers(-3, 1000), st.integers(-3, 1000))
+    )
+    def holds(world: World, concurrency: int, edges: tuple[int, int]) -> None:
+        moments = [EPOCH - 5, *(second_of(run) for run in world.runs), world.second + 5]
+        after, before = sorted(moments[min(max(edge, 0), len(moments) - 1)] for edge in edges)
+        wanted = {run["id"] for run in world.runs if after <= second_of(run) < before}
+        paginator = paginator_for(world, Range(after=after, before=before), prove=prove, read_ahead=3 * concurrency)
+        rows = read(paginator, world, concurrency)
+        ids = ids_of(rows)
+        assert wanted & world.stayed <= set(ids)
+        assert len(set(ids)) == len(ids)
+        assert all(after <= second_of(row) < before for row in rows)
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_so_many_runs_are_the_first_ones_in_order(kind):
+    @settings(max_examples=EXAMPLES // 2)
+    @given(world=worlds(kind), concurrency=st.integers(1, 8), count=st.integers(1, 400))
+    def holds(world: World, concurrency: int, count: int) -> None:
+        paginator = paginator_for(world, Range(count=count), prove=True, read_ahead=3 * concurrency)
+        rows = read(paginator, world, concurrency)
+        ids = ids_of(rows)
+        assert len(rows) == len(set(ids)) <= count
+        assert is_sorted(rows, world)
+        # As many as there were all the time, at least; and if these are more, none of them is left out in between.
+        assert len(rows) >= min(count, len(world.stayed))
+        if rows:
+            last = second_of(rows[-1])
+            before_the_last = {
+                run["id"]
+                for run in world.runs
+                if (second_of(run) > last if world.newest_first else second_of(run) < last)
+            }
+            assert before_the_last & world.stayed <= set(ids)
+
+    holds()
+
+
+# What it costs
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("prove", [True, False])
+@pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 200, 250, 300, 450, 777, 900, 999, 1000])
+def test_up_to_ten_pages_that_do_not_move_cost_one_request_more_at_most(size, prove, newest_first):
+    world = still_world(size, newest_first=newest_first)
+    rows = read(paginator_for(world, prove=prove), world)
+    assert len(rows) == size
+    assert is_sorted(rows, world)
+    assert len(world.requests) <= world.pages + 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 8])
+@pytest.mark.parametrize("size", [1_001, 1_950, 5_000, 4_999])
+def test_a_long_list_that_does_not_move_costs_one_request_more(size, concurrency):
+    world = still_world(size)
+    assert ids_of(read(paginator_for(world, prove=False, read_ahead=3 * concurrency), world, concurrency)) == list(
+        range(size)
+    )
+    assert len(world.requests) <= world.pages + 1
+
+
+@pytest.mark.parametrize("size", [2_000, 5_000, 20_000])
+def test_proof_costs_15_requests_in_100_more(size):
+    world = still_world(size)
+    assert ids_of(read(paginator_for(world, prove=True), world)) == list(range(size))
+    assert len(world.requests) <= 1.15 * world.pages
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 8])
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("count", [1, 100, 101, 120, 300, 1_250, 3_000])
+def test_a_number_of_runs_costs_no_more_pages_than_they_need_and_one(count, newest_first, concurrency):
+    world = still_world(5_000, newest_first=newest_first)
+    paginator = paginator_for(world, Range(count=count), prove=False, read_ahead=3 * concurrency)
+    assert len(read(paginator, world, concurrency)) == count
+    assert len(world.requests) <= -(-count // 100) + 1
+
+
+@pytest.mark.parametrize("count", [None, 20])
+@pytest.mark.parametrize(
+    ("place", "newest_first", "edge"),
+    [(-15, False, "after"), (5_000, False, "after"), (-15, True, "before"), (15, True, "before")],
+)
+def test_the_edge_of_a_long_list_is_found_in_few_requests(place, newest_first, edge, count):
+    world = still_world(100_000, newest_first=newest_first)
     moment = second_of(world.runs[place])
     following = [run for run in world.runs if (second_of(run) >= moment) == (edge == "after")]
-    steps = walk("runs", per_page=10, extent=Extent(**{edge: moment}, count=count or 20))
-    rows = follow(steps, world, ahead=False)
-    assert len(rows) == min(count or 20, len(following))
-    assert world.requests < 40
+    count = count or 20
+    rows = read(paginator_for(world, Range(**{edge: moment}, count=count), prove=True), world)
+    assert len(rows) == min(count, len(following))
+    assert len(world.requests) < 40
 
 
-def test_a_list_that_does_not_move_costs_few_requests_more_than_its_pages():
-    world = World(1, size=5_000, cap=100, churn=0.0, ties=False)
-    assert len(follow(OldestFirst("runs", per_page=100), world, ahead=True)) == 5_000
-    assert world.requests <= 53
+@pytest.mark.parametrize("paginator", [LosslessPaginator, CalmPaginator])
+def test_a_million_runs_cost_a_few_bytes_each(paginator):
+    size, given, most = 40_000, 0, 0
+    steps = paginator("runs", per_page=100).steps()
+    step: Step | None = next(steps)
+    tracemalloc.start()
+    while step is not None:
+        if isinstance(step, Fetch):
+            page = Page([run_number(each) for each in range(step.request.start, min(step.request.stop, size))], size)
+        else:
+            page, given = None, given + len(step)
+            most = max(most, tracemalloc.get_traced_memory()[0])
+        try:
+            step = steps.send(page)
+        except StopIteration:
+            break
+    tracemalloc.stop()
+    assert given == size
+    assert most / size < 30
 
 
-def test_the_newest_runs_are_one_request():
-    world = World(1, size=5_000, cap=100, churn=0.0, ties=False)
-    assert len(follow(NewestFirst("runs", per_page=100, extent=Extent(count=100)), world, ahead=True)) == 100
-    assert world.requests == 1
+def run_number(number: int) -> dict[str, Any]:
+    return {"id": number, "created_at": f"{datetime.fromtimestamp(EPOCH + number, UTC):%Y-%m-%dT%H:%M:%SZ}"}
 
 
-@pytest.mark.parametrize("walk", [OldestFirst, NewestFirst])
-def test_a_run_that_comes_back_into_the_middle_while_a_window_is_read_makes_nothing_else_be_missed(walk):
-    for seed in range(200):
-        world = World(seed, size=100, cap=10, churn=0.0, ties=False)
-        gone = world.runs.pop(world.random.randrange(100))
-        world.left.add(gone["id"])
-        comes_back_at = world.random.randrange(1, 14)
-        world.something_happens = lambda world=world, gone=gone, at=comes_back_at: (
-            world.come_back(gone) if world.requests == at else None
-        )
-        rows = follow(walk("runs", per_page=10), world, ahead=True)
-        assert world.stayed - {gone["id"]} <= ids_of(rows), seed
+# Orders that are none
 
 
 def test_a_list_in_no_order_is_read_page_after_page_with_a_warning():
-    world = World(1, size=30, cap=10, churn=0.0, ties=False)
+    world = still_world(30, cap=10)
     world.random.shuffle(world.runs)
-    walk = OldestFirst("runs", per_page=10)
-    assert len(ids_of(follow(walk, world, ahead=True))) == 30
-    assert "in the order of created_at that was asked for" in walk.warnings[0]
+    world.start()
+    paginator = paginator_for(world, prove=True)
+    assert len(set(ids_of(read(paginator, world)))) == 30
+    assert "in the order of created_at that was asked for" in paginator.warnings[0]
 
 
 def test_rows_without_a_readable_moment_are_not_lost():
-    world = World(1, size=30, cap=10, churn=0.0, ties=False)
+    world = still_world(30, cap=10)
     for run in world.runs[::7]:
         run["created_at"] = "some day"
-    assert len(follow(OldestFirst("runs", per_page=10), world, ahead=True)) == 30
+    assert len(read(paginator_for(world, prove=True), world)) == 30
+
+
+def test_a_row_out_of_order_in_the_middle_is_noticed_and_the_rest_is_read_page_after_page():
+    world = still_world(2_400)
+    world.runs[1_550]["created_at"] = "2015-01-01T00:00:00Z"
+    paginator = paginator_for(world, prove=True)
+    assert sorted(ids_of(read(paginator, world))) == list(range(2_400))
+    assert "in the order of created_at that was asked for" in paginator.warnings[0]

@@ -1,11 +1,12 @@
-"""A page of a list, whatever its shape: what is no page is an error, and the larger number of pages is believed."""
+"""A page of a list, whatever its shape: what is no page is an error, and each part of ``meta`` is heard by itself."""
 
 from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.client.paging.page import read_page
-from tallyfy_provider.exceptions import TallyfyResponseError
+from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
+from tallyfy_provider.client.paging.page import PageRequest, page_behind_the_end, read_page
+from tallyfy_provider.exceptions import TallyfyNotFoundError, TallyfyResponseError, TallyfyValidationError
 
 
 def page_of(*ids, **pagination):
@@ -37,32 +38,66 @@ def test_what_is_no_page_is_an_error_and_never_an_empty_page(payload):
 
 
 @pytest.mark.parametrize("meta", [None, [], {}, {"pagination": []}, {"pagination": None}, {"pagination": {}}])
-def test_without_pagination_there_is_one_page(meta):
+def test_without_pagination_nothing_is_announced(meta):
     page = read_page({"data": [{"id": 1}], "meta": meta}, number=1, what="runs")
-    assert not page.more
+    assert page.announcements(PageRequest(1, 1)) == {}
 
 
 @pytest.mark.parametrize("links", [[], None, {}, {"next": None}, {"previous": "x", "next": None}])
-def test_without_total_pages_and_without_a_next_link_it_is_the_last_page(links):
-    assert not read_page(page_of(1, links=links), number=1, what="runs").more
+def test_without_a_next_link_it_announces_the_last_page(links):
+    page = read_page(page_of(1, links=links), number=1, what="runs")
+    assert page.announcements(PageRequest(1, 1)) == {"links.next": False}
 
 
-def test_without_total_pages_a_next_link_tells_that_there_is_more():
+def test_a_next_link_announces_more():
     page = read_page(page_of(1, links={"next": "https://elsewhere.example/?page=2"}), number=1, what="runs")
-    assert page.more
+    assert page.announcements(PageRequest(1, 1)) == {"links.next": True}
+
+
+def test_each_part_of_meta_is_heard_by_itself():
+    page = read_page(page_of(1, 2, total=95, total_pages=2, links=[]), number=2, what="runs")
+    assert page.announcements(PageRequest(2, 2)) == {"total": True, "total_pages": False, "links.next": False}
+
+
+def test_a_number_that_the_rows_contradict_says_nothing():
+    page = read_page(page_of(1, 2, total=1, total_pages=1), number=2, what="runs")
+    assert page.announcements(PageRequest(2, 2)) == {}
 
 
 def test_the_larger_number_of_pages_is_believed():
-    assert read_page(page_of(1, total=95, per_page=10, total_pages=2), number=2, what="runs").last == 10
-    assert read_page(page_of(1, total=95, per_page=100, total_pages=10), number=2, what="runs").last == 10
-    assert read_page(page_of(1, total="95", per_page="10", total_pages="10"), number=2, what="runs").last == 10
+    assert read_page(page_of(1, total=95, per_page=10, total_pages=2), number=2, what="runs").page_count(10) == 10
+    assert read_page(page_of(1, total=95, per_page=100, total_pages=10), number=2, what="runs").page_count(100) == 10
+    assert (
+        read_page(page_of(1, total="95", per_page="10", total_pages="10"), number=2, what="runs").page_count(10) == 10
+    )
 
 
 def test_pages_are_counted_where_tallyfy_does_not_number_them():
-    page = read_page(page_of(1, total=250, per_page=100), number=2, what="runs")
-    assert (page.last, page.more) == (3, True)
+    assert read_page(page_of(1, total=250, per_page=100), number=2, what="runs").page_count(100) == 3
 
 
-def test_a_first_page_that_is_smaller_than_announced_tells_the_size_of_the_others():
-    page = read_page(page_of(1, 2, total=7, per_page=100, total_pages=1), number=1, what="runs")
-    assert (page.last, page.more) == (4, True)
+@pytest.mark.parametrize(
+    "nonsense", [None, True, -1, 1.5, "1.5", "x", "-3", "9" * 40, 10**40, [], {}, {"value": 3}, [3], "", "٣"]
+)
+def test_a_number_that_is_none_says_nothing(nonsense):
+    page = read_page(page_of(1, total=nonsense, total_pages=nonsense), number=1, what="runs")
+    assert (page.total, page.last) == (None, None)
+
+
+@pytest.mark.parametrize("error", [TallyfyNotFoundError("No."), TallyfyValidationError("No.")])
+def test_a_refusal_behind_the_first_page_is_a_page_without_rows(error):
+    def refuse():
+        raise error
+
+    page = page_behind_the_end(PageRequest(3, 10), refuse)
+    assert (page.rows, page.refusal) == ([], error)
+    with pytest.raises(type(error)):
+        page_behind_the_end(PageRequest(1, 10), refuse)
+
+
+def test_a_path_that_does_not_exist_is_no_end_of_a_list():
+    def refuse():
+        raise TallyfyNotFoundError("No.", code=ENDPOINT_NOT_FOUND)
+
+    with pytest.raises(TallyfyNotFoundError):
+        page_behind_the_end(PageRequest(3, 10), refuse)

@@ -1,4 +1,4 @@
-"""What a long walk says of itself."""
+"""What a list says of itself while it is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def clock():
 
 
 def page(total: int | None) -> Page:
-    return Page(rows=[], total=total, last=None, more=False, unannounced=False)
+    return Page(rows=[], total=total)
 
 
 def test_it_tells_rows_pages_rate_and_time_left(clock):
@@ -54,7 +54,7 @@ def test_the_goal_is_what_is_wanted_where_that_is_less(clock):
     assert "about 2 s left" in progress.describe()
 
 
-def test_it_speaks_from_time_to_time_and_not_of_short_walks(clock, caplog):
+def test_it_speaks_from_time_to_time_and_not_of_short_lists(clock, caplog):
     caplog.set_level(logging.INFO)
     progress = Progress("runs", clock=clock)
     for _ in range(1000):

@@ -1,4 +1,4 @@
-"""A launched run carries its marker, and is known by it however little a list tells of it."""
+"""A launched run has a marker in its summary and is found by it."""
 
 from __future__ import annotations
 
@@ -42,26 +42,20 @@ def lists_without_summaries(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("lists_without_summaries")
-@pytest.mark.parametrize("is_archived", [False, True])
-def test_a_run_that_is_listed_without_its_summary_is_asked_for_by_itself(emulator, launcher, launch, is_archived):
+@pytest.mark.parametrize(
+    ("is_archived", "archived_run_status", "is_found"), [(False, 200, True), (True, 200, True), (True, 404, False)]
+)
+def test_a_run_listed_without_summary_is_read(emulator, launcher, launch, is_archived, archived_run_status, is_found):
     run = launch()
+    emulator.quirks = Quirks(archived_run_status=archived_run_status)
     if is_archived:
         emulator.archive_run(run["id"])
     found = launcher.find()
-    assert found is not None
-    assert found["id"] == run["id"]
+    assert (found and found["id"]) == (run["id"] if is_found else None)
 
 
 @pytest.mark.usefixtures("lists_without_summaries")
-def test_an_archived_run_that_is_not_given_by_itself_is_passed_over(emulator, launcher, launch):
-    run = launch()
-    emulator.archive_run(run["id"])
-    emulator.quirks = Quirks(archived_run_status=404)
-    assert launcher.find() is None
-
-
-@pytest.mark.usefixtures("lists_without_summaries")
-def test_another_run_is_asked_for_by_itself_only_once(emulator, launcher, checklist):
+def test_another_run_is_read_only_once(emulator, launcher, checklist):
     emulator.add_run(checklist_id=checklist["id"])
     launcher.find()
     emulator.clear_requests()
@@ -71,14 +65,14 @@ def test_another_run_is_asked_for_by_itself_only_once(emulator, launcher, checkl
 
 @pytest.mark.parametrize("cut", [len(LINE), len(LINE) + 9])
 @pytest.mark.parametrize("summary", [None, "Soon " * 60])
-def test_a_summary_that_tallyfy_cuts_keeps_the_marker(monkeypatch, caplog, launcher, launch, summary, cut):
+def test_a_truncated_summary_keeps_the_marker(monkeypatch, caplog, launcher, launch, summary, cut):
     cut_off(monkeypatch, cut)
     run = launch(summary=summary)
     assert launcher.find()["id"] == run["id"]
     assert "did not keep" not in caplog.text
 
 
-def test_a_marker_that_tallyfy_does_not_keep_is_warned_of(monkeypatch, caplog, launch):
+def test_a_truncated_marker_is_logged(monkeypatch, caplog, launch):
     cut_off(monkeypatch, len(LINE) - 9)
     run = launch()
     assert f"A retry cannot find run {run['id']}" in caplog.text
@@ -100,7 +94,7 @@ def cut_off(monkeypatch, length):
         ("<p>Soon</p>", f"<p>{LINE}</p><p>Soon</p>"),
     ],
 )
-def test_the_line_stands_above_the_summary_and_is_found_in_it(summary, written):
+def test_the_marker_is_above_the_summary_and_found_in_it(summary, written):
     assert with_line(summary, LINE) == written
     assert line_in(written) == LINE
     assert MARKER.is_in({"summary": written})

@@ -1,8 +1,9 @@
-"""Tasks are listed whole, changed without touching what nobody named, and completed once."""
+"""Listing all tasks, changing only the named fields, and completing once."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 
 import pytest
 
@@ -50,14 +51,41 @@ def task(emulator, run):
 
 
 @pytest.fixture
+def update(client, run, task):
+    """Update the task."""
+    return partial(client.tasks.update, run["id"], task["id"])
+
+
+@pytest.fixture
+def answer(emulator, task):
+    """Let Tallyfy answer with the task and changes of it."""
+
+    def answer(method="GET", **changes):
+        emulator.order(Fault(kind="status", status=200, body={"data": {**task, **changes}}, method=method))
+
+    return answer
+
+
+@pytest.fixture
+def form(client, task):
+    """Read the values of the task by label."""
+
+    def form():
+        fields = client.tasks.get(task["id"], include=["form_fields"])["form_fields"]["data"]
+        return {each["label"]: each.get("field_value", each.get("value")) for each in fields}
+
+    return form
+
+
+@pytest.fixture
 def field(task):
-    """Give the id of a field of the task by its label."""
+    """The ids of the fields by label."""
     return {each["label"]: each["id"] for each in task["form_fields"]["data"]}
 
 
 @pytest.fixture
 def values(field, people):
-    """A value for each field."""
+    """A value for each field, by id."""
     by_label = {
         "Name": "Jane",
         "Story": "Once\nupon a time",
@@ -83,10 +111,6 @@ def group(emulator):
     return min(emulator.groups.values())
 
 
-def form_of(task):
-    return {each["label"]: each.get("field_value", each.get("value")) for each in task["form_fields"]["data"]}
-
-
 def owners_of(task):
     return {bucket: task["owners"][bucket] for bucket in ("users", "guests", "groups")}
 
@@ -103,10 +127,7 @@ def one_off(client, people):
     return client.request("POST", "tasks", json=body)["data"]
 
 
-# -- lists
-
-
-def test_all_tasks_of_a_run_are_listed_those_that_a_rule_hides_too(client, run):
+def test_all_tasks_of_a_run_are_listed_including_hidden_ones(client, run):
     tasks = list(client.tasks.list_of_run(run["id"]))
     assert [(task["title"], task["status"]) for task in tasks] == [
         ("Fill", "active"),
@@ -129,7 +150,7 @@ def test_every_page_of_tasks_is_read(emulator, client, asked):
     assert len(list(client.tasks.list_of_run(run["id"], {"without_pagination": True}))) == 25
 
 
-def test_filters_and_includes_of_tasks_are_sent_in_tallyfys_form(emulator, client, run, group):
+def test_filters_and_includes_are_encoded_for_tallyfy(emulator, client, run, group):
     filters = {
         "status": "has-problem",
         "owners": [1, 2],
@@ -185,87 +206,76 @@ def test_tasks_of_the_whole_organization_are_listed(emulator, client, checklist,
     }
 
 
-WRONG = [
-    ({"owner": 1}, r"filters\['owner'\] is not a Tallyfy filter of this list; did you mean 'owners'\?"),
-    ({"limit": 5}, "did you mean 'per_page'"),
-    ({"include": "step"}, "did you mean 'with'"),
-    ({"zzz": 5}, "the filters are status, owners"),
-    ({"q": "x"}, "is not a Tallyfy filter of this list"),
-    ({"status": "done"}, r"filters\['status'\] cannot be 'done'"),
-    ({"status": "auto-skipped"}, "would return every task but those"),
-    ({"status": ["all", "overdue"]}, "cannot mix 'all'"),
-    ({"owners": "jane"}, "numeric user ids"),
-    ({"unassigned": "yes"}, "takes true or false"),
-    ({"deadline_on": "31.10.2026"}, "takes a day such as"),
-    ({"deadline_on": "2026-02-30"}, "takes a day such as"),
-    ({"sort": "newest"}, r"filters\['sort'\] cannot be 'newest'"),
-    ({"per_page": 101}, "from 1 to 100"),
-    ("status=active", "must be a dict"),
-]
-
-
-@pytest.mark.parametrize(("filters", "words"), WRONG)
-def test_wrong_filters_are_refused_before_anything_is_asked(emulator, client, filters, words):
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ({"owner": 1}, r"filters\['owner'\] is not a Tallyfy filter of this list; did you mean 'owners'\?"),
+        ({"limit": 5}, "did you mean 'per_page'"),
+        ({"include": "step"}, "did you mean 'with'"),
+        ({"zzz": 5}, "the filters are status, owners"),
+        ({"q": "x"}, "is not a Tallyfy filter of this list"),
+        ({"status": "done"}, r"filters\['status'\] cannot be 'done'"),
+        ({"status": "auto-skipped"}, "would return every task but those"),
+        ({"status": ["all", "overdue"]}, "cannot mix 'all'"),
+        ({"owners": "jane"}, "numeric user ids"),
+        ({"unassigned": "yes"}, "takes true or false"),
+        ({"deadline_on": "31.10.2026"}, "takes a day such as"),
+        ({"deadline_on": "2026-02-30"}, "takes a day such as"),
+        ({"sort": "newest"}, r"filters\['sort'\] cannot be 'newest'"),
+        ({"per_page": 101}, "from 1 to 100"),
+        ("status=active", "takes a dict"),
+    ],
+)
+def test_an_invalid_filter_is_refused_before_any_request(emulator, client, filters, words):
     with pytest.raises(TallyfyInputError, match=words):
         client.tasks.list_of_run("a" * 32, filters)
     assert emulator.requests == []
 
 
 @pytest.mark.parametrize("created", ["yesterday", "2026-10-01:2026-10-02:2026-10-03", "2026-10-01:"])
-def test_wrong_days_are_refused(emulator, client, created):
+def test_an_invalid_range_of_days_is_refused(emulator, client, created):
     with pytest.raises(TallyfyInputError, match="two with a colon between them"):
         client.tasks.list({"created": created})
     assert emulator.requests == []
 
 
-# -- one task
-
-
-def test_a_task_is_got_with_and_without_its_run(client, asked, run, task):
+def test_a_task_is_read_with_and_without_its_run(client, asked, run, task):
     assert client.tasks.get(task["id"], run["id"], include="form_fields")["form_fields"]["data"]
     assert client.tasks.get(task["id"])["title"] == "Fill"
     assert asked("GET") == [f"GET /runs/{run['id']}/tasks/{task['id']}", f"GET /tasks/{task['id']}"]
-
-
-def test_a_task_that_never_was_is_not_found(client, run):
     with pytest.raises(TallyfyNotFoundError):
         client.tasks.get("b" * 32, run["id"])
 
 
-def test_an_update_of_one_bucket_of_owners_leaves_the_others(emulator, client, run, task, people, group):
+def test_an_update_of_one_kind_of_owners_keeps_the_others(emulator, update, sent, run, people, group):
     everybody = {"users": people[:2], "guests": ["g@x.example"], "groups": [group]}
-    client.tasks.update(run["id"], task["id"], {"owners": everybody})
-    changed = client.tasks.update(run["id"], task["id"], {"owners": {"users": people[2:3]}})
+    update({"owners": everybody})
+    changed = update({"owners": {"users": people[2:3]}})
     assert owners_of(changed) == {**everybody, "users": people[2:3]}
+    # Owners are sent only if they are named: sending those that were read could undo another change.
+    update({"summary": "Hurry"})
+    assert sent() == {"summary": "Hurry"}
     assert owners_of(emulator.task(run["id"], "Fill")) == owners_of(changed)
 
 
-def test_owners_are_sent_only_where_they_are_named(client, asked, sent, run, task, people):
-    """An update without owners leaves them alone: to send those that were read could undo what somebody just did."""
-    client.tasks.update(run["id"], task["id"], {"owners": {"users": people[:1], "guests": [], "groups": []}})
-    client.tasks.update(run["id"], task["id"], {"title": "Fill it"})
-    assert sent() == {"title": "Fill it"}
-    assert client.tasks.get(task["id"])["owners"]["users"] == people[:1]
-
-
-def test_owners_are_understood_as_objects(emulator, client, sent, run, task):
+def test_owners_are_read_from_objects(answer, update, sent):
     owners = {
         "users": [{"id": 10201, "full_name": "Priya", "email": "p@x.example"}],
         "guests": [{"id": "abc", "email": "g@x.example"}],
         "groups": [{"id": "f" * 32, "name": "Legal"}],
         "taskUrls": [{"url": "https://go.tallyfy.com/guest?code=secret"}],
     }
-    emulator.order(Fault(kind="status", status=200, body={"data": {**task, "owners": owners}}, method="GET"))
-    emulator.order(Fault(kind="status", status=200, body={"data": task}, method="PUT"))
-    client.tasks.update(run["id"], task["id"], {"owners": {"groups": []}})
+    answer(owners=owners)
+    answer("PUT")
+    update({"owners": {"groups": []}})
     assert sent() == {"owners": {"users": [10201], "guests": ["g@x.example"], "groups": []}}
 
 
 @pytest.mark.parametrize("owners", [None, {}, [], {"users": [1], "guests": [{"id": "no address"}], "groups": []}])
-def test_where_nobody_knows_the_owners_nothing_is_sent(emulator, client, asked, run, task, owners):
-    emulator.order(Fault(kind="status", status=200, body={"data": {**task, "owners": owners}}, method="GET"))
-    with pytest.raises(TallyfyResponseError, match=r"which guests task .* Nothing was sent"):
-        client.tasks.update(run["id"], task["id"], {"owners": {"users": [1], "groups": []}})
+def test_nothing_is_sent_if_the_owners_cannot_be_read(answer, update, asked, owners):
+    answer(owners=owners)
+    with pytest.raises(TallyfyResponseError, match=r"which guests are assigned to task .* Nothing was sent"):
+        update({"owners": {"users": [1], "groups": []}})
     assert asked("PUT") == []
 
 
@@ -273,57 +283,54 @@ def test_where_nobody_knows_the_owners_nothing_is_sent(emulator, client, asked, 
 @pytest.mark.parametrize(
     "written", [{"form_value_key": "field_value"}, {"form_value_key": "value"}, {"form_readback": "rendered"}], ids=str
 )
-def test_an_update_of_one_value_leaves_the_others(emulator, client, run, task, field, values, replaces, written):
+def test_an_update_of_one_value_keeps_the_others(emulator, update, form, field, values, replaces, written):
     emulator.quirks = Quirks(taskdata_replaces=replaces, **written)
-    client.tasks.update(run["id"], task["id"], {"taskdata": values})
-    before = form_of(client.tasks.get(task["id"], include=["form_fields"]))
+    update({"taskdata": values})
+    before = form()
     assert None not in before.values()
-    client.tasks.update(run["id"], task["id"], {"taskdata": {field["Name"]: "John"}})
-    assert form_of(client.tasks.get(task["id"], include=["form_fields"])) == {**before, "Name": "John"}
+    update({"taskdata": {field["Name"]: "John"}})
+    assert form() == {**before, "Name": "John"}
 
 
-def test_a_value_can_be_emptied(client, run, task, field, values):
-    client.tasks.update(run["id"], task["id"], {"taskdata": values})
-    client.tasks.update(run["id"], task["id"], {"taskdata": {field["Name"]: ""}})
-    assert not form_of(client.tasks.get(task["id"], include=["form_fields"]))["Name"]
+def test_a_value_can_be_emptied(update, form, field, values):
+    update({"taskdata": values})
+    update({"taskdata": {field["Name"]: ""}})
+    assert not form()["Name"]
 
 
-UNSAFE = [
-    ("file", [{"url": "https://x.example/a.pdf"}]),
-    ("dropdown", {"id": 9, "text": "Gone"}),
-    ("radio", "Gone"),
-    ("table", ["one too few"]),
-    ("signature", "of a type that nobody knows"),
-]
-
-
-@pytest.mark.parametrize(("field_type", "value"), UNSAFE)
-def test_a_value_that_may_not_come_out_the_same_is_not_sent_and_noted(
-    emulator, client, sent, run, task, said, field_type, value
-):
+@pytest.mark.parametrize(
+    ("field_type", "value"),
+    [
+        ("file", [{"url": "https://x.example/a.pdf"}]),
+        ("dropdown", {"id": 9, "text": "Gone"}),
+        ("radio", "Gone"),
+        ("table", ["one too few"]),
+        ("signature", "of a type that nobody knows"),
+    ],
+)
+def test_a_value_that_might_change_is_not_sent_and_logged(answer, update, sent, said, field_type, value):
     options = {"options": [{"id": 1, "text": "Red"}], "columns": [{"id": 1, "label": "A"}, {"id": 2, "label": "B"}]}
     odd = {"id": "f2", "label": "Odd one", "field_type": field_type, "field_value": value, **options}
     fields = [{"id": "f1", "label": "Name", "field_type": "text"}, odd]
-    answer = {**task, "form_fields": {"data": fields}}
-    emulator.order(Fault(kind="status", status=200, body={"data": answer}))
+    answer("", form_fields={"data": fields})
     said()
-    client.tasks.update(run["id"], task["id"], {"taskdata": {"f1": "John"}})
+    update({"taskdata": {"f1": "John"}})
     assert sent() == {"taskdata": {"f1": "John"}}
-    words = said()
-    assert "the value of 'Odd one'" in words
-    assert str(value) not in words
+    logged = said()
+    assert "the value of 'Odd one'" in logged
+    assert str(value) not in logged
 
 
-def test_a_value_of_a_field_that_the_form_does_not_have_is_refused(client, asked, run, task):
+def test_a_value_of_an_unknown_field_is_refused(update, asked):
     with pytest.raises(TallyfyInputError, match=r"has no field with the id 'Name'.*would drop the value") as raised:
-        client.tasks.update(run["id"], task["id"], {"taskdata": {"Name": "secret-word"}})
+        update({"taskdata": {"Name": "secret-word"}})
     assert "secret-word" not in str(raised.value)
     assert asked("PUT") == []
 
 
-def test_values_go_alone_where_tallyfy_does_not_tell_the_fields(emulator, client, sent, run, task):
+def test_only_the_given_values_are_sent_if_the_fields_are_unknown(emulator, update, sent, task):
     emulator.order(Fault(kind="status", status=200, body={"data": {"id": task["id"], "title": "Fill"}}))
-    client.tasks.update(run["id"], task["id"], {"taskdata": {"f1": "John"}})
+    update({"taskdata": {"f1": "John"}})
     assert sent() == {"taskdata": {"f1": "John"}}
 
 
@@ -336,30 +343,30 @@ def test_values_go_alone_where_tallyfy_does_not_tell_the_fields(emulator, client
         *[({"owners": wrong}, r"changes\['owners'\] takes a dict of") for wrong in ([1], "1", None, {"user": [1]})],
     ],
 )
-def test_a_change_that_tallyfy_does_not_take_is_refused(client, asked, run, task, changes, words):
+def test_an_invalid_change_is_refused(update, asked, changes, words):
     with pytest.raises(TallyfyInputError, match=words):
-        client.tasks.update(run["id"], task["id"], changes)
+        update(changes)
     assert asked("PUT") == []
 
 
-def test_a_completed_task_is_not_changed(emulator, client, run, task):
+def test_a_completed_task_is_not_changed(emulator, update, task):
     emulator.complete_task(task["id"])
     with pytest.raises(TallyfyValidationError):
-        client.tasks.update(run["id"], task["id"], {"title": "Too late"})
+        update({"title": "Too late"})
 
 
-def test_a_refused_value_is_not_quoted(emulator, client, run, task, field):
+def test_a_validation_error_does_not_quote_the_value(emulator, update, field):
     emulator.order(Fault(kind="status", status=422, body={"errors": {"taskdata": ["Jane Public!? no"]}}, method="PUT"))
     with pytest.raises(TallyfyValidationError) as raised:
-        client.tasks.update(run["id"], task["id"], {"taskdata": {field["Name"]: "Jane Public!?"}})
+        update({"taskdata": {field["Name"]: "Jane Public!?"}})
     assert raised.value.fields == {"taskdata": "*** no"}
     assert "Jane" not in str(raised.value)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_an_update_whose_answer_is_lost_is_sent_again(emulator, client, asked, run, task, when):
+def test_an_update_without_response_is_retried(emulator, update, asked, when):
     emulator.order(Fault(kind="reset", method="PUT", times=1, when=when))
-    assert client.tasks.update(run["id"], task["id"], {"title": "Fill it"})["title"] == "Fill it"
+    assert update({"title": "Fill it"})["title"] == "Fill it"
     assert len(asked("PUT")) == 2
 
 
@@ -369,9 +376,6 @@ def test_a_one_off_task_keeps_its_title_deadline_and_owners(client, asked, one_o
     assert changed["deadline"] == one_off["deadline"]
     assert owners_of(changed) == owners_of(one_off)
     assert asked("PUT") == [f"PUT /tasks/{one_off['id']}"]
-
-
-# -- complete and reopen
 
 
 def test_a_task_is_completed_and_reopened(emulator, client, asked, run, task, people):
@@ -385,8 +389,14 @@ def test_a_task_is_completed_and_reopened(emulator, client, asked, run, task, pe
     assert asked("POST", "DELETE")[-2:] == [f"POST {home}", f"DELETE {home}/{task['id']}"]
 
 
+def test_a_one_off_task_is_completed_and_reopened(client, asked, one_off):
+    assert client.tasks.complete(None, one_off["id"])["completed_at"]
+    assert client.tasks.reopen(None, one_off["id"])["completed_at"] is None
+    assert asked("POST", "DELETE")[-2:] == ["POST /completed-tasks", f"DELETE /completed-tasks/{one_off['id']}"]
+
+
 @pytest.mark.parametrize("decision", [True, False])
-def test_an_approval_is_given_a_decision(emulator, client, sent, run, decision):
+def test_an_approval_needs_a_decision(emulator, client, sent, run, decision):
     approval = emulator.task(run["id"], "Approve")
     assert client.tasks.complete(run["id"], approval["id"], decision)["is_approved"] is decision
     assert sent() == {"task_id": approval["id"], "is_approved": decision}
@@ -398,51 +408,41 @@ def test_an_approval_without_a_decision_is_refused(emulator, client, run):
     assert list(raised.value.fields) == ["is_approved"]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault(kind="reset", when="after"),
-        Fault(kind="status", status=502, when="after"),
-        Fault(kind="html", when="after"),
-    ],
-    ids=lambda fault: fault.kind,
-)
-def test_a_completion_whose_answer_is_lost_is_in_doubt_and_not_sent_again(emulator, client, asked, run, task, fault):
+def completions(emulator):
+    return [each["event"] for each in emulator.fired].count("task.completed")
+
+
+@pytest.mark.parametrize("fault", [{"kind": "reset"}, {"kind": "status", "status": 502}, {"kind": "html"}], ids=str)
+def test_a_completion_without_response_is_indeterminate_and_sent_once(emulator, client, asked, run, task, fault):
     before = len(asked("POST"))
-    emulator.order(fault)
+    emulator.order(Fault(when="after", **fault))
     with pytest.raises(TallyfyIndeterminateError):
         client.tasks.complete(run["id"], task["id"])
     assert len(asked("POST")) == before + 1
-    assert [each["event"] for each in emulator.fired].count("task.completed") == 1
+    assert completions(emulator) == 1
 
 
-def test_a_completion_that_was_refused_for_its_rate_is_sent_again(emulator, client, run, task):
+def test_a_rate_limited_completion_is_retried(emulator, client, run, task):
     emulator.order(Fault(kind="status", status=429, times=2))
     assert client.tasks.complete(run["id"], task["id"])["completed_at"]
-    assert [each["event"] for each in emulator.fired].count("task.completed") == 1
+    assert completions(emulator) == 1
 
 
-def test_a_completion_answered_with_nothing_reads_the_task(emulator, client, run, task):
+def test_an_empty_completion_response_reads_the_task(emulator, client, run, task):
     emulator.order(Fault(kind="status", status=200, body="", method="POST", when="after"))
     assert client.tasks.complete(run["id"], task["id"])["completed_at"]
 
 
 @pytest.mark.parametrize("status", [404, 422])
-def test_open_already_is_open(emulator, client, run, task, status):
+def test_a_refusal_to_reopen_an_open_task_succeeds(emulator, client, run, task, status):
     emulator.order(Fault(kind="status", status=status, method="DELETE"))
     assert client.tasks.reopen(run["id"], task["id"])["id"] == task["id"]
 
 
 @pytest.mark.parametrize("word", ["completed", "complete"])
-def test_a_task_that_stays_completed_is_not_called_reopened(emulator, client, run, task, word):
+def test_a_refusal_to_reopen_a_completed_task_is_an_error(emulator, client, run, task, word):
     emulator.quirks = Quirks(task_done_status=word)
     emulator.complete_task(task["id"])
     emulator.order(Fault(kind="status", status=422, method="DELETE"))
     with pytest.raises(TallyfyValidationError):
         client.tasks.reopen(run["id"], task["id"])
-
-
-def test_a_one_off_task_is_completed_and_reopened(client, asked, one_off):
-    assert client.tasks.complete(None, one_off["id"])["completed_at"]
-    assert client.tasks.reopen(None, one_off["id"])["completed_at"] is None
-    assert asked("POST", "DELETE")[-2:] == ["POST /completed-tasks", f"DELETE /completed-tasks/{one_off['id']}"]

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tallyfy_emulator import Emulator, Fault, ManualClock
-from tallyfy_provider.client.settings import ClientSettings, build_client
+from tallyfy_emulator import Emulator, Fault, ManualClock, Quirks
 from tallyfy_provider.client.tasks import locks
 from tallyfy_provider.client.tasks.locks import host_lock
 from tallyfy_provider.exceptions import TallyfyError
@@ -17,16 +16,33 @@ from tallyfy_provider.exceptions import TallyfyError
 OWN = "c" * 32
 
 
-def claimed(number: int, token: str, at: str) -> dict[str, Any]:
-    return {"id": number, "content": f"<p>x [airflow-claim:{token * 32}]</p>", "created_at": at}
+def claimed(digit: str, token: str, at: str) -> dict[str, Any]:
+    return {"id": digit * 32, "content": f"<p>x [airflow-claim:{token * 32}]</p>", "created_at": at}
 
 
-def test_the_first_claim_that_holds_has_the_turn():
+def test_the_first_valid_claim_wins():
     long_ago, just_now, now = "2026-10-31T09:00:00Z", "2026-10-31T09:09:00Z", "2026-10-31 09:10:00"
-    assert locks.first_claim([claimed(9, "c", now), claimed(10, "d", now)], OWN) == OWN
-    assert locks.first_claim([claimed(10, "c", now), claimed(9, "b", just_now)], OWN) == "b" * 32
-    assert locks.first_claim([claimed(2, "a", long_ago), claimed(10, "c", now)], OWN) == OWN
-    assert locks.first_claim([claimed(2, "a", now), {"id": 3, "content": None}], OWN) is None
+    assert locks.first_claim([claimed("1", "c", now), claimed("a", "d", now)], OWN) == OWN
+    assert locks.first_claim([claimed("a", "c", now), claimed("f", "b", just_now)], OWN) == "b" * 32
+    assert locks.first_claim([claimed("2", "a", long_ago), claimed("a", "c", now)], OWN) == OWN
+    assert locks.first_claim([claimed("2", "a", now), {"id": "3" * 32, "content": None}], OWN) is None
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize(("first", "second"), [("0", "f"), ("f", "0"), ("9", "10")])
+def test_claimants_agree_however_the_comments_are_listed(newest_first, first, second):
+    threads = [claimed(first, "c", "2026-10-31T09:10:00Z"), claimed(second, "d", "2026-10-31 09:10:01")]
+    threads = threads[::-1] if newest_first else threads
+
+    assert {locks.first_claim(threads, token * 32) for token in "cd"} == {OWN}
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_of_claims_in_the_same_second_the_lower_id_is_first(newest_first):
+    threads = [claimed("b", "c", "2026-10-31T09:10:00Z"), claimed("a", "d", "2026-10-31T09:10:00Z")]
+    threads = threads[::-1] if newest_first else threads
+
+    assert {locks.first_claim(threads, token * 32) for token in "cd"} == {"d" * 32}
 
 
 @pytest.fixture
@@ -41,15 +57,8 @@ def emulator(clock):
 
 
 @pytest.fixture
-def client(emulator):
-    settings = ClientSettings(
-        organization_id=emulator.organization_id,
-        secret=emulator.token,
-        base_url=emulator.base_url,
-        max_attempts=1,
-        where="connection 'x'",
-    )
-    return build_client(settings, on_secret=lambda secret: None)
+def client(client_of):
+    return client_of(max_attempts=1)
 
 
 @pytest.fixture
@@ -73,43 +82,50 @@ def claim(client, clock, task):
     return claim
 
 
-def test_who_is_alone_has_the_turn(claim):
+def test_a_single_process_gets_the_claim(claim):
     assert claim() is True
 
 
-def test_who_comes_second_waits_until_the_first_has_completed_it(emulator, client, claim, clock, task):
-    client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
+@pytest.fixture
+def other_claim(client, clock, task):
+    """Claim the task for another process, a second earlier."""
+
+    def other_claim():
+        client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
+        clock.advance(1)
+
+    return other_claim
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_second_process_waits_until_the_first_has_completed_the_task(
+    emulator, client, claim, other_claim, clock, task, newest_first
+):
+    emulator.quirks = Quirks(newest_thread_first=newest_first)
+    other_claim()
     begun = clock.now()
     assert claim(lambda: clock.now() - begun > 20 and client.tasks.complete(task["run_id"], task["id"])) is False
     assert clock.now() - begun < locks.LEASE
 
 
-def test_the_claim_of_a_process_that_died_is_waited_out(client, claim, clock, task):
-    client.comments.add_to_task(task["id"], f"[airflow-claim:{'a' * 32}]")
+def test_the_claim_of_a_dead_process_expires(claim, other_claim, clock):
+    other_claim()
     begun = clock.now()
     assert claim() is True
     assert clock.now() - begun >= locks.LEASE
 
 
-def test_a_claim_whose_answer_was_lost_counts(emulator, client, claim, task):
-    emulator.order(Fault(kind="reset", method="POST", path="comment", when="after", times=1))
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_claim_with_a_lost_request_or_response_is_made_once(emulator, client, claim, task, when):
+    emulator.order(Fault(kind="reset", method="POST", path="comment", when=when, times=1))
     assert claim() is True
     assert len(client.comments.list_of_task(task["id"])) == 1
 
 
-def test_a_claim_that_was_lost_itself_is_made_again(emulator, client, claim, task):
-    emulator.order(Fault(kind="reset", method="POST", path="comment", times=1))
-    assert claim() is True
-    assert len(client.comments.list_of_task(task["id"])) == 1
-
-
-def test_who_never_has_the_turn_is_told_so(client, claim, task):
-    def others():
-        client.comments.add_to_task(task["id"], f"[airflow-claim:{'b' * 32}]")
-
-    others()
+def test_a_task_that_others_keep_claiming_is_an_error(claim, other_claim):
+    other_claim()
     with pytest.raises(TallyfyError, match="claimed by others"):
-        claim(others)
+        claim(other_claim)
 
 
 # -- the lock of one machine
@@ -121,7 +137,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_one_at_a_time_has_it(folder):
+def test_one_thread_at_a_time_holds_the_lock(folder):
     inside, most = [], []
 
     def enter():
@@ -140,14 +156,14 @@ def test_one_at_a_time_has_it(folder):
     assert max(most) == 1
 
 
-def test_it_is_free_again_after_an_error(folder):
+def test_the_lock_is_released_after_an_error(folder):
     with pytest.raises(ValueError, match="broken"), host_lock("a"):
         raise ValueError("broken")
     with host_lock("a"):
         pass
 
 
-def test_nobody_else_can_read_the_folder_and_it_does_not_fill_up(folder):
+def test_the_folder_is_private_and_does_not_fill_up(folder):
     for number in range(1000):
         with host_lock(str(number)):
             pass
@@ -156,7 +172,7 @@ def test_nobody_else_can_read_the_folder_and_it_does_not_fill_up(folder):
     assert len(list(lock_files.iterdir())) <= 256
 
 
-def test_without_a_place_for_it_things_are_done_without_and_that_is_said(tmp_path, monkeypatch, caplog):
+def test_without_a_folder_the_lock_is_skipped_with_a_warning(tmp_path, monkeypatch, caplog):
     no_folder = tmp_path / "file"
     no_folder.write_text("")
     monkeypatch.setattr(tempfile, "tempdir", str(no_folder))

@@ -1,4 +1,4 @@
-"""The state of a task, whichever words Tallyfy chooses."""
+"""The state of a task in each notation of Tallyfy."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_who_completed_a_task(task, who, name):
     assert compact_task({**DONE, **task})["completed_by"] == who
 
 
-def test_a_describe_completion():
+def test_the_description_of_a_completion():
     assert describe_completion({**DONE, "completer_id": 12}) == "completed by 12 at 2026-10-31 09:00:00"
-    said = describe_completion({"status": "complete", "completer": {"id": 1, "full_name": "Jo"}})
-    assert said == "completed by Jo (1) at a time that Tallyfy does not tell"
+    text = describe_completion({"status": "complete", "completer": {"id": 1, "full_name": "Jo"}})
+    assert text == "completed by Jo (1) at a time that Tallyfy does not tell"
