@@ -12,9 +12,7 @@ from urllib.parse import urlsplit
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.auth import ActingAsUser, ClientCredentials, FixedToken, PasswordGrant, TokenSource
-from tallyfy_provider.client.http.budget_file import FileStore
-from tallyfy_provider.client.http.budget_redis import RedisStore
-from tallyfy_provider.client.http.budget_store import MemoryStore, SharedStore
+from tallyfy_provider.client.http.budget_store import FileStore, MemoryStore, RedisStore, SharedStore
 from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE
 from tallyfy_provider.client.http.retry import RetryPolicy
 from tallyfy_provider.client.http.session import TallyfySession
@@ -111,10 +109,9 @@ def build_client(
 
 
 def _shared_store(settings: ClientSettings) -> SharedStore:
-    """Return where all clients with these credentials share what they learn; its name tells nothing about them."""
-    secrets = (settings.secret, settings.user_password)
-    fields = (settings.base_url, settings.organization_id, settings.client_id, settings.username, settings.act_as_user)
-    name = hashlib.sha256(repr((*fields, *secrets)).encode()).hexdigest()[:32]
+    """Return where all clients of the account share what they learn; its name tells nothing about them."""
+    account = (settings.organization_id, settings.client_id, settings.username, settings.act_as_user)
+    name = hashlib.sha256(repr((settings.base_url, *account)).encode()).hexdigest()[:32]
     return SharedStore(RedisStore(name, settings.budget_url) if settings.budget_url else FileStore(name))
 
 

@@ -20,8 +20,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from tallyfy_provider.client.http.budget import Priority
-from tallyfy_provider.client.http.request_kind import request_priority
+from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.exceptions import TallyfyError, TallyfyRateLimitError, TallyfyRunFailedError
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.waiting.deferral import NEVER_SEEN, defer, read_event, time_limit_of

@@ -9,8 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from tallyfy_provider.client.http.budget import Priority
-from tallyfy_provider.client.http.request_kind import request_priority
+from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.redaction import rows_without_guest_links
 from tallyfy_provider.client.runs.filter_check import FilterCheck
 from tallyfy_provider.client.runs.filters import encode

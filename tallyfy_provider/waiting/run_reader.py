@@ -29,9 +29,8 @@ from typing import Any, NamedTuple
 
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
-from tallyfy_provider.client.http.budget import Priority
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
-from tallyfy_provider.client.http.request_kind import request_priority
+from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.runs.status import COMPLETE, compact, is_over, statuses_of
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,

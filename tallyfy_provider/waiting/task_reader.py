@@ -23,9 +23,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tallyfy_provider.client.client import TallyfyClient
-from tallyfy_provider.client.http.budget import Priority
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
-from tallyfy_provider.client.http.request_kind import request_priority
+from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.runs.filter_check import is_archived
 from tallyfy_provider.client.runs.status import compact
 from tallyfy_provider.client.tasks.lookup import find_task, looks_like_an_id

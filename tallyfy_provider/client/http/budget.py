@@ -15,15 +15,17 @@ All clients of an organization share one :class:`Budgets`, through a store that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from enum import IntEnum
 from typing import Any
 
 from tallyfy_provider.client.http.learned_rate import LearnedRate
+from tallyfy_provider.client.http.request_kind import Priority
+from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE
 
-#: The longest pause in seconds, whatever Tallyfy asks for. Then one request looks whether it still holds.
-MAX_PAUSE = 900.0
+#: The longest pause in seconds, whatever a store says. Then one request looks whether it still holds.
+MAX_PAUSE = DEFAULT_MAX_PAUSE
 #: The first pause without a hint, in seconds, and the factor of the next one.
 _FIRST_PAUSE, _PAUSE_FACTOR = 0.5, 2.0
 #: The end of a pause is spread over this share of it, and at most so many seconds.
@@ -34,6 +36,8 @@ _ROUNDING = 2.0
 _LEASE = 30.0
 #: Accepted requests before more than one is under way at a time; and how many of those are added one by one.
 _ALONE, _FAST_START, _SLOW_START, _MAX_WINDOW = 3, 4, 0.25, 256.0
+#: Equal numbers of remaining requests, one after the other, that are believed.
+_MAX_UNCHANGED = 3
 #: Seconds after which is looked again whether fewer are under way.
 _LOOK_AGAIN = 0.04
 #: Turns of at least so many seconds are reserved ahead.
@@ -43,25 +47,25 @@ _MIN_CROWD, _MAX_CROWD, _MAX_TURNS, _SPREAD_STEP = 3, 6, 64.0, 1.2
 #: A pace that was not used for so many turns and seconds begins a new period.
 _IDLE_TURNS, _IDLE_SECONDS = 3, 1.0
 
+#: Of what is stored; another one is not read.
+_VERSION = 1
+
 Jitter = Callable[[float, float], float]
-
-
-class Priority(IntEnum):
-    """Who goes first; the value is the number of turns that may be reserved ahead, from 8 down to 1."""
-
-    WAIT = 8
-    CALL = 4
-    LIST = 2
-    EXPORT = 1
 
 
 @dataclass(frozen=True)
 class Turn:
-    """The answer to a client: ``granted`` after ``delay`` seconds, or to ask again after them; ``pauses`` if paused."""
+    """
+    The answer to a client: ``granted`` after ``delay`` seconds, or to ask again after them.
+
+    :param is_pause: Not granted since Tallyfy wants a pause.
+    :param is_full: Not granted since too many requests are under way.
+    """
 
     granted: bool
     delay: float
     is_pause: bool = False
+    is_full: bool = False
 
 
 @dataclass
@@ -78,7 +82,11 @@ class Budget:
     refusals: int = 0
     gap_min: float = 0.0
     gap_max: float = 0.0
+    #: How many requests may be under way.
     window: float = 1.0
+    #: What Tallyfy said last is left, and how often in a row.
+    remaining: int = -1
+    unchanged: int = 0
     #: Questions since the last turn that came too early, and over how many turns those who ask are spread.
     crowd: int = 0
     spread: float = 1.0
@@ -93,7 +101,7 @@ class Budget:
             pause = until - now
             return Turn(False, pause + jitter(0.0, min(_MAX_SPREAD, pause * _SPREAD)), is_pause=True)
         if len(self.leases) >= max(1, int(self.window)):
-            return Turn(False, _LOOK_AGAIN * jitter(0.5, 1.5))
+            return Turn(False, _LOOK_AGAIN * jitter(0.5, 1.5), is_full=True)
         interval = self.learned.interval
         self._begin_period_after_idling(now, interval)
         at = max(now, min(self.next_at, now + MAX_PAUSE)) if interval else now
@@ -127,7 +135,14 @@ class Budget:
         elif self.learned.accepted > _ALONE:
             self.window += _SLOW_START / self.window
         self.window = min(self.window, _MAX_WINDOW)
-        if remaining is not None and not self.learned.rate:
+        if remaining is not None:
+            self._heed_remaining(remaining)
+
+    def _heed_remaining(self, remaining: int) -> None:
+        self.unchanged = self.unchanged + 1 if remaining == self.remaining else 0
+        self.remaining = remaining
+        # A number that stays the same while requests are accepted says nothing.
+        if not self.learned.rate and self.unchanged < _MAX_UNCHANGED:
             self.window = min(self.window, max(1, remaining - 1))
 
     def record_refusal(self, lease: str, now: float, hint: float | None, jitter: Jitter) -> None:
@@ -222,7 +237,7 @@ class Budgets:
 
     def to_json(self) -> dict[str, Any]:
         """Return this as JSON."""
-        return asdict(self)
+        return {"version": _VERSION, **asdict(self)}
 
     @classmethod
     def from_json(cls, data: Any) -> Budgets:
@@ -231,14 +246,20 @@ class Budgets:
 
         :raises (TypeError, ValueError, KeyError, AttributeError): It was written by something else.
         """
-        kinds = {
-            name: Budget(
-                **{
-                    **budget,
-                    "learned": LearnedRate(**budget["learned"]),
-                    "leases": {key: tuple(lease) for key, lease in budget["leases"].items()},
-                }
-            )
-            for name, budget in data["kinds"].items()
-        }
-        return cls(kinds, float(data["paused_until"]))
+        if data["version"] != _VERSION:
+            raise ValueError("another version")
+        kinds = {name: _budget_from_json(budget) for name, budget in data["kinds"].items()}
+        return cls(kinds, _number(data["paused_until"]))
+
+
+def _budget_from_json(data: dict[str, Any]) -> Budget:
+    leases = {key: (_number(at), int(pause), bool(paced)) for key, (at, pause, paced) in data["leases"].items()}
+    learned = LearnedRate(**{name: _number(value) for name, value in data["learned"].items()})
+    numbers = {name: _number(value) for name, value in data.items() if name not in {"leases", "learned"}}
+    return Budget(learned=learned, leases=leases, **numbers)
+
+
+def _number(value: Any) -> Any:
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ValueError("no number")
+    return value

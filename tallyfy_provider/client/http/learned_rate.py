@@ -3,7 +3,8 @@ Learn from refusals how many requests a second are allowed. Pure.
 
 Tallyfy's limits are published in several versions, and a proxy before it may have its own, so nothing is assumed about
 the kind of limiter: fixed or sliding window, token or leaky bucket. A steady pace just below the allowed rate passes
-all of them; what has to be found is that rate.
+all of them; what has to be found is that rate. It is searched for between two rates, one that was accepted for a while
+and one that was refused.
 
 *What a refusal says.* Between the first request that was accepted after a pause and the first one that is accepted
 after the next pause lies a period. In it, ``accepted`` requests took ``elapsed`` seconds until one was refused, and
@@ -15,9 +16,11 @@ which is rounded up, or from the requests that were refused and accepted while p
   without burst does not save what was not used, but its gap is one interval: at most ``1 / gap_min``. The larger of
   the two bounds holds for all limiters, and so does the pace at which the refusal came.
 
-*The pace* starts below the bound, rises to just below it within a few requests, stays there, and after a while rises
-faster and faster, since a limit may have been raised, or others may have stopped using it (the curve of TCP CUBIC).
-Each refusal that confirms the bound makes the stay four times as long, so that refusals become rare.
+*How long a pace is tried.* A window tells only at its end that a pace is too high, so each is tried for as many
+requests as windows seem to have. And the next refusal has a price, the requests that its pause will cost: the less
+there is to gain, the longer it is put off. When hardly anything is left to gain, the pace stays, four times as long
+each time that a look beyond it is refused. A look that is not refused is followed by larger ones, since then the limit
+was raised, or others have stopped using it.
 """
 
 from __future__ import annotations
@@ -25,26 +28,24 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-#: Share of the bound at which the pace stays.
-MARGIN = 0.98
-#: Share of the bound at which the pace starts after a refusal, unless more was allowed for certain.
-_START = 0.7
-#: Factor of the pace with each accepted request, up to the margin.
-_RISE = 1.04
-#: Accepted requests for which the pace stays at first, and at most.
-_FIRST_STAY, _MAX_STAY = 16, 4096
-#: Rise of the pace beyond the bound: a step for each request, added up, at most this; more where requests are rare.
-_PROBE_STEP, _MAX_PROBE_STEP, _MAX_SLOW_STEP = 0.0015, 0.02, 0.25
-#: Part by which a bound is lowered that was refused before the pace stayed at it; it doubles until it does.
-_CUT, _MAX_CUT = 0.03, 0.25
-#: Turns are granted ahead, so that what was accepted last was still sent at a lower rate.
-_LAG = 0.03
-#: A bound this close to the one before confirms it.
-_CONFIRMS = 0.1
+#: A pace whose refused neighbour is not further away than this stays.
+_PRECISION = 1.05
+#: The rate that was refused, divided by the lowest one that is looked for at first.
+_SPAN = 16
+#: Fewest requests for which a pace is tried.
+_MIN_TRIAL, _MAX_TRIAL = 6, 256
+#: Accepted requests for which a pace stays at first, and at most; and seconds, where requests are rare.
+_FIRST_STAY, _MAX_STAY, _MAX_STAY_SECONDS = 256, 4096, 600.0
+#: The first step beyond a pace that stayed; the next ones are twice as large each, up to the largest.
+_FIRST_STEP, _LARGE_STEP, _MAX_STEP = 0.025, 0.2, 0.5
+#: Part by which a pace is lowered that had been accepted for a while; twice as much each time until one is accepted.
+_CUT, _MAX_CUT = 0.03, 0.5
+#: Part of what a refusal costs that has to be gained before it is risked.
+_PRICE = 0.25
 #: Fewer requests than these say nothing where it is unknown how much was left at the beginning.
 _MIN_SAMPLE = 5
 #: Slowest pace, in requests a second. A pause that Tallyfy asks for may be longer.
-MIN_RATE = 1 / 30
+MIN_RATE = 1 / 60
 #: At this pace nothing is held back any more.
 _MAX_RATE = 500.0
 
@@ -55,23 +56,34 @@ class LearnedRate:
     The pace of one kind of request.
 
     :param rate: Requests a second; 0 as long as no limit is known.
-    :param ceiling: The lowest rate that was refused; 0 as long as none is known.
-    :param stay: Accepted requests for which the pace stays at the margin.
-    :param stayed: Accepted requests since the pace reached it.
+    :param passed: The highest rate that was accepted for a while.
+    :param allowed: The rate that was accepted in all between the last pauses.
+    :param refused: The lowest rate that was refused; 0 where none is known that still counts.
+    :param trial: Accepted requests for which the present pace is tried, or stays.
+    :param tried: Accepted requests at the present pace.
+    :param stay: Accepted requests for which a pace stays that was found.
+    :param step: The last step beyond a pace that stayed; 0 while none is made.
+    :param cuts: Refusals of paces that had been accepted, since one was accepted again.
+    :param price: Seconds that the last refusal took.
     :param since: When the first request of this period was sent.
     :param accepted: Accepted requests of this period.
     :param from_empty: Whether nothing was left when the period began.
     """
 
     rate: float = 0.0
-    ceiling: float = 0.0
-    stay: int = _FIRST_STAY
-    stayed: int = 0
+    passed: float = 0.0
+    allowed: float = 0.0
+    refused: float = 0.0
+    trial: float = _MIN_TRIAL
+    tried: int = 0
+    stay: float = _FIRST_STAY
+    step: float = 0.0
+    cuts: int = 0
+    sample: int = 0
+    price: float = 0.0
     since: float = 0.0
     accepted: int = 0
     from_empty: bool = False
-    early: int = 2
-    accepted_rate: float = 0.0
 
     @property
     def interval(self) -> float:
@@ -83,24 +95,53 @@ class LearnedRate:
         self.since, self.accepted, self.from_empty = now, 0, from_empty
 
     def record_success(self, *, was_paced: bool) -> None:
-        """Count an accepted request; one that had to wait for its turn raises the pace."""
+        """Count an accepted request; enough of those that had to wait for their turn raise the pace."""
         self.accepted += 1
         if not self.rate or not was_paced:
             return
-        target = self.ceiling * MARGIN
-        if self.rate < target:
-            self.rate = min(target, self.rate * _RISE)
+        self.tried += 1
+        if self.tried < self.trial:
             return
-        self.stayed += 1
-        if self.stayed == _FIRST_STAY:
-            self.early = 0
-        beyond = self.stayed - self.stay
-        if beyond > 0:
-            self.accepted_rate = self.rate
-            most = min(_MAX_SLOW_STEP, _MAX_PROBE_STEP * max(1.0, self.interval))
-            self.rate *= 1 + min(most, _PROBE_STEP * beyond * _FIRST_STAY / self.stay)
+        self.passed = self.rate
+        if self._is_found and not self.step and self.trial < self._stay:
+            self._try(self.rate, self._stay)
+        elif self.refused and not self._is_found:
+            self._search()
+        else:
+            self._look_beyond()
+
+    @property
+    def _is_found(self) -> bool:
+        return 0 < self.refused <= self._lowest * _PRECISION
+
+    @property
+    def _lowest(self) -> float:
+        return max(self.passed, self.allowed)
+
+    @property
+    def _stay(self) -> float:
+        return min(self.stay, max(_MIN_TRIAL, _MAX_STAY_SECONDS * self.rate))
+
+    @property
+    def _trial(self) -> float:
+        return max(_MIN_TRIAL, min(2 * self.sample, _MAX_TRIAL))
+
+    def _try(self, rate: float, trial: float) -> None:
+        self.rate, self.trial, self.tried = max(MIN_RATE, rate), trial, 0
         if self.rate > _MAX_RATE:
-            self.rate = self.ceiling = 0.0
+            self.rate = self.refused = self.passed = 0.0
+
+    def _search(self) -> None:
+        """Try a pace between the two that are known."""
+        rate = math.sqrt(max(self._lowest, self.refused / _SPAN) * self.refused)
+        gain = self.refused / rate - 1
+        self._try(rate, max(self._trial, _PRICE * self.price * rate / gain))
+
+    def _look_beyond(self) -> None:
+        """Try a pace that is higher than the one that stayed."""
+        self.step = min(_MAX_STEP, self.step * 2 or _FIRST_STEP)
+        self.refused, self.cuts = 0.0, 0
+        self._try(self.rate * (1 + self.step), self._trial)
 
     def learn(self, elapsed: float, gap_min: float, gap_max: float) -> None:
         """
@@ -110,25 +151,28 @@ class LearnedRate:
         :param gap_min: Seconds after it for which nothing was left at least.
         :param gap_max: Seconds after which something was left at the latest.
         """
-        before, was_probing = self.ceiling, self.stayed > self.stay
-        allowed, ceiling = self._bounds(elapsed, gap_min, gap_max)
-        if was_probing:
-            self.early = 0
-            ceiling = min(ceiling, self.accepted_rate * (1 - _LAG * math.sqrt(_FIRST_STAY / self.stay)))
-        elif self.rate:  # the bound was too high
-            ceiling = min(ceiling, max(allowed, self.rate * (1 - min(_MAX_CUT, _CUT * 2**self.early))))
-            self.early += 1
-        self.ceiling = max(ceiling, MIN_RATE)
-        is_confirmed = before and abs(self.ceiling / before - 1) < _CONFIRMS
-        self.stay = min(_MAX_STAY, max(self.accepted, self.stay * 4 if is_confirmed else _FIRST_STAY))
-        self.stayed = 0
-        self.rate = max(MIN_RATE, min(self.ceiling * MARGIN, max(allowed * MARGIN, self.ceiling * _START)))
+        allowed, refused = self._bounds(elapsed, gap_min, gap_max)
+        self.price, self.sample = gap_max, min(self.sample or self.accepted, self.accepted)
+        self.refused = max(MIN_RATE, refused)
+        if self.step:
+            self.stay = min(_MAX_STAY, self.stay * 4) if self.step < _LARGE_STEP else _FIRST_STAY
+            self.step = 0.0
+        if self.passed >= self.refused / (1 + _FIRST_STEP / 2):  # what was accepted before is not any more
+            self.passed = self.refused * (1 - min(_MAX_CUT, _CUT * 2**self.cuts))
+            self.cuts += 1
+        self.allowed = min(allowed, self.refused)
+        if self._is_found:
+            self._try(self._lowest, self._stay)
+        else:
+            self._search()
 
     def _bounds(self, elapsed: float, gap_min: float, gap_max: float) -> tuple[float, float]:
         """Return a rate that was allowed, and one that was not."""
         if self.rate and not self.from_empty and self.accepted < _MIN_SAMPLE:
             return 0.0, self.rate  # somebody else may have used it up
-        allowed = self.accepted / max(elapsed + gap_max, 1e-3)
+        # What a bucket had saved before the first refusal says nothing; a window leaves a longer gap.
+        is_saved = not self.from_empty and gap_min < elapsed
+        allowed = 0.0 if is_saved else self.accepted / max(elapsed + gap_max, 1e-3)
         over_period = max(1, self.accepted) / max(elapsed + gap_min, 1e-3)
         if not self.rate:
             return allowed, max(over_period, 1 / gap_min if gap_min else 0.0)

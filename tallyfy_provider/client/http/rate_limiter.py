@@ -14,13 +14,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tallyfy_provider.client.http.budget import MAX_PAUSE, Priority, Turn
+from tallyfy_provider.client.http.budget import Turn
 from tallyfy_provider.client.http.budget_store import BudgetStore
-from tallyfy_provider.client.http.rate_hints import pause_hint, remaining_requests
+from tallyfy_provider.client.http.request_kind import Priority
 from tallyfy_provider.client.http.responses import Failure, Response
-
-#: Seconds for which a response that is no refusal may hold back requests of its kind.
-MAX_SERVER_PAUSE = 120.0
 
 
 class PauseTooLongError(Exception):
@@ -62,6 +59,8 @@ class RateLimiter:
         self, max_in_flight: int, store: BudgetStore, *, jitter: Callable[[float, float], float] = random.uniform
     ) -> None:
         self._in_flight = threading.BoundedSemaphore(max_in_flight)
+        self._released = threading.Condition()
+        self._releases = 0
         self._store = store
         self._jitter = jitter
 
@@ -76,9 +75,14 @@ class RateLimiter:
         self._in_flight.acquire()
 
     def _take_turn(self, wait: Wait) -> bool:
+        releases = self._releases
         turn: Turn = self._store.update(
             lambda budgets, now: budgets.ask(wait.kind, wait.lease, now, wait.priority, self._jitter)
         )
+        if turn.is_full:  # until a request of this client has ended, or it is time to look whether others' have
+            with self._released:
+                self._released.wait_for(lambda: self._releases != releases, turn.delay)
+            return False
         if turn.is_pause:
             if turn.delay > wait.seconds_left:
                 raise PauseTooLongError(turn.delay)
@@ -99,23 +103,19 @@ class RateLimiter:
             self._record(wait, outcome, pause)
         finally:
             self._in_flight.release()
+            with self._released:
+                self._releases += 1
+                self._released.notify_all()
 
     def _record(self, wait: Wait, outcome: Response | Failure | None, pause: float | None) -> None:
+        kind, lease, jitter = wait.kind, wait.lease, self._jitter
         if pause is not None:
-            seconds = min(max(0.0, pause), MAX_SERVER_PAUSE)
-            self._store.update(
-                lambda budgets, now: budgets.of(wait.kind).begin_pause(now, seconds, self._jitter, wait.lease)
-            )
+            self._store.update(lambda budgets, now: budgets.of(kind).begin_pause(now, pause, jitter, lease))
         elif not isinstance(outcome, Response) or outcome.leaves_doubt:
-            self._forget(wait)
+            self._store.update(lambda budgets, now: budgets.of(kind).forget(lease))
         elif outcome.is_rate_limited:
-            hint = pause_hint(outcome.headers, outcome.retry_after, longest=MAX_PAUSE)
-            self._store.update(
-                lambda budgets, now: budgets.record_refusal(wait.kind, wait.lease, now, hint, self._jitter)
-            )
+            hint = outcome.retry_after
+            self._store.update(lambda budgets, now: budgets.record_refusal(kind, lease, now, hint, jitter))
         else:
-            remaining = remaining_requests(outcome.headers)
-            self._store.update(lambda budgets, now: budgets.of(wait.kind).record_success(wait.lease, now, remaining))
-
-    def _forget(self, wait: Wait) -> None:
-        self._store.update(lambda budgets, now: budgets.of(wait.kind).forget(wait.lease))
+            remaining = outcome.remaining
+            self._store.update(lambda budgets, now: budgets.of(kind).record_success(lease, now, remaining))

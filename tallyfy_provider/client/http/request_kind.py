@@ -1,5 +1,5 @@
 """
-Tell the kind of a request, whose limit it shares, and who sends it.
+Tell the kind of a request, whose limit it shares, and how urgent it is.
 
 Tallyfy caps some changes by themselves, such as comments for each organization and hour (docs/tallyfy-api.md, "Errors,
 limits, retries"). So a request counts with those of the same method and family of paths.
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-
-from tallyfy_provider.client.http.budget import Priority
+from enum import IntEnum
 
 READS, LAUNCHES, COMMENTS, INVITATIONS, TOKENS, WRITES = (
     "reads",
@@ -21,9 +20,19 @@ READS, LAUNCHES, COMMENTS, INVITATIONS, TOKENS, WRITES = (
     "tokens",
     "writes",
 )
-
 #: Names in the paths of comments: problems and their resolutions are comments, too.
 _COMMENT_PATHS = frozenset({"comment", "comments", "problem", "resolved-threads"})
+_INVITATION_PATHS = frozenset({"guests", "invite", "invitations"})
+
+
+class Priority(IntEnum):
+    """Who goes first; the value is the number of turns that may be reserved ahead, from 8 down to 1."""
+
+    WAIT = 8
+    CALL = 4
+    LIST = 2
+    EXPORT = 1
+
 
 _priority: ContextVar[Priority | None] = ContextVar("tallyfy_priority", default=None)
 
@@ -38,7 +47,7 @@ def kind_of(method: str, path: str) -> str:
         return READS
     if not _COMMENT_PATHS.isdisjoint(parts):
         return COMMENTS
-    if any(part in {"guests", "invite", "invitations"} for part in parts) or (method == "POST" and last == "users"):
+    if not _INVITATION_PATHS.isdisjoint(parts) or (method == "POST" and last == "users"):
         return INVITATIONS
     return LAUNCHES if method == "POST" and last == "runs" else WRITES
 

@@ -21,13 +21,12 @@ import requests
 
 from tallyfy_provider import __version__
 from tallyfy_provider.client.http.body import ACCEPTED_ENCODING, read_body
-from tallyfy_provider.client.http.budget import Priority
 from tallyfy_provider.client.http.budget_store import BudgetStore, MemoryStore
 from tallyfy_provider.client.http.deadline import Deadline, DeadlineAdapter, PlainSession, deadline_in
 from tallyfy_provider.client.http.errors import error_from_failure, error_from_response, indeterminate
 from tallyfy_provider.client.http.failures import failure_from_exception
 from tallyfy_provider.client.http.rate_limiter import PauseTooLongError, RateLimiter, Wait
-from tallyfy_provider.client.http.request_kind import current_priority, kind_of
+from tallyfy_provider.client.http.request_kind import Priority, current_priority, kind_of
 from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE, Failure, Response, bounded_headers, parse_response
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS, RetryPolicy
 from tallyfy_provider.client.redaction import Secrets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -11,21 +12,35 @@ import time
 
 import pytest
 
-from tallyfy_provider.client.http.budget import Budgets
-from tallyfy_provider.client.http.budget_file import FileStore
-from tallyfy_provider.client.http.budget_redis import RedisStore
-from tallyfy_provider.client.http.budget_store import SharedStore, StoreLostError
+from tallyfy_provider.client.http import budget_store
+from tallyfy_provider.client.http.budget import Budget, Budgets
+from tallyfy_provider.client.http.budget_store import FileStore, RedisStore, SharedStore, StoreLostError
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from tallyfy_provider.client.http.budget_file import FileStore
+from tallyfy_provider.client.http.budget_store import FileStore
 store = FileStore("x", folder=Path(sys.argv[1]))
 def count(budgets, now):
     budgets.of("reads").pause += 1
 for _ in range(100):
     store.update(count)
 """
+
+
+KEEPER = """
+import sys, time
+from pathlib import Path
+from tallyfy_provider.client.http.budget_store import FileStore
+def keep(budgets, now):
+    print("locked", flush=True)
+    time.sleep(60)
+FileStore("x", folder=Path(sys.argv[1])).update(keep)
+"""
+
+OLD = json.dumps({**Budgets({"reads": Budget()}).to_json(), "version": 0}).encode()
+ODD = json.dumps(Budgets({"reads": Budget(window="wide")}).to_json()).encode()
+ENDLESS = json.dumps(Budgets({"reads": Budget(next_at=float("inf"))}).to_json()).encode()
 
 
 def pause(budgets: Budgets, now: float) -> None:
@@ -77,13 +92,39 @@ def test_a_folder_that_others_may_have_made_is_not_used(folder, tmp_path, kind):
         FileStore("x", folder=folder).update(pause)
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"kinds": 5}', b"\xff" * 100, b"[" * 100_000])
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b'{"kinds": 5}', b"\xff" * 100, b"[" * 100_000, OLD, ODD, ENDLESS]
+)
 def test_a_damaged_file_is_begun_anew(folder, damage):
     store = FileStore("x", folder=folder)
     store.update(pause)
-    (folder / "x").write_bytes(damage)
+    (folder / "x").write_bytes(damage + b"\n")
     store.update(pause)
     assert store.update(pauses) == 1
+
+
+def test_a_file_that_was_not_cut_is_read(folder):
+    store = FileStore("x", folder=folder)
+    store.update(pause)
+    with (folder / "x").open("ab") as file:
+        file.write(b"0}}}\n")
+    assert store.update(pauses) == 1
+
+
+def test_a_process_that_is_killed_holding_the_lock_blocks_nobody(folder):
+    with subprocess.Popen([sys.executable, "-c", KEEPER, str(folder)], stdout=subprocess.PIPE) as keeper:
+        keeper.stdout.readline()
+        keeper.kill()
+    assert FileStore("x", folder=folder).update(pauses) == 0
+
+
+def test_a_process_that_stands_still_with_the_lock_blocks_nobody_for_long(folder, monkeypatch):
+    monkeypatch.setattr(budget_store, "_LOCK_TIMEOUT", 0.1)
+    with subprocess.Popen([sys.executable, "-c", KEEPER, str(folder)], stdout=subprocess.PIPE) as keeper:
+        keeper.stdout.readline()
+        with pytest.raises(StoreLostError):
+            FileStore("x", folder=folder).update(pauses)
+        keeper.kill()
 
 
 def test_a_lost_store_is_logged_once_and_tried_again(folder, caplog):
