@@ -34,8 +34,11 @@ class Policy(Protocol):
     def confirm(self, client: int, request: str, now: float) -> bool:
         """Return whether a request that was to go after a delay may go now."""
 
-    def answer(self, client: int, request: str, now: float, hint: float | None) -> None:
-        """Take the response: accepted where ``hint`` is negative, else refused with a hint or without."""
+    def accept(self, client: int, request: str, now: float, remaining: int | None) -> None:
+        """Take the response to an accepted request, with what remains."""
+
+    def refuse(self, client: int, request: str, now: float, hint: float | None) -> None:
+        """Take the response to a refused request, with a hint how long to wait, or without."""
 
 
 class Shared:
@@ -61,12 +64,13 @@ class Shared:
         """Ask the budget."""
         return self._of(client).confirm(self.kind, request, now)
 
-    def answer(self, client: int, request: str, now: float, hint: float | None) -> None:
+    def accept(self, client: int, request: str, now: float, remaining: int | None) -> None:
         """Tell the budget."""
-        if hint is not None and hint < 0:
-            self._of(client).of(self.kind).record_success(request, now)
-        else:
-            self._of(client).record_refusal(self.kind, request, now, hint, self.random.uniform)
+        self._of(client).of(self.kind).record_success(request, now, remaining)
+
+    def refuse(self, client: int, request: str, now: float, hint: float | None) -> None:
+        """Tell the budget."""
+        self._of(client).record_refusal(self.kind, request, now, hint, self.random.uniform)
 
 
 @dataclass
@@ -90,7 +94,7 @@ class Run:
     One run.
 
     :param limit: Requests and seconds.
-    :param hints: ``seconds``, ``date``, ``headers`` or ``none``.
+    :param hints: as the emulator's: ``seconds``, ``date``, ``headers`` or ``none``.
     :param clients: Processes; each has four threads.
     :param total: Requests that all clients share.
     """
@@ -142,21 +146,22 @@ class Run:
 
         def arrive(now: float, client: int, request: str, sent_at: float) -> None:
             wait = limiter.admit(now)
-            at(now + LATENCY * chance.uniform(0.7, 0.8), answer, client, request, sent_at, wait)
+            remaining = limiter.remaining(now) if self.hints in {"seconds", "headers"} else None
+            at(now + LATENCY * chance.uniform(0.7, 0.8), answer, client, request, sent_at, wait, remaining)
 
-        def answer(now: float, client: int, request: str, sent_at: float, wait: float) -> None:
+        def answer(now: float, client: int, request: str, sent_at: float, wait: float, remaining: int | None) -> None:
             if not wait:
                 outcome.accepted += 1
                 outcome.seconds = now - START
                 outcome.times.setdefault(client, []).append(now - START)
-                policy.answer(client, request, now, -1.0)
+                policy.accept(client, request, now, remaining)
                 begin(now, client)
                 return
             outcome.refused += 1
             outcome.beyond_first += sent_at <= last_refusal[0]
             if sent_at > last_refusal[0]:
                 last_refusal[0] = now
-            policy.answer(client, request, now, self._hint(wait, now))
+            policy.refuse(client, request, now, self._hint(wait, now))
             ask(now, client, request)
 
         for thread in range(self.clients * self.threads):

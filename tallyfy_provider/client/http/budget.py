@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from tallyfy_provider.client.http.learned_rate import LearnedRate
@@ -26,8 +26,10 @@ from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE
 
 #: The longest pause in seconds, whatever a store says. Then one request looks whether it still holds.
 MAX_PAUSE = DEFAULT_MAX_PAUSE
-#: The first pause without a hint, in seconds, and the factor of the next one.
-_FIRST_PAUSE, _PAUSE_FACTOR = 0.5, 2.0
+#: The first pause without a hint, in seconds; the shortest one once a pace is known; and the factor of the next one.
+_FIRST_PAUSE, _SHORTEST_PAUSE, _PAUSE_FACTOR = 0.5, 0.2, 2.0
+#: A pause is at most so many times longer than the hint that turned out to be wrong.
+_MAX_DOUBT = 8.0
 #: The end of a pause is spread over this share of it, and at most so many seconds.
 _SPREAD, _MAX_SPREAD = 0.02, 2.0
 #: A ``Retry-After`` is rounded up by at most so many seconds, as a date and with the date of the response.
@@ -179,12 +181,12 @@ class Budget:
         self.crowd = 0
 
     def _pause_length(self, hint: float | None) -> float:
-        first = max(self.learned.interval, 0.1) if self.learned.rate else _FIRST_PAUSE
+        first = max(2 * self.learned.interval, _SHORTEST_PAUSE) if self.learned.rate else _FIRST_PAUSE
         own = first * _PAUSE_FACTOR ** min(self.refusals - 1, 20)
         if not hint:
             return own
-        # What was refused again after a hint was obeyed: then the hint is wrong, and our own pauses grow.
-        return max(hint, own if self.refusals > 2 else 0.0)
+        # Refused again after a hint was obeyed: then the hint is wrong, and pauses grow, but not beyond all measure.
+        return max(hint, min(own, _MAX_DOUBT * hint) if self.refusals > 2 else 0.0)
 
     def _end_refusals(self, at: float) -> None:
         gap_max = max(self.gap_min, min(self.gap_max, at - self.refused_at))
@@ -237,7 +239,8 @@ class Budgets:
 
     def to_json(self) -> dict[str, Any]:
         """Return this as JSON."""
-        return {"version": _VERSION, **asdict(self)}
+        kinds = {name: {**vars(budget), "learned": vars(budget.learned)} for name, budget in self.kinds.items()}
+        return {"version": _VERSION, "kinds": kinds, "paused_until": self.paused_until}
 
     @classmethod
     def from_json(cls, data: Any) -> Budgets:

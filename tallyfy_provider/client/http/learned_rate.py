@@ -32,8 +32,8 @@ from dataclasses import dataclass
 _PRECISION = 1.05
 #: The rate that was refused, divided by the lowest one that is looked for at first.
 _SPAN = 16
-#: Fewest requests for which a pace is tried.
-_MIN_TRIAL, _MAX_TRIAL = 6, 256
+#: Fewest and most requests for which a pace is tried; and where it is hardly more than a guess.
+_MIN_TRIAL, _MAX_TRIAL, _VAGUE_TRIAL = 5, 256, 2
 #: Accepted requests for which a pace stays at first, and at most; and seconds, where requests are rare.
 _FIRST_STAY, _MAX_STAY, _MAX_STAY_SECONDS = 256, 4096, 600.0
 #: The first step beyond a pace that stayed; the next ones are twice as large each, up to the largest.
@@ -63,6 +63,7 @@ class LearnedRate:
     :param tried: Accepted requests at the present pace.
     :param stay: Accepted requests for which a pace stays that was found.
     :param step: The last step beyond a pace that stayed; 0 while none is made.
+    :param sample: The fewest requests that were accepted in a period: at most so many has a window; 0 if unknown.
     :param cuts: Refusals of paces that had been accepted, since one was accepted again.
     :param price: Seconds that the last refusal took.
     :param since: When the first request of this period was sent.
@@ -124,7 +125,7 @@ class LearnedRate:
 
     @property
     def _trial(self) -> float:
-        return max(_MIN_TRIAL, min(2 * self.sample, _MAX_TRIAL))
+        return max(_MIN_TRIAL, min(2 * self.sample, _MAX_TRIAL)) if self.sample else _VAGUE_TRIAL
 
     def _try(self, rate: float, trial: float) -> None:
         self.rate, self.trial, self.tried = max(MIN_RATE, rate), trial, 0
@@ -151,6 +152,7 @@ class LearnedRate:
         :param gap_min: Seconds after it for which nothing was left at least.
         :param gap_max: Seconds after which something was left at the latest.
         """
+        is_vague = not self.rate and self.accepted < _MIN_SAMPLE and gap_min > elapsed
         allowed, refused = self._bounds(elapsed, gap_min, gap_max)
         self.price, self.sample = gap_max, min(self.sample or self.accepted, self.accepted)
         self.refused = max(MIN_RATE, refused)
@@ -161,7 +163,11 @@ class LearnedRate:
             self.passed = self.refused * (1 - min(_MAX_CUT, _CUT * 2**self.cuts))
             self.cuts += 1
         self.allowed = min(allowed, self.refused)
-        if self._is_found:
+        if is_vague:  # a pause so soon may have any reason: look far beyond before long
+            self.step, self.sample = _MAX_STEP, 0
+            self._try(self.refused, self._trial)
+            self.refused = 0.0
+        elif self._is_found:
             self._try(self._lowest, self._stay)
         else:
             self._search()
