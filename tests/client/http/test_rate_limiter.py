@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from tallyfy_provider.client.http import budget
 from tallyfy_provider.client.http.budget_store import MemoryStore
 from tallyfy_provider.client.http.rate_limiter import PauseTooLongError, RateLimiter, Wait
 from tallyfy_provider.client.http.request_kind import Priority
@@ -162,3 +163,17 @@ def test_a_store_that_fails_leaves_no_request_under_way(clock, wait_of):
     store.fails = False
     clock.sleep(60)  # until its turn counts as lost
     limiter.acquire(wait)
+
+
+def test_a_request_that_ends_wakes_the_next_one_at_once(monkeypatch, wait_of):
+    monkeypatch.setattr(budget, "_LOOK_AGAIN", 60.0)
+    limiter = RateLimiter(4, MemoryStore())
+    first = wait_of()
+    limiter.acquire(first)
+    second = threading.Thread(target=limiter.acquire, args=[wait_of()], daemon=True)
+    second.start()
+    second.join(0.1)
+    assert second.is_alive()
+    limiter.release(first, Response(200))
+    second.join(10)
+    assert not second.is_alive()
