@@ -1,7 +1,7 @@
 # Everything a developer does here. `make` alone tells what there is.
 #
 # PYTHON=/path/to/python  the interpreter to make the environments with (3.11 to 3.13)
-# AIRFLOW=2.11            for `make demo`: the Airflow to run it in (3.3 when left out)
+# AIRFLOW=2.11            for `make demo`: the Airflow to run it in (3.3 when left out); for `make test-matrix`: no other
 # ARGS="-k listing"       for the test targets: arguments for pytest
 # KILLS=500               for `make kills`: how many launches are killed (200 when left out)
 
@@ -18,7 +18,7 @@ export PYTHON
 # The shell text for "the folder of this Airflow's environment", which is made first if need be.
 environment = "$$($(START) scripts/environment.py $(1))"
 
-.PHONY: help demo ui test test-3.3 test-2.11 test-matrix kills lint types format bench constraints build clean
+.PHONY: help demo ui test test-all test-3.3 test-2.11 test-matrix cluster kills lint types format bench constraints build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,8 +30,11 @@ demo: ## run the example Dags in a real Airflow against the emulator, and show w
 ui: ## start a whole Airflow with the emulator and the connection in place; Ctrl-C stops it
 	@folder=$(call environment,3.3) && exec "$$folder/bin/python" scripts/ui.py
 
-test: ## lint, type-check and run every test on Airflow 3.3 and 2.11
-	@exec $(START) scripts/run_tests.py --checks --airflow 3.3 --airflow 2.11 -- $(ARGS)
+test: ## lint, type-check, run every test on Airflow 3.3 and the unit tests on 2.11 (minutes: 6)
+	@exec $(START) scripts/run_tests.py --checks --select test -- $(ARGS)
+
+test-all: ## what `make test` leaves out: a whole Airflow 2.11, more kills, many random cases (minutes: 10)
+	@exec $(START) scripts/run_tests.py --select rest -- $(ARGS)
 
 test-3.3: ## run the tests on Airflow 3.3 only
 	@exec $(START) scripts/run_tests.py --airflow 3.3 -- $(ARGS)
@@ -39,12 +42,15 @@ test-3.3: ## run the tests on Airflow 3.3 only
 test-2.11: ## run the tests on Airflow 2.11 only
 	@exec $(START) scripts/run_tests.py --airflow 2.11 -- $(ARGS)
 
-test-matrix: ## lint, type-check and run the tests on each Airflow and each Python (3.11 to 3.13) found here
-	@exec $(START) scripts/run_tests.py --checks --matrix -- $(ARGS)
+test-matrix: ## run the tests on each Airflow (or AIRFLOW=3.1) and each Python found here, and print a table (takes hours)
+	@exec $(START) scripts/matrix.py $(if $(filter command,$(firstword $(origin AIRFLOW))),--airflow $(AIRFLOW)) -- $(ARGS)
+
+cluster: ## kill a worker and a triggerer of a whole deployment (needs postgresql, redis-server): nothing is lost
+	@folder=$(call environment,3.3) && exec "$$folder/bin/python" scripts/cluster.py
 
 kills: ## kill tasks at 200 moments of a launch, on Airflow 3.3 and on 2.11: each launches once (takes 20 minutes)
 	@for airflow in 3.3 2.11; do KILLS=$(KILLS) $(START) scripts/run_tests.py --airflow $$airflow -- \
-		tests/airflow/test_launch_once.py -o faulthandler_timeout=0 $(ARGS) || exit 1; done
+		tests/airflow/test_launch_once.py -o faulthandler_timeout=0 --timeout 0 $(ARGS) || exit 1; done
 
 lint: ## check style, formatting, and which package imports which
 	@folder=$(call environment,3.3) && "$$folder/bin/ruff" check . && "$$folder/bin/ruff" format --check . && \

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: Seconds that something may take before it counts as stuck: far longer than it takes, as machines are busy at times.
+PATIENCE = 400.0
 FINAL_STATES = ("success", "failed")
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.4
 # Loopback only: a proxy that the machine has set up must not be asked.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -48,7 +50,7 @@ def fetch(method: str, url: str, body: Any = None, headers: dict[str, str] | Non
     sent = {"Content-Type": "application/json", "Accept": "application/json", "Connection": "close"}
     request = urllib.request.Request(url, data=data, headers=sent | (headers or {}), method=method)
     try:
-        with _opener.open(request, timeout=30) as answer:
+        with _opener.open(request, timeout=60) as answer:
             text = answer.read()
     except urllib.error.HTTPError as error:
         shown = error.read().decode(errors="replace")
@@ -59,16 +61,23 @@ def fetch(method: str, url: str, body: Any = None, headers: dict[str, str] | Non
 def wait_until(condition: Callable[[], bool], *, timeout: float, what: str) -> None:
     """Wait for something to become true.
 
-    :param condition: asked twice a second.
+    :param condition: asked twice a second or so.
     :param timeout: seconds to wait.
     :param what: what is waited for, for the message.
     :raises TimeoutError: if it is not true in time.
     """
     deadline = time.monotonic() + timeout
-    while not condition():
+    while not _holds(condition):
         if time.monotonic() > deadline:
             raise TimeoutError(f"Waited {timeout:.0f} s in vain for {what}.")
         time.sleep(_POLL_SECONDS)
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    try:
+        return condition()
+    except OSError:
+        return False  # a server that is too busy to answer may do so next time
 
 
 class AirflowRest:
@@ -129,7 +138,7 @@ class AirflowRest:
             return ["web server"]
         return [part for part in parts if (health.get(part) or {}).get("status") != "healthy"]
 
-    def unpause(self, dag_id: str, *, timeout: float = 90.0) -> None:
+    def unpause(self, dag_id: str, *, timeout: float = PATIENCE) -> None:
         """Let a Dag run; wait until Airflow has read its file, if need be.
 
         :param dag_id: the Dag.
@@ -176,7 +185,7 @@ class AirflowRest:
         run: dict[str, Any] = self.rest("GET", f"/dags/{_quoted(dag_id)}/dagRuns/{_quoted(run_id)}")
         return run
 
-    def wait_for_dag_run(self, dag_id: str, run_id: str, *, timeout: float = 180.0) -> dict[str, Any]:
+    def wait_for_dag_run(self, dag_id: str, run_id: str, *, timeout: float = PATIENCE) -> dict[str, Any]:
         """Wait for a run of a Dag to end, well or badly.
 
         :param dag_id: the Dag.
@@ -194,7 +203,7 @@ class AirflowRest:
         return self.dag_run(dag_id, run_id)
 
     def wait_for_task_state(
-        self, dag_id: str, run_id: str, task_id: str, state: str, *, timeout: float = 120.0
+        self, dag_id: str, run_id: str, task_id: str, state: str, *, timeout: float = PATIENCE
     ) -> None:
         """Wait for a task, of a mapped one all its instances, to get into a state, for example ``deferred``.
 
@@ -204,12 +213,19 @@ class AirflowRest:
         :param state: the state.
         :param timeout: seconds to wait.
         :raises TimeoutError: if it does not in time.
+        :raises RuntimeError: if it never will, since the run has ended; the message has the tasks' states.
         """
 
         def reached() -> bool:
+            run = self.dag_run(dag_id, run_id)
             tasks = self.task_instances(dag_id, run_id)
             states = [task["state"] for task in tasks if task["task_id"] == task_id]
-            return bool(states) and all(found == state for found in states)
+            if states and all(found == state for found in states):
+                return True
+            if run["state"] in FINAL_STATES:
+                ends = {task["task_id"]: task["state"] for task in tasks}
+                raise RuntimeError(f"The run {run_id} of the Dag {dag_id} ended as {run['state']}. Its tasks: {ends}")
+            return False
 
         wait_until(reached, timeout=timeout, what=f"the task {task_id} of {dag_id} to be {state}")
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 
 import processes
 from airflow_home import migrate, temporary_home, variables
-from airflow_rest import AirflowRest, RestError, wait_until
+from airflow_rest import PATIENCE, AirflowRest, RestError, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["AirflowRest", "RestError", "Standalone", "free_port", "migrate", "temporary_home", "variables"]
 
 USERNAME = PASSWORD = "admin"  # noqa: S105 - a server on loopback that lives as long as this program
-_SECONDS_TO_START = 240.0
+_SECONDS_TO_START = 600.0
 _SECONDS_TO_STOP = 20.0
 # How long after a task has deferred itself its worker may take to report that (5 by Airflow's own default).
 _SECONDS_TO_REPORT_A_DEFERRAL = 1
+# How long a task waits for the API server. By Airflow's default of 5, a busy machine fails tasks without a fault.
+_SECONDS_FOR_AN_ANSWER = 60
 
 
 def free_port() -> int:
@@ -84,6 +86,11 @@ class Standalone(AirflowRest):
         return self._home
 
     @property
+    def dags_folder(self) -> Path:
+        """Where its Dags are."""
+        return self._dags_folder
+
+    @property
     def log(self) -> Path:
         """File with all that its parts print."""
         return self.home / "standalone.log"
@@ -115,6 +122,7 @@ class Standalone(AirflowRest):
         settings = {
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": str(_SECONDS_TO_REPORT_A_DEFERRAL),
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": str(_SECONDS_FOR_AN_ANSWER),
             "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
         }
@@ -130,6 +138,8 @@ class Standalone(AirflowRest):
         passwords.write_text(json.dumps({USERNAME: PASSWORD}))
         return settings | {
             "AIRFLOW__API__HOST": "127.0.0.1",
+            # 3.0 has four by default, under a supervisor that kills those that a busy machine keeps waiting for 5 s.
+            "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__API__PORT": str(self._port),
             "AIRFLOW__API__BASE_URL": self.url,
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
@@ -224,7 +234,7 @@ class Standalone(AirflowRest):
             self._process = None
         self._resources.close()
 
-    def wait_until_deferred(self, dag_id: str, run_id: str, task_id: str, *, timeout: float = 120.0) -> None:
+    def wait_until_deferred(self, dag_id: str, run_id: str, task_id: str, *, timeout: float = PATIENCE) -> None:
         """Wait for a task to be deferred, and for its worker to have reported that.
 
         Airflow 3 fails a task whose trigger fires before that report is in (apache/airflow, issue 67287), so
@@ -249,6 +259,11 @@ class Standalone(AirflowRest):
         """
         folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
         return "\n".join(path.read_text(errors="replace") for path in sorted(folder.rglob("*.log*")))
+
+    def read_again(self) -> None:
+        """Have it read its Dag files anew, as it does with those that have changed."""
+        for path in self._dags_folder.glob("*.py"):
+            path.touch()
 
     def run_airflow(self, *arguments: str) -> None:
         """Run an ``airflow`` command in this Airflow's environment.

@@ -16,7 +16,27 @@ import processes
 from console import say, step
 
 # The release of each supported Airflow that the pins are made for.
-RELEASES = {"3.3": "3.3.2", "2.11": "2.11.2"}
+RELEASES = {"3.3": "3.3.2", "3.2": "3.2.2", "3.1": "3.1.8", "3.0": "3.0.6", "2.11": "2.11.2"}
+# What a release needs beyond its own requirements, since packages that it uses have changed after it.
+BOUNDS: dict[str, list[str]] = {
+    "3.2": [
+        # From 0.137 on the API server does not start: "Prefix and path cannot be both empty" (the route of /health).
+        # With 0.165, it is "Model 'TITerminalStatePayload' needs a discriminator field".
+        "fastapi<0.137",
+        # That of the day 3.2.2 was released. With 26.2.0 the API server starts; more was not tried.
+        "svcs==25.1.0",
+    ],
+    "3.0": [
+        # Airflow 3.1 requires the same (apache/airflow, pull request 56386), and cadwyn breaks with later ones time and
+        # again (issues 57752 and 59856).
+        "fastapi<0.118",
+        # That of the day 3.0.6 was released: 2.11 checks the issuer of tokens more strictly (issue 61270).
+        "pyjwt==2.10.1",
+        # Airflow 3.1 requires the same. With 0.3, each ObjectStoragePath raises "detected protocol file which is
+        # incompatible", so nothing can be exported.
+        "universal-pathlib<0.3",
+    ],
+}
 _HEADER = (
     "# The versions that this project is tested with on Airflow {release}. "
     "Written by `make constraints`; do not edit.\n"
@@ -36,7 +56,7 @@ def compile_for(airflow: str, uv: Path, *, upgrade: bool) -> None:
     release = RELEASES[airflow]
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder, "airflow.in")
-        wanted.write_text(f"apache-airflow=={release}\n")
+        wanted.write_text("\n".join([f"apache-airflow=={release}", *BOUNDS.get(airflow, [])]) + "\n")
         compiled = Path(folder, "compiled.txt")
         if target.exists() and not upgrade:
             compiled.write_text(target.read_text())

@@ -183,6 +183,7 @@ def demonstrate(log: Path) -> Counter[str]:
         environment = airflow_home.variables(home, dags_folder=EXAMPLE_DAGS)
         with step("migrating the database"):
             airflow_home.migrate(environment, log)
+            airflow_home.make_assets_known(environment, log)
         recorded = home / "events.jsonl"
         recorded.touch()
         command: list[str | Path] = [sys.executable, Path(__file__).with_name("run_example_dags.py")]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".environments"
 # The newest Python that each supported Airflow runs on.
-NEWEST_PYTHON = {"3.3": (3, 13), "2.11": (3, 12)}
+NEWEST_PYTHON = {"3.3": (3, 14), "3.2": (3, 14), "3.1": (3, 13), "3.0": (3, 12), "2.11": (3, 12)}
 _STAMP = "made-from"
 
 
@@ -43,16 +43,20 @@ class Environment(NamedTuple):
 
     :param airflow: its Airflow, for example ``3.3``.
     :param interpreter: the Python it is made with.
+    :param purpose: what it is for, if not for the tests.
+    :param packages: what it has besides, for that.
     """
 
     airflow: str
     interpreter: Interpreter
+    purpose: str = ""
+    packages: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """Name of its folder."""
         major, minor = self.interpreter.version
-        return f"airflow-{self.airflow}-python-{major}.{minor}"
+        return f"airflow-{self.airflow}-python-{major}.{minor}" + (f"-{self.purpose}" if self.purpose else "")
 
     @property
     def folder(self) -> Path:
@@ -138,6 +142,7 @@ def _install(environment: Environment, uv: Path, log: Path) -> None:
         environment.constraints,
         f"--editable={ROOT}[emulator]",
         *_development_tools(),
+        *environment.packages,
     ]
     # Compiled once here: where Python may not write caches, each of the many processes would do it again.
     command: list[str | Path] = [uv, "pip", "install", "--python", environment.python, "--compile-bytecode"]
@@ -161,7 +166,8 @@ def ensure_uv(interpreter: Interpreter) -> Path:
     folder = ENVIRONMENTS / "uv"
     constraints = constraints_of("3.3")
     pin = re.search(r"^uv==\S+", constraints.read_text(), re.MULTILINE)
-    sources = f"{pin[0] if pin else 'uv'}, Python {interpreter.release}, {folder}"
+    # Not the interpreter: uv is a program that runs without one, and each Python of the matrix would fetch it anew.
+    sources = f"{pin[0] if pin else 'uv'}, {folder}"
     with _locked("uv"):
         if _stamp(folder) != sources:
             log = ENVIRONMENTS / "uv.log"
@@ -219,6 +225,8 @@ def _sources(environment: Environment) -> str:
     project = _project()
     parts = {name: project[name] for name in ("build-system", "project", "dependency-groups")}
     parts["folder"] = str(environment.folder)  # an environment that was moved or copied does not work
+    if environment.packages:
+        parts["packages"] = list(environment.packages)
     parts["python"] = environment.interpreter.release
     parts["constraints"] = environment.constraints.read_text()
     package = (ROOT / "tallyfy_provider" / "__init__.py").read_text()

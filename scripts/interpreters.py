@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OLDEST = (3, 11)
-NEWEST = (3, 13)
+NEWEST = (3, 14)
 _PROBE = "import ensurepip, sqlite3, ssl, sys, venv; print(*sys.version_info[:3])"
 
 

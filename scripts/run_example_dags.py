@@ -44,6 +44,26 @@ class Events:
             stream.write(line)
 
 
+class ClockOfDag:
+    """Stands still until the first request, so that no run has moved on before a Dag that starts slowly looks."""
+
+    def __init__(self) -> None:
+        self._created = time.time()
+        self._began: float | None = None
+
+    def now(self) -> float:
+        """Return the present time.
+
+        :return: seconds since 1970-01-01 UTC.
+        """
+        return self._created if self._began is None else self._created + time.monotonic() - self._began
+
+    def begin(self, _request: object) -> None:
+        """Let time pass from now on."""
+        if self._began is None:
+            self._began = time.monotonic()
+
+
 def load(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Read the Dag files of a folder as Airflow does.
 
@@ -136,7 +156,9 @@ def run_dag(dag_id: str, dag: Any, events: Events) -> None:
     try:
         # A fresh Tallyfy for each: its runs move on by the clock, so what one Dag finds must not hang on how
         # long another one took.
-        with Emulator() as emulator:
+        clock = ClockOfDag()
+        with Emulator(clock=clock) as emulator:
+            emulator.listen(clock.begin)
             connection = {"tallyfy_default": emulator.connection_json()}
             os.environ.update(airflow_home.connection_variables(connection))
             run = dag.test()

@@ -1,6 +1,8 @@
 """Runs the checks and the test suites, each suite in an Airflow of its own, and sums up.
 
-Suites run side by side; what each printed is shown in one piece when it has ended.
+``--select test`` is what `make test` runs: the checks, every test on the newest Airflow, and on the oldest those that
+need no running one. ``--select rest`` is what that leaves out. Jobs run side by side; what each printed is shown in one
+piece when it has ended.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import airflow_home
@@ -22,14 +25,64 @@ import processes
 from console import say, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from environment import Environment
 
 _POLL_SECONDS = 0.2
-# Only a suite that hangs takes longer, also on a slow machine; pytest shows where a single test hangs.
-_SECONDS_FOR_A_SUITE = 60 * 60.0
+_SIDE_BY_SIDE = 2
+# There is no limit on the whole: a machine may be slow. pytest ends a single test that hangs; a job that prints nothing
+# for so long hangs elsewhere.
+_SECONDS_OF_SILENCE = 60 * 60.0
 _SECONDS_BETWEEN_SIGNS_OF_LIFE = 15.0
-_COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)\b")
+COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped)\b")
 _PERCENT = re.compile(rb"\[ *(\d+)%\]")
+_FAILURE = re.compile(r"^(?:FAILED|ERROR) \S+::.*", re.MULTILINE)
+_NO_TEST_CHOSEN = 5  # pytest's exit code when its arguments choose none
+
+_UNIT = ["-m", "not airflow and not end_to_end"]
+_END_TO_END = ["-m", "end_to_end"]
+_DATABASE = ["-m", "airflow and not end_to_end"]
+_KILLS = [
+    "tests/airflow/test_launch_once.py",
+    "tests/airflow/test_triggerer_life.py::test_waits_outlive_their_triggerers_and_are_answered_once",
+]
+# Tests of random cases: few of them in `make test`, many in `make test-all`. Hypothesis marks its own.
+_RANDOM_CASES = ["-m", "hypothesis or random_cases"]
+
+
+class Part(NamedTuple):
+    """Tests of one environment that run in one process.
+
+    :param airflow: the Airflow.
+    :param name: what a person calls it; empty when it is all tests.
+    :param arguments: what pytest is told, to choose the tests.
+    :param variables: environment variables for it.
+    :param waits: whether it mostly waits, and so takes little of a processor from the others.
+    """
+
+    airflow: str
+    name: str = ""
+    arguments: Sequence[str] = ()
+    variables: Mapping[str, str] = MappingProxyType({})
+    waits: bool = False
+
+
+#: What `make test` runs, and what it leaves out.
+SELECTIONS = {
+    "test": [
+        Part("3.3", "whole Airflow", _END_TO_END, waits=True),
+        Part("3.3", "Airflow's database", _DATABASE, waits=True),
+        Part("3.3", "unit tests", _UNIT),
+        Part("2.11", "unit tests", _UNIT),
+    ],
+    "rest": [
+        Part("2.11", "whole Airflow", _END_TO_END, {"THOROUGH": "1", "KILLS": "16"}, waits=True),
+        Part("2.11", "Airflow's database", _DATABASE, waits=True),
+        Part("3.3", "more kills", _KILLS, {"THOROUGH": "1", "KILLS": "24"}, waits=True),
+        Part("3.3", "more cases", _RANDOM_CASES, {"THOROUGH": "1", "TALLYFY_FUZZ_CASES": "20000"}),
+    ],
+}
 
 
 class Job(NamedTuple):
@@ -38,11 +91,15 @@ class Job(NamedTuple):
     :param title: what a person calls it.
     :param command: program and arguments.
     :param variables: its environment variables.
+    :param waits: whether it mostly waits, and so takes little of a processor from the others.
+    :param passing: its exit codes that count as success.
     """
 
     title: str
     command: list[str | Path]
     variables: dict[str, str]
+    waits: bool = False
+    passing: tuple[int, ...] = (0,)
 
 
 class Result(NamedTuple):
@@ -51,12 +108,14 @@ class Result(NamedTuple):
     :param title: the job's title.
     :param passed: whether it succeeded.
     :param closing: the last line that it printed.
+    :param failures: a line for each test that failed.
     :param duration: seconds that it took.
     """
 
     title: str
     passed: bool
     closing: str
+    failures: list[str]
     duration: float
 
 
@@ -87,9 +146,9 @@ class RunningJob:
         if "AIRFLOW_HOME" in self.job.variables:
             processes.stop_all_in(Path(self.job.variables["AIRFLOW_HOME"]))
 
-    def is_overdue(self) -> bool:
-        """Tell whether it takes so long that it has to be ended."""
-        return time.monotonic() - self.started > _SECONDS_FOR_A_SUITE
+    def hangs(self) -> bool:
+        """Tell whether it has printed nothing for so long that it has to be ended."""
+        return time.time() - self.log.stat().st_mtime > _SECONDS_OF_SILENCE
 
     def finish(self) -> Result:
         """Show what it printed and judge it."""
@@ -97,16 +156,16 @@ class RunningJob:
         duration = time.monotonic() - self.started
         print(f"\n===== {self.job.title} ({seconds(duration)}) =====\n{output}", flush=True)
         lines = output.splitlines() or ["(it printed nothing)"]
-        if self.is_overdue():
-            lines.append(f"ended after {seconds(duration)}, which is more than any suite may take")
-        return Result(self.job.title, self.process.returncode == 0, lines[-1], duration)
+        code = self.process.returncode
+        if code is None or code < 0:
+            lines.append(f"ended after {seconds(duration)}, before it was done")
+        return Result(self.job.title, code in self.job.passing, lines[-1], _FAILURE.findall(output), duration)
 
 
-def run_jobs(jobs: list[Job], *, side_by_side: int) -> list[Result]:
-    """Run jobs, so many at a time, and show each one's output when it has ended.
+def run_jobs(jobs: list[Job]) -> list[Result]:
+    """Run jobs, a few at a time, and show each one's output when it has ended.
 
     :param jobs: what to run, in this order.
-    :param side_by_side: how many at a time.
     :return: how they ended, in the order of the jobs.
     """
     waiting = list(jobs)
@@ -115,23 +174,38 @@ def run_jobs(jobs: list[Job], *, side_by_side: int) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="tallyfy-tests-") as folder:
         try:
             while waiting or running:
-                while waiting and len(running) < side_by_side:
-                    say(f"-> {waiting[0].title}")
-                    running.append(RunningJob(waiting.pop(0), Path(folder)))
+                for job in startable(waiting, [each.job for each in running]):
+                    waiting.remove(job)
+                    say(f"-> {job.title}")
+                    running.append(RunningJob(job, Path(folder)))
                 time.sleep(_POLL_SECONDS)
-                for job in list(running):
-                    if job.process.poll() is None and not job.is_overdue():
-                        job.sign_of_life()
+                for started in list(running):
+                    if started.process.poll() is None and not started.hangs():
+                        started.sign_of_life()
                         continue
-                    running.remove(job)
-                    job.stop()  # whatever a test may have left behind
-                    results[job.job.title] = job.finish()
+                    running.remove(started)
+                    started.stop()  # whatever a test may have left behind
+                    results[started.job.title] = started.finish()
         finally:
-            for job in running:
-                job.process.send_signal(signal.SIGINT)  # to all at once, so that they end side by side
-            for job in running:
-                job.stop()
+            for started in running:
+                started.process.send_signal(signal.SIGINT)  # to all at once, so that they end side by side
+            for started in running:
+                started.stop()
     return [results[job.title] for job in jobs]
+
+
+def startable(waiting: list[Job], running: list[Job]) -> list[Job]:
+    """Choose the jobs to start now: two that keep a processor busy, and two that mostly wait, run side by side.
+
+    :param waiting: jobs that have not been started, in their order.
+    :param running: jobs that run.
+    :return: the jobs, in their order.
+    """
+    chosen: list[Job] = []
+    for job in waiting:
+        if sum(other.waits is job.waits for other in [*running, *chosen]) < _SIDE_BY_SIDE:
+            chosen.append(job)
+    return chosen
 
 
 def check_jobs(tools: Environment) -> list[Job]:
@@ -151,25 +225,31 @@ def check_jobs(tools: Environment) -> list[Job]:
     ]
 
 
-def suite_job(suite: Environment, home: Path, arguments: list[str]) -> Job:
-    """Make the job that runs all tests in one environment.
+def suite_job(suite: Environment, part: Part, home: Path, arguments: list[str]) -> Job:
+    """Make the job that runs a part of the tests in one environment.
 
     :param suite: the environment.
+    :param part: which tests.
     :param home: folder for its AIRFLOW_HOME.
     :param arguments: further arguments for pytest.
     :return: the job.
     """
-    airflow = home / suite.name
+    major, minor = suite.interpreter.version
+    title = f"Airflow {suite.airflow}, Python {major}.{minor}" + (f": {part.name}" if part.name else "")
+    airflow = home / f"{suite.name}-{re.sub('[^a-z]', '-', part.name.lower())}".rstrip("-")
     airflow.mkdir()
     # What the tests make goes in there too: it is found, and removed, even if they are killed.
     temporary = airflow / "tmp"
     temporary.mkdir()
-    major, minor = suite.interpreter.version
+    # Jobs that run side by side must not write into one cache.
+    command: list[str | Path] = [suite.python, "-m", "pytest", "-o", f"cache_dir=.cache/pytest/{airflow.name}"]
+    variables = {"TMPDIR": str(temporary), **part.variables}
     return Job(
-        f"Airflow {suite.airflow}, Python {major}.{minor}",
-        # Suites that run side by side must not write into one cache.
-        [suite.python, "-m", "pytest", "-o", f"cache_dir=.cache/pytest/{suite.name}", *arguments],
-        airflow_home.variables(airflow, python=suite.python, extra={"TMPDIR": str(temporary)}),
+        title,
+        [*command, *part.arguments, *arguments],
+        airflow_home.variables(airflow, python=suite.python, extra=variables),
+        part.waits,
+        (0, _NO_TEST_CHOSEN) if arguments else (0,),
     )
 
 
@@ -179,19 +259,28 @@ def choose_suites(options: argparse.Namespace) -> tuple[list[Environment], list[
     :param options: the command line.
     :return: the environments to test in, and a line for each that there is no interpreter for.
     """
-    versions = environment.NEWEST_PYTHON
-    wanted: list[tuple[str, str | None]] = [(airflow, None) for airflow in options.airflow]
-    if options.matrix:
-        oldest = interpreters.OLDEST[1]
-        wanted = [(name, f"3.{minor}") for name in versions for minor in range(oldest, versions[name][1] + 1)]
+    wanted: list[str] = options.airflow
+    if options.select:
+        wanted = list(dict.fromkeys(part.airflow for part in SELECTIONS[options.select]))
     chosen, missing = [], []
-    for airflow, python in wanted:
+    for airflow in wanted:
         try:
-            chosen.append(environment.plan(airflow, python))
+            chosen.append(environment.plan(airflow))
         except interpreters.InterpreterError as problem:
-            label = f"Airflow {airflow}" + (f", Python {python}" if python else "")
-            missing.append(f"!! {label} was NOT tested: {problem}")
+            missing.append(f"!! Airflow {airflow} was NOT tested: {problem}")
     return chosen, missing
+
+
+def chosen_parts(suites: list[Environment], selection: str | None) -> list[tuple[Environment, Part]]:
+    """Tell which tests run in which environment.
+
+    :param suites: the environments.
+    :param selection: a key of :data:`SELECTIONS`; None: all tests in each environment.
+    :return: environments and parts, in the order in which they are to be started.
+    """
+    if selection is None:
+        return [(suite, Part(suite.airflow)) for suite in suites]
+    return [(suite, part) for part in SELECTIONS[selection] for suite in suites if suite.airflow == part.airflow]
 
 
 def summarize(results: list[Result], missing: list[str]) -> None:
@@ -203,15 +292,16 @@ def summarize(results: list[Result], missing: list[str]) -> None:
     print("\n===== Summary =====")
     totals = {"passed": 0, "failed": 0, "skipped": 0}
     for result in results:
-        counts = _COUNT.findall(result.closing) if result.title.startswith("Airflow") else []
+        counts = COUNT.findall(result.closing) if result.title.startswith("Airflow") else []
         for number, kind in counts:
             totals["failed" if kind.startswith("error") else kind] += int(number)
         shown = ", ".join(" ".join(count) for count in counts) or ("passed" if result.passed else "FAILED")
         print(f"== {result.title}: {shown} ({seconds(result.duration)})")
     print("\n".join(missing), end="\n" if missing else "")
     for result in results:
-        if result.title.startswith("Airflow"):
-            print(result.closing)
+        print(
+            "\n".join(f"{failure}  ({result.title})" for failure in result.failures), end="\n" * bool(result.failures)
+        )
     failed = [result.title for result in results if not result.passed]
     if failed:
         print(f"FAILED: {'; '.join(failed)}")
@@ -225,8 +315,8 @@ def main() -> int:
     """
     parser = argparse.ArgumentParser(description="Run the project's checks and test suites.")
     parser.add_argument("--checks", action="store_true", help="style, format, imports and types as well")
+    parser.add_argument("--select", choices=list(SELECTIONS), help="what `make test` runs, or the rest")
     parser.add_argument("--airflow", action="append", default=[], choices=list(environment.NEWEST_PYTHON))
-    parser.add_argument("--matrix", action="store_true", help="each Airflow on each Python found here")
     parser.add_argument("pytest_arguments", nargs="*", help="arguments for pytest, after --")
     options = parser.parse_args()
     suites, missing = choose_suites(options)
@@ -237,10 +327,11 @@ def main() -> int:
     tools = environment.plan("3.3")
     for needed in dict.fromkeys([tools, *suites] if options.checks else suites):
         environment.make(needed)
-    results = run_jobs(check_jobs(tools), side_by_side=1) if options.checks else []
     with airflow_home.temporary_home("tallyfy-tests-home-") as home:
-        jobs = [suite_job(suite, home, options.pytest_arguments) for suite in suites]
-        results += run_jobs(jobs, side_by_side=2)
+        jobs = check_jobs(tools) if options.checks else []
+        for suite, part in chosen_parts(suites, options.select):
+            jobs.append(suite_job(suite, part, home, options.pytest_arguments))
+        results = run_jobs(jobs)
     summarize(results, missing)
     return 0 if all(result.passed for result in results) else 1
 

@@ -18,8 +18,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+#: Whether tests of random cases try many (``make test-all``) or few.
+THOROUGH = os.environ.get("THOROUGH") == "1"
 # The machines are shared and slow at times: how long an example takes says nothing about the code.
-settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "shared machine",
+    deadline=None,
+    max_examples=300 if THOROUGH else 40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("shared machine")
 
 # Airflow reads its settings when it is imported, so they must stand before any test module is.
@@ -35,8 +42,10 @@ os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parent.parent / "e
 
 from airflow.providers.common.compat.module_loading import import_string
 
+import airflow_home
 from tallyfy_emulator import Emulator, Fault
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
+from tests.dag_runs import DagRuns
 
 Connect = Callable[..., TallyfyHook]
 Said = Callable[[], str]
@@ -139,3 +148,29 @@ def ignores_filters(emulator: Emulator) -> dict[str, Any]:
 def task_context() -> TaskContext:
     """Build a fake context of Airflow's: see :func:`build_task_context`."""
     return build_task_context
+
+
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A metadata database as Airflow has migrated it, to be copied: that takes Airflow a while."""
+    home = tmp_path_factory.mktemp("migrated")
+    airflow_home.migrate(airflow_home.variables(home), home / "airflow.log")
+    return home / "airflow.db"
+
+
+@pytest.fixture(scope="session")
+def home_with_database(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Make an AIRFLOW_HOME with a migrated metadata database."""
+
+    def make() -> Path:
+        home = tmp_path_factory.mktemp("airflow")
+        shutil.copy(migrated_database, home)
+        return home
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def dag_runs(home_with_database: Callable[[], Path]) -> DagRuns:
+    """What came of a run of each example, and of each Dag in ``tests/airflow/dags`` and ``tests/transfers/dags``."""
+    return DagRuns(home_with_database())

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import textwrap
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from airflow.models import Connection
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_3_PLUS
 
 from tallyfy_emulator import Quirks
 from tallyfy_provider.client.runs.filters import RUN_FILTERS
@@ -74,6 +77,27 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
 def test_python_compiles(page: Path) -> None:
     for number, text in enumerate(blocks(page, "python"), 1):
         compile(text, f"{name_of(page)}, Python block {number}", "exec")
+
+
+#: Modules that are shown though not every Airflow has them; each page says so.
+_NEEDS = {
+    "airflow.sdk.definitions.deadline": AIRFLOW_V_3_1_PLUS,
+    "tallyfy_provider.policies.retry": AIRFLOW_V_3_3_PLUS,
+}
+
+
+def imports_of(code: str) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports of a block of Python."""
+    return (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_python_imports_is_there_on_this_airflow(page: Path) -> None:
+    for statement in (each for text in blocks(page, "python") for each in imports_of(text)):
+        module = getattr(statement, "module", None)
+        expected = nullcontext() if _NEEDS.get(module, True) else pytest.raises(ImportError)
+        with expected:
+            exec(ast.unparse(statement), {})  # noqa: S102 - ours
 
 
 def without_blank_lines(code: str) -> str:

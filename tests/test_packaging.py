@@ -108,7 +108,7 @@ def test_metadata_names_licence_classifiers_extras_and_requirements() -> None:
         "Framework :: Apache Airflow :: Provider",
         "Typing :: Typed",
     } <= set(classifiers)
-    assert information.get_all("Provides-Extra") == ["emulator", "parquet"]
+    assert sorted(information.get_all("Provides-Extra")) == ["dlt", "emulator", "parquet", "redis"]
     needed = [requirement for requirement in metadata.requires(DISTRIBUTION) or [] if "extra ==" not in requirement]
     assert sorted(needed) == [
         "apache-airflow-providers-common-compat>=1.23",

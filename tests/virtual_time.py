@@ -89,9 +89,9 @@ def virtual_datetime(clock: ManualClock) -> type[datetime]:
     return VirtualDatetime
 
 
-def follow_manual_clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+def follow_manual_clock(monkeypatch: pytest.MonkeyPatch, start: float | None = None) -> ManualClock:
     """Have everything but the emulator follow a manual clock, which a sleep moves forward."""
-    clock = ManualClock()
+    clock = ManualClock(start)
     replaced = {"time": clock.now, "monotonic": clock.now, "sleep": clock.advance}
     for module in _MODULES:
         monkeypatch.setattr(module, "time", SimpleNamespace(**{**vars(time), **replaced}), raising=False)

@@ -271,7 +271,8 @@ class FaultMiddleware:
         if not seconds:
             return True
         try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
         except TimeoutError:
             return True
         return False

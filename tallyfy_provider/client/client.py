@@ -15,7 +15,6 @@ from tallyfy_provider.client.organization import ActivityFeedResource, Organizat
 from tallyfy_provider.client.resource import Resource
 from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.tasks.api import TasksResource
-from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils import arguments
 
 
@@ -82,9 +81,9 @@ class TallyfyClient(Resource):
         """
         query = encode_query(params)
         for name in ("page", "per_page"):
-            if name in query and not (query[name].isascii() and query[name].isdigit() and int(query[name]) > 0):
-                raise TallyfyInputError(f"params[{name!r}] takes a whole number from 1, not {query[name]!r}.")
-        return self._rows(self._segments(path), query, f"rows of {path}", max_rows)
+            arguments.whole_number(f"params[{name!r}]", query.get(name))
+        most = arguments.whole_number("max_rows", max_rows, least=0)
+        return self._rows(self._segments(path), query, f"rows of {path}", most)
 
     def _rows(
         self, path: tuple[object, ...], query: Mapping[str, str], what: str, max_rows: int | None

@@ -133,7 +133,7 @@ class CommentsResource(Resource):
         """
         of_run = () if run_id is None else ("runs", run_id)
         path = self._path(*of_run, "tasks", task_id)
-        task = item_of(self._send("GET", path, params=included(("threads",))), f"task {task_id}")
+        task = item_of(self._send("GET", path, params=included(("threads",))), f"task {task_id}", task_id)
         if "threads" not in task:
             raise TallyfyResponseError(
                 f"Tallyfy's response for task {task_id} holds no 'threads', which were asked for."

@@ -10,6 +10,7 @@ the elements to send, none where the value asks for nothing.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -182,8 +183,8 @@ def whole_number(maximum: int | None = None) -> Reader:
     def read(name: str, value: Any) -> Elements:
         if value is None:
             return ()
-        digits = str(value).strip()
-        is_number = not isinstance(value, (bool, float)) and digits.isascii() and digits.isdigit()
+        digits = "" if isinstance(value, int) and abs(value) > sys.maxsize else str(value).strip()
+        is_number = not isinstance(value, (bool, float)) and digits.isascii() and digits.isdigit() and len(digits) < 19
         if not is_number or int(digits) < 1 or (maximum is not None and int(digits) > maximum):
             allowed = f"a whole number from 1 to {maximum}" if maximum else "a whole number from 1"
             raise TallyfyInputError(f"filters[{name!r}] takes {allowed}, not {shown(value)}.")
@@ -225,5 +226,8 @@ def allowed_hint(value: str, allowed: Sequence[str]) -> str:
 
 def shown(value: object) -> str:
     """Return a value as Python writes it, cut where it is long."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a number of more digits than Python writes
+        text = f"a {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:79]}…"

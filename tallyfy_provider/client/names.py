@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 Named = TypeVar("Named")
@@ -29,7 +30,7 @@ def find_by_name(candidates: Iterable[Named], name: str, attributes: Sequence[st
 
 def suggest(candidates: Iterable[Any], name: str, attributes: Sequence[str]) -> str:
     """Return "; did you mean …?" with the nearest name of a candidate; empty where none is near."""
-    names = (attribute_of(each, attribute).strip() for each in candidates for attribute in attributes)
+    names = (shown(attribute_of(each, attribute)) for each in candidates for attribute in attributes)
     return did_you_mean(name, filter(None, names))
 
 

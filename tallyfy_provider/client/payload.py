@@ -17,9 +17,15 @@ def json_body(value: Any) -> Any:
     Values that cannot be converted are not shown in the error.
     """
     try:
-        return json.loads(json.dumps(value, allow_nan=False, default=_convert))
+        text = json.dumps(value, allow_nan=False, default=_convert)
+        body = json.loads(text)
+        if "\\ud" in text:  # an escaped surrogate, which may have lost its other half
+            json.dumps(body, ensure_ascii=False).encode()
+        return body
     except TypeError as error:
         reason = str(error)
+    except UnicodeEncodeError:
+        reason = "it holds text with half of a surrogate pair, which is no character"
     except (ValueError, RecursionError):
         reason = "it holds a number that is none, or itself"
     raise TallyfyInputError(

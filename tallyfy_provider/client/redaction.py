@@ -33,6 +33,14 @@ _MIN_LENGTH_WITHIN_WORDS = 5
 _GUEST_LINK_KEYS = frozenset({"taskurls", "guest-links", "guest_links", "guestlinks", "guest_link", "guest-link"})
 
 
+#: What colours or moves a terminal: an escape sequence, as far as it goes.
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]?|\][^\x07\x1b]*(\x07|\x1b\\)?|.)?", re.DOTALL)
+_GUEST_LINK = re.compile(r"https?://[^\s'\"<>]*/guests?/[^\s'\"<>]*", re.IGNORECASE)
+#: The secrets of all clients of this process.
+_every_secret: set[str] = set()
+_every_secret_lock = threading.Lock()
+
+
 class Secrets:
     """The secrets that one client knows; ``on_new`` is called with each new one."""
 
@@ -49,21 +57,60 @@ class Secrets:
             if value in self._known:
                 return
             self._known.add(value)
+        with _every_secret_lock:
+            _every_secret.add(value)
         if self._on_new:
             self._on_new(value)
 
     def redact(self, text: str) -> str:
         """Replace every known secret in a text by ``***``."""
         with self._lock:
-            known = sorted((value for value in self._known if len(value) >= _MIN_SECRET_LENGTH), key=len, reverse=True)
-        for value in known:
-            text = text.replace(value, _HIDDEN)
-        return text
+            known = set(self._known)
+        return _hide(text, known)
+
+
+def _hide(text: str, secrets: Iterable[str]) -> str:
+    for value in sorted((value for value in secrets if len(value) >= _MIN_SECRET_LENGTH), key=len, reverse=True):
+        text = text.replace(value, _HIDDEN)
+    return text
+
+
+def one_line(text: str) -> str:
+    """Return text on one line, without escape sequences, control characters, changes of direction and guest links."""
+    text = " ".join(_ESCAPE_SEQUENCE.sub("", text).split())
+    if not text.isprintable():
+        text = " ".join("".join(filter(str.isprintable, text)).split())
+    return _GUEST_LINK.sub(_HIDDEN, text)
+
+
+def shown(value: Any) -> str:
+    """
+    Return what Tallyfy gave, as it may be logged and stand in a message: an id, a status, a name.
+
+    It is one printable line, not too long, and holds no secret of any client of this process and no guest link.
+    """
+    with _every_secret_lock:
+        secrets = set(_every_secret)
+    # Before and after: a control character within a secret would hide it, and one in its place might be a part of it.
+    text = _hide(one_line(_hide(_text(value), secrets)), secrets)
+    return text if len(text) <= _MAX_QUOTE_LENGTH else text[: _MAX_QUOTE_LENGTH - 1] + "…"
+
+
+def quoted(value: Any) -> str:
+    """Return what :func:`shown` does, text in quotes."""
+    return repr(shown(value)) if isinstance(value, str) else shown(value)
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except (ValueError, RecursionError):  # a number of more digits than Python writes
+        return type(value).__name__
 
 
 def quotable(text: str) -> str:
     """Shorten what a server said to one line; withhold it where it quotes SQL."""
-    line = " ".join(text.split())
+    line = one_line(text)
     if _SQL.search(line):
         return "(Tallyfy's message quotes SQL and is withheld)"
     return line if len(line) <= _MAX_QUOTE_LENGTH else line[: _MAX_QUOTE_LENGTH - 1] + "…"

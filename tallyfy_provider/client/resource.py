@@ -17,7 +17,7 @@ from tallyfy_provider.client.paging.prefetch import read_rows
 from tallyfy_provider.client.paging.progress import Progress
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
 from tallyfy_provider.client.payload import json_body
-from tallyfy_provider.client.redaction import redact_values
+from tallyfy_provider.client.redaction import redact_values, shown
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyIndeterminateError,
@@ -72,15 +72,18 @@ class Resource:
             return item
         raise indeterminate(unreadable, f"POST {build_path(path)}")
 
-    def _item_or(self, payload: Any, get: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Return the changed object from a response, or get it where the response is empty."""
+    def _item_or(self, payload: Any, get: Callable[[], dict[str, Any]], wanted: object | None = None) -> dict[str, Any]:
+        """Return the changed object from a response, or get it where the response is empty or about another one."""
         data = payload.get("data") if isinstance(payload, Mapping) else None
-        return data if isinstance(data, dict) and data else get()
+        if not isinstance(data, dict) or not data or (wanted is not None and not _has_id(data, wanted)):
+            return get()
+        return data
 
     def _ensure(
         self,
         method: str,
         path: tuple[object, ...],
+        wanted: object,
         get: Callable[[], dict[str, Any]],
         is_done: Callable[[Mapping[str, Any]], bool],
     ) -> dict[str, Any]:
@@ -97,7 +100,7 @@ class Resource:
                 raise
             refusal = error
         else:
-            return self._item_or(payload, get)
+            return self._item_or(payload, get, wanted)
         try:
             found = get()
         except TallyfyError as error:
@@ -145,12 +148,18 @@ def included(include: Iterable[str]) -> dict[str, str]:
     return {"with": ",".join(names)} if names else {}
 
 
-def item_of(payload: Any, what: str) -> dict[str, Any]:
-    """Return the object under ``data`` of a response's JSON."""
+def item_of(payload: Any, what: str, wanted: object | None = None) -> dict[str, Any]:
+    """Return the object under ``data`` of a response's JSON, and see to it that it has the id that was asked for."""
     data = payload.get("data") if isinstance(payload, Mapping) else None
     if not isinstance(data, dict) or not data:
         raise TallyfyResponseError(f"Tallyfy's response for {what} cannot be read: it holds no object under 'data'.")
+    if wanted is not None and not _has_id(data, wanted):
+        raise TallyfyResponseError(f"Tallyfy was asked for {shown(what)} and answered for another one.")
     return data
+
+
+def _has_id(item: Mapping[str, Any], wanted: object) -> bool:
+    return str(item.get("id")).lower() == str(wanted).strip().lower()
 
 
 def assigned_ids(assigned: Any, kind: str) -> list[Any] | None:

@@ -74,7 +74,7 @@ def _hint(name: str) -> str:
 def _extra(connection: Connection, where: str) -> Mapping[str, Any]:
     try:
         extra = json.loads(connection.extra or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise TallyfyConfigurationError(f"The extra of {where} is not valid JSON.") from None
     if not isinstance(extra, dict):
         raise TallyfyConfigurationError(f"The extra of {where} must be a JSON object.")
@@ -147,6 +147,15 @@ def _check_grant(settings: ClientSettings) -> None:
         raise TallyfyConfigurationError(f"The {settings.where} has the extra {present!r} but not {absent!r}.")
 
 
+def _is_text(value: Any) -> bool:
+    """Whether a value can be sent: JSON can escape half of a surrogate pair."""
+    try:
+        str(value).encode()
+    except ValueError:
+        return False
+    return True
+
+
 class _Extra:
     """The extras of a connection, which are text in a URI and of any type in JSON."""
 
@@ -156,7 +165,7 @@ class _Extra:
 
     def text(self, name: str) -> str | None:
         value = self._values.get(name)
-        if isinstance(value, (dict, list, bool)):
+        if isinstance(value, (dict, list, bool)) or not _is_text(value):
             raise self._wrong(name, "text")
         return None if value is None else str(value).strip() or None
 
@@ -174,7 +183,7 @@ class _Extra:
         kind = f"{'a whole number' if whole else 'a number'} from {least:g} to {most:g}"
         try:
             number = float(value) if not isinstance(value, bool) else float("nan")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise self._wrong(name, kind) from None
         if not least <= number <= most or (whole and number != int(number)):
             raise self._wrong(name, kind)

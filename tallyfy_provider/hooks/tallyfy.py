@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoundException, BaseHook, mask_secret
 
+from tallyfy_provider.client.redaction import quoted, shown
 from tallyfy_provider.client.settings import build_client
 from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyConnectionError, TallyfyError, TallyfyNotFoundError
 from tallyfy_provider.get_provider_info import UI_FIELD_BEHAVIOUR
 from tallyfy_provider.hooks.connection import misspelt_extras, read_connection
+from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -111,22 +113,22 @@ class TallyfyHook(BaseHook):
         """
         Get a run.
 
-        :param run_id: The run's id.
+        :param run_id: The run's id, or the address of its page.
         :param include: What to get along with it (Tallyfy's ``with``), such as ``tasks`` or ``checklist``.
         :return: The run exactly as the API gave it.
         :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived.
         """
-        return self.client.runs.get(run_id, include)
+        return self.client.runs.get(arguments.run_id(run_id), include)
 
     def find_run(self, run_id: str | int) -> dict[str, Any]:
         """
         Get a run, archived or not.
 
-        :param run_id: The run's id.
+        :param run_id: The run's id, or the address of its page.
         :return: The run exactly as the API gave it.
         :raises TallyfyNotFoundError: It is neither among the live runs nor among the archived ones.
         """
-        return self.client.runs.find(str(run_id))
+        return self.client.runs.find(arguments.run_id(run_id))
 
     def launch_run(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -197,7 +199,7 @@ class TallyfyHook(BaseHook):
 
     def _organization(self, client: TallyfyClient) -> str:
         try:
-            return f"organization {client.organization.get().get('name')!r} ({client.organization_id})"
+            return f"organization {quoted(client.organization.get().get('name'))} ({client.organization_id})"
         except TallyfyNotFoundError as error:
             error.message += self._organizations_hint(client)
             raise
@@ -207,18 +209,21 @@ class TallyfyHook(BaseHook):
             organizations = client.organization.list_mine()
         except TallyfyError:
             return ""
-        names = ", ".join(f"{organization['id']} ({organization.get('name')})" for organization in organizations)
+        names = ", ".join(
+            f"{shown(organization['id'])} ({shown(organization.get('name'))})" for organization in organizations
+        )
         return f" The user's organizations are: {names}." if names else " The user is in no organization."
 
 
 def missing_connection(conn_id: str, error: Exception) -> TallyfyConnectionError:
     """Build the error for a connection that Airflow does not find; transient, since a secrets backend may be out."""
     return TallyfyConnectionError(
-        f"There is no connection {conn_id!r}, or the secrets backend that holds it does not answer, which Airflow does "
-        f"not tell apart: {error}. Add the connection, or look for the backend's error in Airflow's log."
+        f"There is no connection {conn_id!r}, or the secrets backend that holds it does not answer, or its extra is no "
+        f"JSON object (Airflow 3.0 and 3.1), which Airflow does not tell apart: {error}. Add or correct the "
+        "connection, or look for the backend's error in Airflow's log."
     )
 
 
 def _person(me: Mapping[str, Any]) -> str:
     name = " ".join(str(me[part]) for part in ("first_name", "last_name") if me.get(part))
-    return f"{name} <{me.get('email')}>" if name else str(me.get("email") or me.get("username") or me.get("id"))
+    return shown(f"{name} <{me.get('email')}>" if name else me.get("email") or me.get("username") or me.get("id"))

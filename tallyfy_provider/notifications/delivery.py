@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.common.compat.sdk import mask_secret
 
 from tallyfy_provider.client.forms.fields import rows_of
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.client.runs.launch import Launcher
 from tallyfy_provider.client.runs.launch_marker import with_line
 from tallyfy_provider.client.runs.launch_request import ARGUMENTS, prepare_launch
@@ -90,7 +91,7 @@ def _launch(client: TallyfyClient, message: Message) -> str:
         client.runs, checklist_id, message.marker, since=message.event.since, lookup_timeout=_LOOKUP_TIMEOUT
     )
     if (run := launcher.find()) is not None:
-        return f"Run {run['id']} has been launched for it before: {run_url(run['id'])}".rstrip(": ")
+        return f"Run {shown(run['id'])} has been launched for it before: {run_url(run['id'])}".rstrip(": ")
     request = prepare_launch(
         client.checklists,
         checklist_id,
@@ -101,7 +102,7 @@ def _launch(client: TallyfyClient, message: Message) -> str:
     )
     run = _launched(launcher, request.body, message)
     request.warn_of_differences(run)
-    return f"Launched run {run['id']}: {run_url(run['id'])}".rstrip(": ")
+    return f"Launched run {shown(run['id'])}: {run_url(run['id'])}".rstrip(": ")
 
 
 def _launched(launcher: Launcher, body: Mapping[str, Any], message: Message) -> dict[str, Any]:
@@ -129,7 +130,7 @@ def _comment(client: TallyfyClient, message: Message) -> str:
         return f"Commented on run {run}: {run_url(run)}".rstrip(": ")
     task = look_up_task(client.tasks, run_id, name, include=("threads",))
     if _is_written(message, task):
-        return f"Task {task['id']} has been commented on for it before."
+        return f"Task {shown(task['id'])} has been commented on for it before."
     task_id = str(task["id"])
     comment_on_task = client.comments.report_problem_on_task if is_problem else client.comments.add_to_task
     comment_on_task(task_id, content, state)

@@ -41,6 +41,10 @@ PERMANENT: tuple[type[TallyfyError], ...] = (
 )
 
 
+#: The longest pause in seconds: as long as the connection's ``max_pause`` can be.
+_LONGEST_PAUSE = 86_400.0
+
+
 class TallyfyRetryPolicy(RetryPolicy):
     """
     Fail at once where another try cannot help, wait as long as Tallyfy requires, and leave the rest to the task.
@@ -70,9 +74,11 @@ class TallyfyRetryPolicy(RetryPolicy):
         error = find_error(exception)
         if isinstance(error, PERMANENT):
             return RetryDecision.fail(f"{_name(error)}: another try would fail in the same way.")
-        if isinstance(error, TallyfyRateLimitError) and error.retry_after:
-            delay = timedelta(seconds=error.retry_after)
-            return RetryDecision.retry(delay, f"{_name(error)}: Tallyfy requires a wait of {error.retry_after:g} s.")
+        if isinstance(error, TallyfyRateLimitError) and (error.retry_after or 0) > 0:
+            delay = timedelta(seconds=min(error.retry_after or 0, _LONGEST_PAUSE))
+            return RetryDecision.retry(
+                delay, f"{_name(error)}: Tallyfy requires a wait of {delay.total_seconds():g} s."
+            )
         return RetryDecision.default()
 
     def serialize(self) -> dict[str, Any]:

@@ -176,15 +176,20 @@ class _LocalFile(_FileBeside):
         if os.path.isdir(self._path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self._path)
         os.makedirs(self._folder, exist_ok=True)
-        for part in self._earlier_parts:
+        for part in [*self._earlier_parts, self._part]:
             _remove(part)
 
     def open(self) -> Any:
-        return open(self._part, "wb", opener=self._with_the_mode_of_the_old_one)
+        return open(self._part, "xb", opener=self._with_the_mode_of_the_old_one)
 
     def _with_the_mode_of_the_old_one(self, part: str, flags: int) -> int:
-        """Open the part with the old file's mode, so that nobody else may read it while it is written."""
-        file = os.open(part, flags, 0o666)
+        """
+        Create the part with the old file's mode, so that nobody else may read it while it is written.
+
+        It is created or not opened at all ("x"): in a folder that others may write to, a link of that name could lead
+        to any file of ours.
+        """
+        file = os.open(part, flags | os.O_NOFOLLOW, 0o666)
         try:
             os.fchmod(file, stat.S_IMODE(os.stat(self._path).st_mode))
         except FileNotFoundError:
@@ -195,14 +200,22 @@ class _LocalFile(_FileBeside):
 
     def put(self, file: Any) -> None:
         file.flush()
+        self._check_ownership(file)
         os.fsync(file.fileno())  # without it a machine that loses its power may keep the name and lose the runs
         file.close()
         os.replace(self._part, self._path)
 
+    def _check_ownership(self, file: Any) -> None:
+        """Refuse to put a file in place that somebody else has put in the part's: it may be half of one."""
+        if not os.path.samestat(os.fstat(file.fileno()), os.lstat(self._part)):
+            raise FileExistsError(errno.EEXIST, "The part file was replaced by another process", self._part)
+
     def discard(self, file: Any) -> None:
         with contextlib.suppress(Exception):
+            self._check_ownership(file)
+            _remove(self._part)
+        with contextlib.suppress(Exception):
             file.close()  # writes what it still holds, which fails again on a full disk
-        _remove(self._part)
 
 
 def _remove(path: str) -> None:
@@ -249,7 +262,7 @@ class _OtherFile(_FileBeside):
 
     def clear(self) -> None:
         self._file_system.makedirs(self._folder, exist_ok=True)
-        for part in self._earlier_parts:
+        for part in [*self._earlier_parts, self._part]:
             self._remove(part)
 
     def open(self) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 #: What a column holds. ``text``: text, with anything else written as JSON. ``json``: JSON text.
@@ -62,7 +65,7 @@ _NESTED: Mapping[str, Kind] = {
 #: Names of fields that a message lists at most.
 _MOST_NAMES = 20
 _MISSING: Any = object()
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def kind_of(name: str) -> Kind:
@@ -132,15 +135,54 @@ def _find(run: Mapping[str, Any], name: str) -> Any:
 
 
 def _listed(names: Iterable[str]) -> str:
-    everything = sorted(names)
+    everything = sorted(map(shown, names))
     rest = len(everything) - _MOST_NAMES
     return ", ".join(everything[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
+class Misfits:
+    """Counts the values that a file cannot hold, which become null in it."""
+
+    def __init__(self) -> None:
+        self._of_another_type: Counter[tuple[str, Kind]] = Counter()
+        self._not_finite: Counter[str] = Counter()
+
+    def count(self, name: str, kind: Kind, number: int = 1) -> None:
+        """Count values that are not of the type of their column."""
+        self._of_another_type[name, kind] += number
+
+    def finite(self, name: str, value: Any) -> Any:
+        """Return the value of a column or a field with null for each number in it that JSON cannot write."""
+        if isinstance(value, float) and not math.isfinite(value):
+            self._not_finite[name] += 1
+            return None
+        if isinstance(value, Mapping):
+            return {key: self.finite(name, inner) for key, inner in value.items()}
+        return [self.finite(name, inner) for inner in value] if isinstance(value, list) else value
+
+    @property
+    def notes(self) -> list[str]:
+        """One sentence for each column that has any, without values."""
+        return [
+            *(
+                f"Column {name!r} is of type {kind}: {count} of its values are not, and became null."
+                for (name, kind), count in self._of_another_type.items()
+            ),
+            *(
+                f"{name!r} holds {count} numbers that are none (NaN or infinite), which became null."
+                for name, count in self._not_finite.items()
+            ),
+        ]
+
+
 def json_text(value: Any) -> str:
-    """Return a value as compact JSON on one line; halves of surrogate pairs, which UTF-8 cannot hold, are escaped."""
+    """
+    Return a value as compact JSON on one line; halves of surrogate pairs, which UTF-8 cannot hold, are escaped.
+
+    :raises ValueError: It holds NaN or an infinite number, which JSON does not have.
+    """
     text = _encode(value)
-    return text if _is_utf8(text) else json.dumps(value, separators=(",", ":"))
+    return text if _is_utf8(text) else json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
 def plain_text(value: Any) -> str:

@@ -13,7 +13,7 @@ from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.redaction import rows_without_guest_links
 from tallyfy_provider.client.runs.filter_check import FilterCheck
 from tallyfy_provider.client.runs.filters import encode
-from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.exceptions import TallyfyExportError, TallyfyInputError
 from tallyfy_provider.operators.base import end_empty
 from tallyfy_provider.operators.runs.base import FilteredRunsOperator
 from tallyfy_provider.transfers.incremental import Bounds, Selection, text_of
@@ -59,6 +59,8 @@ class ExportRunsOperator(FilteredRunsOperator):
         it; neither of these touches the file.
     :param strict_filters: Fail, and write nothing, when a run comes back with another status, checklist or type than
         was asked for, which means that Tallyfy ignored a filter; otherwise a warning counts them.
+    :param strict_values: Fail, and write nothing, when a value is not of its column's type or cannot be written, such
+        as a date of the year 0 or NaN; otherwise it becomes null, and a warning counts them.
     :param on_incomplete: When runs may be missing, since the list moved too much while it was read: ``fail`` (the
         default) fails the task and writes nothing, ``warn`` logs it; see ``docs/listing-at-scale.md``.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
@@ -86,12 +88,14 @@ class ExportRunsOperator(FilteredRunsOperator):
         created_after: str | date | None = None,
         created_before: str | date | None = None,
         updated_after: str | date | None = None,
+        strict_values: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         bounds = {"created_after": created_after, "created_before": created_before, "updated_after": updated_after}
         with arguments.checking_literals(self):
             check_format(file_format)
+            arguments.boolean("strict_values", strict_values)
             if isinstance(path, str) and arguments.is_literal(path):
                 format_of(_absolute(path), file_format)
             for name, bound in bounds.items():
@@ -102,6 +106,7 @@ class ExportRunsOperator(FilteredRunsOperator):
         self.created_after = created_after
         self.created_before = created_before
         self.updated_after = updated_after
+        self.strict_values = strict_values
 
     @request_priority(Priority.EXPORT)
     def execute(self, context: Context) -> dict[str, Any]:
@@ -123,6 +128,8 @@ class ExportRunsOperator(FilteredRunsOperator):
             writer = file_format.writer(sink, columns)
             self._write(query, selection, writer)
             notes = writer.finish()
+            if notes and self.strict_values:
+                raise TallyfyExportError(f"{' '.join(notes)} Nothing is written, since strict_values=True.")
             if not selection.taken:
                 shown = json.dumps({**query.shown, **selection.bounds.shown})
                 end_empty(self.on_empty, f"No run matches {shown}: nothing is written")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import math
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyConfigurationError
-from tallyfy_provider.transfers.columns import Columns, Kind, json_text, kind_of, plain_text
+from tallyfy_provider.transfers.columns import Columns, Kind, Misfits, json_text, kind_of, plain_text
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: Runs that are turned into columns at a time: so many are held as Python objects.
@@ -39,7 +38,7 @@ class Parquet:
         )
         self._rows: list[list[Any]] = []
         self._batches: list[Any] = []
-        self._misfits: Counter[str] = Counter()
+        self._misfits = Misfits()
         self._buffer = io.BufferedWriter(stream, _BUFFER)
         self._writer = parquet.ParquetWriter(
             self._buffer,
@@ -61,11 +60,7 @@ class Parquet:
         self._end_group()
         self._writer.close()
         self._buffer.flush()
-        kinds = dict(zip(self._columns.names, self._kinds, strict=True))
-        return [
-            f"Column {name!r} is of type {kinds[name]}: {count} of its values are not, and became null."
-            for name, count in self._misfits.items()
-        ]
+        return self._misfits.notes
 
     def _gather(self) -> None:
         if not self._rows:
@@ -85,11 +80,16 @@ class Parquet:
     def _read(self, name: str, kind: Kind, number: int) -> list[Any]:
         reader = _READERS[kind]
         nothing = (None,) if kind in ("text", "json") else (None, "")
-        values = [None if row[number] in nothing else reader(row[number]) for row in self._rows]
+        try:
+            values = [None if row[number] in nothing else reader(row[number]) for row in self._rows]
+        except ValueError:  # NaN, or an infinite number
+            for row in self._rows:
+                row[number] = self._misfits.finite(name, row[number])
+            return self._read(name, kind, number)
         misfits = values.count(_MISFIT)
         if not misfits:
             return values
-        self._misfits[name] += misfits
+        self._misfits.count(name, kind, misfits)
         return [None if value is _MISFIT else value for value in values]
 
     def _end_group(self) -> None:

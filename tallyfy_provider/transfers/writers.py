@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Literal, Protocol, cast, get_args
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.transfers.columns import Columns, json_text, kind_of, plain_text
+from tallyfy_provider.transfers.columns import Columns, Misfits, json_text, kind_of, plain_text
 from tallyfy_provider.transfers.incremental import text_of
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.timestamps import parse_timestamp
@@ -26,6 +26,8 @@ _CHOICES = ".jsonl (or .ndjson), .csv, each of them also with .gz, or .parquet"
 _BUFFER = 128 * 1024
 #: What makes quotes necessary (RFC 4180), and the blanks at an end, which some readers drop where there are none.
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
+#: The form of a date, of whatever year: ``0000-00-00 00:00:00``, ``-0001-11-30``, ``10000-01-01``.
+_DATE = re.compile(r"\s*[+-]?\d{4,}-\d\d-\d\d")
 
 
 class Writer(Protocol):
@@ -46,6 +48,7 @@ class _TextWriter:
         if compressed:
             target = gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=cast(BinaryIO, stream), mtime=0)
         self._zip = target if compressed else None
+        self._misfits = Misfits()
         self._buffer = io.BufferedWriter(cast(io.RawIOBase, target), _BUFFER)
 
     def _line(self, text: str) -> None:
@@ -56,7 +59,7 @@ class _TextWriter:
         self._buffer.flush()
         if self._zip is not None:
             self._zip.close()
-        return []
+        return self._misfits.notes
 
 
 class JsonLines(_TextWriter):
@@ -70,7 +73,11 @@ class JsonLines(_TextWriter):
         """Write one run."""
         columns = self._columns
         kept = run if columns is None else dict(zip(columns.names, columns.values(run), strict=True))
-        self._line(json_text(kept) + "\n")
+        try:
+            text = json_text(kept)
+        except ValueError:
+            text = json_text({name: self._misfits.finite(name, value) for name, value in kept.items()})
+        self._line(text + "\n")
 
 
 class Csv(_TextWriter):
@@ -92,16 +99,24 @@ class Csv(_TextWriter):
         """Write one run."""
         values = self._columns.values(run)
         for number in self._timestamps:
-            values[number] = _normalized(values[number])
-        self._record(values)
+            values[number] = self._timestamp(self._columns.names[number], values[number])
+        try:
+            self._record(values)
+        except ValueError:
+            self._record(map(self._misfits.finite, self._columns.names, values))
+
+    def _timestamp(self, name: str, value: Any) -> Any:
+        """Return a date in the one form of CSV, None for one that there is not, and what is no date as it is."""
+        seconds = parse_timestamp(value)
+        if seconds is not None:
+            return text_of(datetime.fromtimestamp(seconds, UTC))
+        if not isinstance(value, str) or not _DATE.match(value):
+            return value
+        self._misfits.count(name, "timestamp")
+        return None
 
     def _record(self, values: Iterable[Any]) -> None:
         self._line(",".join(map(_cell, values)) + "\r\n")
-
-
-def _normalized(value: Any) -> Any:
-    seconds = parse_timestamp(value)
-    return value if seconds is None else text_of(datetime.fromtimestamp(seconds, UTC))
 
 
 def _cell(value: Any) -> str:

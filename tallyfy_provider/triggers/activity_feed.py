@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.client.runs.status import ARCHIVED, COMPLETE, compact, statuses_of
 from tallyfy_provider.exceptions import (
     TallyfyError,
@@ -27,7 +28,7 @@ from tallyfy_provider.exceptions import (
     TallyfyPermissionError,
 )
 from tallyfy_provider.utils.suggestions import did_you_mean
-from tallyfy_provider.utils.timestamps import parse_timestamp
+from tallyfy_provider.utils.timestamps import is_date, parse_timestamp
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
@@ -104,7 +105,7 @@ def read_row(row: Mapping[str, Any]) -> Activity | None:
     return Activity(
         row_id=str(row["id"]),
         verb=str(verb).lower(),
-        run_id=str(row[f"{names[0]}_id"]),
+        run_id=str(_one(row[f"{names[0]}_id"])),
         at=_moment(row),
         is_about_the_run=names[0] != "parentable",
     )
@@ -119,7 +120,9 @@ def _moment(row: Mapping[str, Any]) -> float:
 
 def _is_run(row: Mapping[str, Any], name: str) -> bool:
     kind = str(_one(row.get(f"{name}_type")) or "")
-    return kind.replace("\\", "/").rpartition("/")[2].lower() in _RUN_NAMES and row.get(f"{name}_id") not in (None, "")
+    run_id = _one(row.get(f"{name}_id"))
+    is_id = isinstance(run_id, (str, int)) and not isinstance(run_id, bool) and run_id != ""
+    return is_id and kind.replace("\\", "/").rpartition("/")[2].lower() in _RUN_NAMES
 
 
 def _one(value: Any) -> Any:
@@ -146,7 +149,8 @@ def confirm(activity: Activity, run: Mapping[str, Any], organization_id: str) ->
         return None
     # The run's own time where it has one: rows about the run and about its last task then make one event.
     names = {LAUNCHED: "created_at", COMPLETED: "completed_at", ARCHIVED_EVENT: "archived_at"}
-    occurred_at = run.get(names.get(event, ""))
+    told = run.get(names.get(event, ""))
+    occurred_at = told if is_date(told) else None
     return {
         "event": event,
         "event_id": f"{activity.run_id}:{event}:{occurred_at or activity.row_id}",
@@ -252,8 +256,8 @@ class Batch:
 def _find_run(client: TallyfyClient, run_id: str) -> dict[str, Any] | None:
     try:
         return {"run": client.runs.find(run_id), "organization_id": client.organization_id}
-    except (TallyfyNotFoundError, TallyfyPermissionError) as error:
-        log.info("The activity feed names run %s, which cannot be read: %s", run_id, error)
+    except (TallyfyInputError, TallyfyNotFoundError, TallyfyPermissionError) as error:
+        log.info("The activity feed names run %s, which cannot be read: %s", shown(run_id), error)
         return None
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from airflow.providers.common.compat.triggers import BaseEventTrigger
 from airflow.triggers.base import TriggerEvent
 
+from tallyfy_provider.client.redaction import quoted, shown
 from tallyfy_provider.exceptions import TallyfyError
 from tallyfy_provider.triggers.activity_feed import Activity, Batch, Cursor, check_events, read_batches, read_feed
 from tallyfy_provider.utils import arguments
@@ -97,7 +98,9 @@ class RunEventTrigger(BaseEventTrigger):
             events, moved = await self._events(batch, self._cursor)
             for event in events:
                 await self._space_out()
-                self.log.info("Run %r: %s (%s).", event["run"]["name"], event["event"], event["event_id"])
+                self.log.info(
+                    "Run %s: %s (%s).", quoted(event["run"]["name"]), event["event"], shown(event["event_id"])
+                )
                 yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's own lacks types
             is_saved = moved == self._cursor
             self._cursor = moved
@@ -146,7 +149,7 @@ class RunEventTrigger(BaseEventTrigger):
             try:
                 event = await batch.event(activity)
             except TallyfyError as fault:
-                self.log.warning("Run %s cannot be read now, and is tried again: %s", activity.run_id, fault)
+                self.log.warning("Run %s cannot be read now, and is tried again: %s", shown(activity.run_id), fault)
                 held.append(activity)
                 continue
             if event is None and activity.is_about_the_run and time.time() - activity.at < _LAG:

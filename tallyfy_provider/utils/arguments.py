@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -27,9 +28,14 @@ from tallyfy_provider.utils.timestamps import parse_timestamp
 COMMENT_STATES = ("open", "hide-for-guests", "collapsed")
 #: What is sent unless somebody asks otherwise: guests are no readers of what Airflow writes.
 DEFAULT_COMMENT_STATE = "hide-for-guests"
+#: The longest duration in seconds, a hundred years: what is added to a date must not lead out of the calendar.
+LONGEST = 100 * 365 * 86_400.0
+#: Digits of the largest whole number that is taken, of a list's rows for example.
+_MOST_DIGITS = 18
 HTTP_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ADDRESS = re.compile("https?://", re.IGNORECASE)
 _RUN_IN_ADDRESS = re.compile(r"/(?:tracker|runs)/([^/?#]+)")
+_TASK_IN_ADDRESS = re.compile(r"[/=]([0-9a-f]{32})(?![^/?#&])")
 _IDS_IN_ADDRESS = re.compile(r"/([0-9a-f]{32})(?![^/?#])")
 _WHO_GIVES_IT = (
     "Has the task that gives it finished before? A template alone sets no order: write list_runs >> wait. Has it "
@@ -202,9 +208,12 @@ def whole_number(argument: str, value: int | str | None, least: int = 1) -> int 
     """Return a whole number, or that of a text; None for nothing."""
     if is_nothing(value):
         return None
-    text = str(value).strip()
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or int(text) < least:
-        raise TallyfyInputError(f"{argument} takes a whole number from {least}, not {value!r}; None leaves it out.")
+    # Compared and measured before it is converted: Python writes and reads no more than some thousand digits.
+    text = str(value).strip() if not isinstance(value, int) or -1 <= value <= sys.maxsize else ""
+    is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
+    if isinstance(value, bool) or not is_number or int(text) < least:
+        shown = f"{text or 'one that is out of all bounds'!r:.100}"
+        raise TallyfyInputError(f"{argument} takes a whole number from {least}, not {shown}; None leaves it out.")
     return int(text)
 
 
@@ -212,7 +221,9 @@ def seconds(argument: str, value: float | timedelta) -> float:
     """Return a duration in seconds, from 0 to any finite number of them."""
     duration = value.total_seconds() if isinstance(value, timedelta) else value
     is_number = isinstance(duration, (int, float)) and not isinstance(duration, bool)
-    if not is_number or not math.isfinite(duration) or duration < 0:
+    if is_number and LONGEST < duration < math.inf:  # an int may be longer than Python writes
+        raise TallyfyInputError(f"{argument} is longer than a hundred years: give a finite number of seconds from 0.")
+    if not is_number or not 0 <= duration <= LONGEST:
         raise TallyfyInputError(f"{argument} takes seconds or a timedelta, not {value!r}: a finite number from 0.")
     return float(duration)
 
@@ -316,10 +327,22 @@ def _without_address(argument: str, text: str) -> str:
     raise TallyfyInputError(f"{argument} is a web address that names no run, as https://go.tallyfy.com/tracker/… does.")
 
 
+def _task_in(address: str) -> str:
+    """Return the id of the task in the address of its page: the last id there that is not the run's."""
+    run = _RUN_IN_ADDRESS.search(address)
+    ids = [found for found in _TASK_IN_ADDRESS.findall(address) if run is None or found != run[1]]
+    if ids and "/guest" not in address:
+        return str(ids[-1])
+    # Not quoted, since the address of a guest's page is a secret.
+    raise TallyfyInputError("step is a web address that names no task: give the task's id, or its alias or title.")
+
+
 def step(value: Any) -> str:
-    """Return the id, alias or title of a task, given by itself or as a task with its ``id``."""
+    """Return the id, alias or title of a task, given by itself, by its address or as a task with its ``id``."""
     if isinstance(value, Mapping):
         value = value.get("id") or value.get("task_id")
+    if isinstance(value, str) and _ADDRESS.match(value.strip()):
+        return _task_in(value.strip())
     if is_nothing(value):
         raise TallyfyInputError(
             f"step is empty: it takes a task's id, or its alias or title within run_id. {_WHO_GIVES_IT}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+#: The end of the first day since the epoch, in every time zone.
+_FIRST_DAY = 2 * 86_400.0
+
 
 def parse_timestamp(value: Any) -> float | None:
     """
@@ -14,6 +17,18 @@ def parse_timestamp(value: Any) -> float | None:
     """
     try:
         date = datetime.fromisoformat(str(value).strip().replace("Z", "+00:00"))
-    except ValueError:
+        seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+        datetime.fromtimestamp(seconds, UTC)  # a time zone can lead out of the years that can be written
+    except (ValueError, OverflowError):
         return None
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    return seconds
+
+
+def is_date(value: Any) -> bool:
+    """
+    Tell whether a date of Tallyfy's says that something has happened.
+
+    Where nothing has, a database and PHP write ``0000-00-00 00:00:00``, ``-0001-11-30`` or the first day of 1970.
+    """
+    seconds = parse_timestamp(value)
+    return seconds is not None and seconds > _FIRST_DAY

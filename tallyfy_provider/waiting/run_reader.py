@@ -38,7 +38,6 @@ from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyNotFoundError,
     TallyfyRateLimitError,
-    TallyfyResponseError,
 )
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
@@ -86,19 +85,6 @@ def one_by_one(client: TallyfyClient, function: Callable[[Any], None], items: It
     """Call a function for each item."""
     for item in items:
         function(item)
-
-
-def get_run(client: TallyfyClient, run_id: str) -> dict[str, Any]:
-    """Request a run; an answer that is about another one is an error, since it would end the wrong wait."""
-    run = compact(client.runs.get(run_id))
-    check_id(run, run_id, "run")
-    return run
-
-
-def check_id(item: Mapping[str, Any], wanted: str, what: str) -> None:
-    """Check that Tallyfy answered for the id that was asked for."""
-    if str(item.get("id")).lower() != wanted.strip().lower():
-        raise TallyfyResponseError(f"Tallyfy was asked for {what} {wanted!r} and answered for another one.")
 
 
 class _Pending(NamedTuple):
@@ -323,7 +309,7 @@ class RunReader:
         self._requested_in_round[run_id] = self._round
         self._pending.pop(run_id, None)
         try:
-            run = get_run(client, run_id)
+            run = compact(client.runs.get(run_id))
             if not is_over(run):
                 self._note_pending(run)
             self._report({run_id: Snapshot(run=run)})

@@ -43,7 +43,6 @@ from tallyfy_provider.waiting.run_reader import (
     Report,
     RunReader,
     Snapshot,
-    check_id,
     one_by_one,
 )
 
@@ -59,7 +58,7 @@ _READ_AFTER_CHANGE = 2
 
 def read_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any]:
     """Read a run and one of its tasks, both compact; the task is None where Tallyfy shows none."""
-    run = _find_run(client, run_id)
+    run = compact(client.runs.find(run_id))
     task_id = name
     if not looks_like_an_id(name):
         tasks = list_tasks(client, run)
@@ -69,17 +68,10 @@ def read_task(client: TallyfyClient, run_id: str, name: str) -> dict[str, Any]:
     return confirm(client, run, task_id)
 
 
-def _find_run(client: TallyfyClient, run_id: str) -> dict[str, Any]:
-    run = compact(client.runs.find(run_id))
-    check_id(run, run_id, "run")
-    return run
-
-
 def confirm(client: TallyfyClient, run: Mapping[str, Any], task_id: str) -> dict[str, Any]:
     """Read one task of a run that has been read, and return both as :func:`read_task` does."""
     try:
         task = compact_task(client.tasks.get(task_id, str(run["id"])))
-        check_id(task, task_id, "task")
     except TallyfyNotFoundError as error:
         if error.code == ENDPOINT_NOT_FOUND or not is_archived(run):
             raise
@@ -130,7 +122,7 @@ class TaskReader:
         self._round += 1
         self._forget_all_but(wanted)
         if len(wanted) <= FEW:
-            self._read_each(client, list(wanted), lambda run_id: _find_run(client, run_id))
+            self._read_each(client, list(wanted), lambda run_id: compact(client.runs.find(run_id)))
             return
         self._seen.clear()
         fault = self._read_runs(client, wanted)

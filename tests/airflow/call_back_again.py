@@ -19,12 +19,20 @@ def main(folder: Path, dag_id: str, run_id: str) -> None:
         if not AIRFLOW_V_3_0_PLUS:  # the Dag processor takes requests through a pipe: this is what it does with one
             load(folder)[0][dag_id].handle_callback(dag_run, success=False, reason="task_failure", session=session)
             return
+        from airflow.callbacks.callback_requests import DagCallbackRequest, DagRunContext
         from airflow.models.db_callback_request import DbCallbackRequest
-        from airflow.models.serialized_dag import SerializedDagModel
 
-        dag = SerializedDagModel.get_dag(dag_id, session=session)
         failed = next(each for each in dag_run.get_task_instances(session=session) if str(each.state) == "failed")
-        request = dag_run.produce_dag_callback(dag, success=False, relevant_ti=failed, reason="task_failure")
+        request = DagCallbackRequest(
+            filepath=dag_run.dag_model.relative_fileloc,
+            dag_id=dag_id,
+            run_id=run_id,
+            bundle_name=dag_run.dag_model.bundle_name,
+            bundle_version=dag_run.bundle_version,
+            context_from_server=DagRunContext(dag_run=dag_run, last_ti=failed),
+            is_failure_callback=True,
+            msg="task_failure",
+        )
         session.add(DbCallbackRequest(callback=request, priority_weight=1))
 
 

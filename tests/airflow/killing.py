@@ -112,10 +112,10 @@ class Pace:
 class Ear:
     """Hears what the tasks announce."""
 
-    def __init__(self, hear: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self._hear = hear
+        self._hear: Callable[[dict[str, Any]], None] | None = None
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
@@ -126,7 +126,12 @@ class Ear:
 
     def _listen(self) -> None:
         while told := self._socket.recv(65536):
-            self._hear(json.loads(told))
+            if self._hear is not None:
+                self._hear(json.loads(told))
+
+    def listen(self, hear: Callable[[dict[str, Any]], None] | None) -> None:
+        """Have somebody told, or nobody any more."""
+        self._hear = hear
 
     def close(self) -> None:
         """Hear no more."""

@@ -2,43 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-import airflow_home
-
 pytestmark = pytest.mark.airflow
-
-ROOT = Path(__file__).resolve().parent.parent.parent
-FOLDERS = (ROOT / "example_dags", Path(__file__).parent / "dags")
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> dict[str, dict[str, Any]]:
-    """Run every Dag once and give what happened, by Dag id."""
-    home = tmp_path_factory.mktemp("airflow")
-    log = home / "airflow.log"
-    finished = {}
-    for number, folder in enumerate(FOLDERS):
-        environment = airflow_home.variables(home, dags_folder=folder)
-        if number == 0:
-            airflow_home.migrate(environment, log)
-        events = home / f"events-{number}.jsonl"
-        command = [sys.executable, ROOT / "scripts" / "run_example_dags.py", folder, events]
-        with log.open("a") as output:
-            subprocess.run(command, env=environment, stdout=output, stderr=output, timeout=600, check=True)
-        for event in map(json.loads, events.read_text().splitlines()):
-            assert event["event"] != "broken", event
-            if event["event"] == "finished":
-                finished[event["dag_id"]] = event
-    finished["log"] = log.read_text()
-    return finished
 
 
 def states(run: dict[str, Any]) -> dict[str, str]:
@@ -50,8 +19,8 @@ def returned_by(run: dict[str, Any], task_id: str, key: str = "return_value") ->
     return [task["xcoms"][key] for task in tasks if task["task_id"] == task_id and key in task["xcoms"]]
 
 
-def test_delayed_runs_are_reported(runs):
-    run = runs["tallyfy_report_delayed_runs"]
+def test_delayed_runs_are_reported(dag_runs):
+    run = dag_runs["tallyfy_report_delayed_runs"]
     assert run["state"] == "success"
     (listed,) = returned_by(run, "list_delayed_runs")
     assert listed
@@ -60,8 +29,8 @@ def test_delayed_runs_are_reported(runs):
     assert "late for owner" in returned_by(run, "write_report")[0]
 
 
-def test_each_listed_run_is_waited_for_in_a_task_of_its_own(runs):
-    run = runs["tallyfy_wait_for_each_run"]
+def test_each_listed_run_is_waited_for_in_a_task_of_its_own(dag_runs):
+    run = dag_runs["tallyfy_wait_for_each_run"]
     assert run["state"] == "success"
     (run_ids,) = returned_by(run, "list_open_reviews", "run_ids")
     waited = returned_by(run, "wait_for_review")
@@ -71,27 +40,27 @@ def test_each_listed_run_is_waited_for_in_a_task_of_its_own(runs):
     assert len(returned_by(run, "collect")[0]) == 3
 
 
-def test_one_run_is_waited_for_and_returned(runs):
-    run = runs["tallyfy_load_after_month_end_close"]
+def test_one_run_is_waited_for_and_returned(dag_runs):
+    run = dag_runs["tallyfy_load_after_month_end_close"]
     assert run["state"] == "success"
     assert returned_by(run, "load_ledger")[0].startswith("loaded the ledger of Month-end close – October 2026")
 
 
-def test_a_dag_that_fails_launches_an_incident(runs):
-    run = runs["tallyfy_incident_when_a_dag_fails"]
+def test_a_dag_that_fails_launches_an_incident(dag_runs):
+    run = dag_runs["tallyfy_incident_when_a_dag_fails"]
     assert (run["state"], run["expected"]) == ("failed", "failed")
     assert states(run)["check_orders"] == "failed"
     assert run["launched"] == ["tallyfy_incident_when_a_dag_fails failed"]
 
 
 @pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="asset watchers came with Airflow 3")
-def test_a_dag_that_reacts_to_events_has_nothing_to_do_when_it_is_started_by_hand(runs):
-    run = runs["tallyfy_react_to_completed_run"]
+def test_a_dag_that_reacts_to_events_has_nothing_to_do_when_it_is_started_by_hand(dag_runs):
+    run = dag_runs["tallyfy_react_to_completed_run"]
     assert states(run) == {"completed_onboardings": "success", "start_billing": "skipped"}
 
 
-def test_templates_and_xcoms_reach_filters_and_run_ids(runs):
-    run = runs["templates"]
+def test_templates_and_xcoms_reach_filters_and_run_ids(dag_runs):
+    run = dag_runs["templates"]
     assert set(states(run).values()) == {"success"}
     (listed,) = returned_by(run, "list_by_templates")
     assert [each["status"] for each in listed] == ["complete", "complete"]
@@ -101,22 +70,22 @@ def test_templates_and_xcoms_reach_filters_and_run_ids(runs):
     assert [each["id"] for each in returned_by(run, "wait_for_list")[0]] == [each["id"] for each in listed]
     assert returned_by(run, "wait_for_text")[0] == returned_by(run, "wait_for_list")[0][:1]
     assert returned_by(run, "wait_rescheduled") == returned_by(run, "wait_for_list")
-    assert "filters['owners'] is 'None', which asks for nothing: it is not sent." in runs["log"]
+    assert "filters['owners'] is 'None', which asks for nothing: it is not sent." in dag_runs.log
 
 
-def test_an_empty_list_skips_or_passes_as_on_empty_says(runs):
-    assert states(runs["emptiness"]) == {
+def test_an_empty_list_skips_or_passes_as_on_empty_says(dag_runs):
+    assert states(dag_runs["emptiness"]) == {
         "list_and_skip": "skipped",
         "wait_after_skip": "skipped",
         "list_and_pass": "success",
         "wait_for_none": "skipped",
         "size": "success",
     }
-    assert returned_by(runs["emptiness"], "size") == [0]
+    assert returned_by(dag_runs["emptiness"], "size") == [0]
 
 
-def test_a_deferred_wait_ends_in_the_state_that_a_user_expects(runs):
-    found = states(runs["endings"])
+def test_a_deferred_wait_ends_in_the_state_that_a_user_expects(dag_runs):
+    found = states(dag_runs["endings"])
     assert found.pop("find_called_off_review") == "success"
     assert found.pop("find_active_run") == "success"
     assert found == {
@@ -128,6 +97,6 @@ def test_a_deferred_wait_ends_in_the_state_that_a_user_expects(runs):
         "times_out_softly": "skipped",
         "never_was": "failed",
     }
-    assert "TallyfyRunFailedError" in runs["log"]
-    assert "The wait for all to be complete failed" in runs["log"]
-    assert "There is no run 'dddd" in runs["log"]
+    assert "TallyfyRunFailedError" in dag_runs.log
+    assert "The wait for all to be complete failed" in dag_runs.log
+    assert "There is no run 'dddd" in dag_runs.log

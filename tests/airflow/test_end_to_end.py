@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from airflow_rest import wait_until
-from airflow_runner import Standalone
+from airflow_rest import PATIENCE, wait_until
 from tallyfy_emulator import Emulator
 from tests.airflow.conftest import logs_below
 
 pytestmark = pytest.mark.end_to_end
-
-DAGS = Path(__file__).parent / "dags"
-
-
-@pytest.fixture(scope="module")
-def airflow(tallyfy):
-    connections = {"tallyfy_default": tallyfy.connection_json()}
-    with Standalone(dags_folder=DAGS, connections=connections) as airflow:
-        yield airflow
 
 
 def looks_at(tallyfy: Emulator, run_id: str) -> int:
@@ -34,12 +22,12 @@ def test_deferred_waits_are_released_when_people_are_done(airflow, tallyfy):
     run_id = airflow.trigger("waits", {"process": "Contract of"})
     airflow.wait_until_deferred("waits", run_id, "wait")
     # The worker has looked at each run once; from the second look on it is the triggerer.
-    wait_until(lambda: all(looks_at(tallyfy, run) > 2 for run in runs), timeout=120, what="the triggerer to look")
+    wait_until(lambda: all(looks_at(tallyfy, run) > 2 for run in runs), timeout=PATIENCE, what="the triggerer to look")
     links = [airflow.links("waits", run_id, "wait", map_index=number)["Tallyfy process"] for number in range(2)]
     assert sorted(links) == sorted(f"https://go.tallyfy.com/tracker/{run}" for run in runs)
     for run in runs:
         tallyfy.complete_run(run)
-    assert airflow.wait_for_dag_run("waits", run_id, timeout=180)["state"] == "success"
+    assert airflow.wait_for_dag_run("waits", run_id)["state"] == "success"
 
     assert airflow.xcom("waits", run_id, "hand_on") == names
     log = airflow.task_log("waits", run_id, "wait")
@@ -71,14 +59,14 @@ def test_a_person_approves_and_the_dag_branches_on_what_was_written(airflow, tal
     airflow.unpause("approvals")
     run_id = airflow.trigger("approvals", {"checklist": checklist["id"]})
     airflow.wait_until_deferred("approvals", run_id, "wait")
-    (run,) = tallyfy.launched
+    (run,) = tallyfy.runs(checklist["id"])
     assert airflow.links("approvals", run_id, "wait")["Tallyfy process"].endswith(f"/tracker/{run['id']}")
     step = tallyfy.task(run["id"], "approve")
     approver = next(iter(tallyfy.people.values()))
     tallyfy.complete_task(step["id"], is_approved=True, values={"pay-by": "payroll"}, by=approver)
-    assert airflow.wait_for_dag_run("approvals", run_id, timeout=180)["state"] == "success"
+    assert airflow.wait_for_dag_run("approvals", run_id)["state"] == "success"
     assert airflow.xcom("approvals", run_id, "payroll") == f"approved by {approver}"
-    assert len(tallyfy.launched) == 1
+    assert len(tallyfy.runs(checklist["id"])) == 1
     log = airflow.task_log("approvals", run_id, "ask") + airflow.task_log("approvals", run_id, "wait")
     assert "Launched run" in log
     assert "dinner for two" not in log

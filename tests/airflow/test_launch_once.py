@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from importlib import metadata
 
 import pytest
 
@@ -18,7 +17,7 @@ from tests.airflow.hunting import Hunt, Quarry, is_exact, surplus, table
 pytestmark = pytest.mark.end_to_end
 
 #: How many launches are killed, half of them while they wait in place, half while they wait deferred.
-KILLS = int(os.environ.get("KILLS", "10"))
+KILLS = int(os.environ.get("KILLS", "6"))
 SEED = int(os.environ.get("SEED", str(time.time_ns() % 1_000_000)))
 QUARRIES = (
     Quarry("launch_in_place", KILLS // 2, ("any", "early", "around", "launched")),
@@ -28,9 +27,8 @@ QUARRIES = (
 
 
 @pytest.fixture(scope="module")
-def hunt():
-    major = int(metadata.version("apache-airflow").split(".")[0])
-    with Hunt(major=major, seed=SEED) as hunt:
+def hunt(airflow, tallyfys_on_bad_days, ear):
+    with Hunt(airflow, tallyfys_on_bad_days, ear, seed=SEED) as hunt:
         yield hunt
 
 

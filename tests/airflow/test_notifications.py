@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_1_PLUS, AIRFLOW_V_3_3_PLUS
 
-from airflow_rest import wait_until
+from airflow_rest import PATIENCE, wait_until
 from airflow_runner import Standalone
 from tallyfy_emulator import Emulator
 from tests.airflow.conftest import logs_below
@@ -19,22 +20,8 @@ pytestmark = pytest.mark.end_to_end
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = HERE.parent.parent / "scripts"
-DAGS = HERE / "dags_notifications"
-
-
-@pytest.fixture(scope="module")
-def tallyfy():
-    with Emulator(seed=False) as emulator:
-        fields = [{"label": "What failed", "required": True}, {"label": "Details"}]
-        emulator.add_checklist("Incident", kickoff=fields, steps=[{"title": "Repair"}], checklist_id="1" * 32)
-        yield emulator
-
-
-@pytest.fixture(scope="module")
-def airflow(tallyfy):
-    connections = {"tallyfy_default": tallyfy.connection_json()}
-    with Standalone(dags_folder=DAGS, connections=connections) as airflow:
-        yield airflow
+# Airflow 3.1 cannot run a SyncCallback; with SQLite, the scheduler of 3.2 ends after one (docs/airflow-versions.md).
+DEADLINES = ("late_async", "late_sync") if AIRFLOW_V_3_3_PLUS else ("late_async",)
 
 
 def launched_for(tallyfy: Emulator, run_id: str) -> list[dict]:
@@ -44,15 +31,15 @@ def launched_for(tallyfy: Emulator, run_id: str) -> list[dict]:
 def call_back_again(airflow: Standalone, dag_id: str, run_id: str) -> None:
     """Have the Dag's callback called once more, and wait until that is done."""
     environment = {**airflow.environment, "PYTHONPATH": str(SCRIPTS)}
-    command = [sys.executable, HERE / "call_back_again.py", DAGS, dag_id, run_id]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    command = [sys.executable, HERE / "call_back_again.py", airflow.dags_folder, dag_id, run_id]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
 
     def is_told() -> bool:
         logs = logs_below(airflow.home)
         return any("has been launched for it before" in log for log in [*logs, done.stdout, done.stderr])
 
-    wait_until(is_told, timeout=120, what="the second callback")
+    wait_until(is_told, timeout=PATIENCE, what="the second callback")
 
 
 def test_a_failing_dag_launches_exactly_one_incident_for_each_event_though_one_is_reported_twice(airflow, tallyfy):
@@ -60,7 +47,7 @@ def test_a_failing_dag_launches_exactly_one_incident_for_each_event_though_one_i
     airflow.unpause("failures")
     run_id = airflow.trigger("failures", {"run_id": commented})
     assert airflow.wait_for_dag_run("failures", run_id)["state"] == "failed"
-    wait_until(lambda: len(launched_for(tallyfy, run_id)) >= 4, timeout=120, what="the Dag processor to call back")
+    wait_until(lambda: len(launched_for(tallyfy, run_id)) >= 4, timeout=PATIENCE, what="the Dag processor to call back")
     call_back_again(airflow, "failures", run_id)
 
     runs = launched_for(tallyfy, run_id)
@@ -78,16 +65,20 @@ def test_a_failing_dag_launches_exactly_one_incident_for_each_event_though_one_i
     assert "swordfish" not in str(tallyfy.launched) + str(tallyfy.threads(commented))
 
 
-@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="deadlines came with Airflow 3.1")
-@pytest.mark.parametrize("dag_id", ["late_async", "late_sync"])
-def test_a_missed_deadline_launches_exactly_one_incident(airflow, tallyfy, dag_id):
-    airflow.unpause(dag_id)
-    run_id = airflow.trigger(dag_id)
-    wait_until(lambda: launched_for(tallyfy, run_id), timeout=120, what="the deadline to be missed")
-    assert airflow.wait_for_dag_run(dag_id, run_id)["state"] == "success"
-    (run,) = launched_for(tallyfy, run_id)
-    assert run["name"] == f"Dag '{dag_id}' missed a deadline"
-    assert "Deadline: 20" in run["summary"]
+@pytest.mark.skipif(not AIRFLOW_V_3_1_PLUS, reason="deadlines came with Airflow 3.1")
+def test_a_missed_deadline_launches_exactly_one_incident(airflow, tallyfy):
+    late = {}
+    for dag_id in DEADLINES:
+        airflow.unpause(dag_id)
+        late[dag_id] = airflow.trigger(dag_id)
+    for dag_id, run_id in late.items():
+        wait_until(partial(launched_for, tallyfy, run_id), timeout=PATIENCE, what=f"{dag_id} to be late")
+    (airflow.home / "let-late-tasks-end").touch()
+    for dag_id, run_id in late.items():
+        assert airflow.wait_for_dag_run(dag_id, run_id)["state"] == "success"
+        (run,) = launched_for(tallyfy, run_id)
+        assert run["name"] == f"Dag '{dag_id}' missed a deadline"
+        assert "Deadline: 20" in run["summary"]
 
 
 def test_no_log_of_any_part_holds_the_token(airflow, tallyfy):

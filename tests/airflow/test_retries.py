@@ -21,15 +21,14 @@ FAILED = {"state": "failed", "try_number": 1, "retry_after": None, "reason": Non
 
 
 @pytest.fixture(scope="module")
-def tasks(tmp_path_factory) -> dict[str, dict[str, Any]]:
+def tasks(home_with_database) -> dict[str, dict[str, Any]]:
     """What came of each task after its first try."""
-    home = tmp_path_factory.mktemp("airflow")
+    home = home_with_database()
     folder = HERE / "dags_retries"
     environment = airflow_home.variables(home, dags_folder=folder)
     environment["PYTHONPATH"] = str(Path(airflow_home.__file__).parent)
-    airflow_home.migrate(environment, home / "airflow.log")
     command = [sys.executable, HERE / "run_once.py", folder]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
     found = json.loads(line.removeprefix("RESULT"))

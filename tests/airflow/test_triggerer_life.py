@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.version import Version
 
-from airflow_rest import wait_until
+from airflow_rest import PATIENCE, wait_until
 from airflow_runner import Standalone
 from tallyfy_emulator import Emulator
-from tests.airflow.conftest import AIRFLOW_2_IN_PARALLEL
+from tests.airflow.conftest import AIRFLOW_MAJOR
+from tests.conftest import THOROUGH
 
 pytestmark = pytest.mark.end_to_end
 
-HERE = Path(__file__).parent
-IS_AIRFLOW_3 = int(metadata.version("apache-airflow").split(".")[0]) >= 3
-WAITS = 50
-FILES = ["dags/waits.py"]
-if IS_AIRFLOW_3:
-    FILES += ["dags_airflow3/reactions.py", "../../example_dags/tallyfy_react_to_completed_run.py"]
-ENVIRONMENT = {
-    # A triggerer that is not heard of for so many seconds counts as dead, and another takes its triggers.
-    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "6",
-    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
-    # A watcher begins when the file of its Dag is read next after the Dag was unpaused.
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
-}
-if not IS_AIRFLOW_3:
-    ENVIRONMENT |= AIRFLOW_2_IN_PARALLEL
-PATIENCE = 200.0
-
-
-@pytest.fixture(scope="module")
-def airflow(tallyfy, tmp_path_factory):
-    dags = tmp_path_factory.mktemp("dags")
-    for name in FILES:
-        shutil.copy(HERE / name, dags)
-    connections = {"tallyfy_default": tallyfy.connection_json()}
-    environment = ENVIRONMENT | {"TALLYFY_TEST_CHECKLIST": tallyfy.checklists["Contract review"]}
-    with Standalone(dags_folder=dags, connections=connections, environment=environment) as airflow:
-        yield airflow
+IS_AIRFLOW_3 = AIRFLOW_MAJOR >= 3
+#: Whether watched assets have a state store, in which a watcher keeps its place.
+HAS_STATE_STORE = Version(metadata.version("apache-airflow")) >= Version("3.3.2")
+WAITS = 51 if THOROUGH else 24
 
 
 class MappedWaits:
@@ -76,35 +53,36 @@ def asked_for_runs(tallyfy: Emulator) -> int:
 
 
 def test_waits_outlive_their_triggerers_and_are_answered_once(airflow, tallyfy):
-    names = [f"Contract {number:02}" for number in range(WAITS)]
+    first, second = WAITS // 3, 2 * WAITS // 3
+    names = [f"Lease {number:02}" for number in range(WAITS)]
     for name in names:
         tallyfy.add_run(name=name)
     airflow.unpause("waits")
-    waits = MappedWaits(airflow, airflow.trigger("waits", {"process": "Contract"}))
+    waits = MappedWaits(airflow, airflow.trigger("waits", {"process": "Lease"}))
     airflow.wait_until_deferred("waits", waits.dag_run, "wait", timeout=PATIENCE)
     runs = airflow.xcom("waits", waits.dag_run, "list_runs", "run_ids")
     assert len(runs) == WAITS
 
-    # All wait: fewer than fifty a hundred, so one page a list, and five requests more are granted to an interval (1 s).
+    # All wait: fewer than a hundred, so one page a list, and five requests more are granted to an interval (1 s).
     tallyfy.clear_requests()
     started = time.monotonic()
     wait_until(lambda: asked_for_runs(tallyfy) >= 10, timeout=PATIENCE, what="the triggerer to ask")
     intervals = time.monotonic() - started
     assert asked_for_runs(tallyfy) <= (1 + 5) * (intervals + 1)
 
-    for run in runs[:16]:
+    for run in runs[:first]:
         tallyfy.complete_run(run)
-    waits.await_successes(16)
+    waits.await_successes(first)
 
     # The second triggerer stands by while the first is killed; people go on meanwhile.
     airflow.start_triggerer()
     airflow.kill_triggerer()
-    for run in runs[16:33]:
+    for run in runs[first:second]:
         tallyfy.complete_run(run)
     # And the second is killed in the middle of it, with no other in sight.
-    waits.await_successes(17)
+    waits.await_successes(first + 1)
     airflow.kill_triggerer()
-    for run in runs[33:]:
+    for run in runs[second:]:
         tallyfy.complete_run(run)
     airflow.start_triggerer()
     assert airflow.wait_for_dag_run("waits", waits.dag_run, timeout=PATIENCE)["state"] == "success"
@@ -120,9 +98,9 @@ def test_waits_outlive_their_triggerers_and_are_answered_once(airflow, tallyfy):
     assert [log.count("Waited for all to be complete") for log in logs] == [1] * WAITS
     # Each triggerer says once of each wait that it asks: so many have held it.
     triggerers = [log.count("Polling every 1 s") for log in logs]
-    assert min(triggerers[:16]) >= 1
-    assert min(triggerers[16:33]) >= 2
-    assert min(triggerers[33:]) >= 3
+    assert min(triggerers[:first]) >= 1
+    assert min(triggerers[first:second]) >= 2
+    assert min(triggerers[second:]) >= 3
 
 
 class Reactions:
@@ -169,18 +147,27 @@ def readings_of_the_feed(tallyfy: Emulator) -> int:
     return sum(request.path.endswith("/activity-feeds") for request in tallyfy.requests)
 
 
-@pytest.mark.skipif(not IS_AIRFLOW_3, reason="Airflow 2 has no asset watchers")
+def launch(tallyfy: Emulator, checklist: str, name: str) -> str:
+    return str(tallyfy.add_run(name=name, checklist_id=tallyfy.checklists[checklist])["id"])
+
+
+def await_readings(tallyfy: Emulator, number: int) -> None:
+    """Wait until the feed has been read so often again."""
+    read = readings_of_the_feed(tallyfy)
+    wait_until(lambda: readings_of_the_feed(tallyfy) >= read + number, timeout=PATIENCE, what="the feed to be read")
+
+
+@pytest.mark.skipif(not HAS_STATE_STORE, reason="before 3.3.2, Airflow keeps no place of a watcher")
 def test_a_dag_is_started_once_for_each_completed_process(airflow, tallyfy):
     reviews = Reactions(airflow, "reactions", "contract_reviewed")
     onboardings = Reactions(airflow, "tallyfy_react_to_completed_run", "tallyfy_customer_onboarded")
 
-    def launch(checklist: str, name: str) -> str:
-        return str(tallyfy.add_run(name=name, checklist_id=tallyfy.checklists[checklist])["id"])
-
-    contracts = [launch("Contract review", f"Contract with {name}") for name in ("Ada", "Bob", "Cid")]
-    customers = [launch("Customer onboarding", f"Onboarding of {name}") for name in ("Dora", "Emil")]
+    contracts = [launch(tallyfy, "Contract review", f"Contract with {name}") for name in ("Ada", "Bob", "Cid")]
+    customers = [launch(tallyfy, "Customer onboarding", f"Onboarding of {name}") for name in ("Dora", "Emil")]
     for each in (reviews, onboardings):
         airflow.unpause(each.dag_id)
+    # A watcher begins when its Dag, unpaused, is read.
+    airflow.read_again()
     for each in (reviews, onboardings):
         each.await_cursor()
 
@@ -202,16 +189,33 @@ def test_a_dag_is_started_once_for_each_completed_process(airflow, tallyfy):
     tallyfy.complete_run(contracts[2])
     reviews.await_runs(3)
     # If something came again, it would now.
-    read = readings_of_the_feed(tallyfy)
-    wait_until(lambda: readings_of_the_feed(tallyfy) >= read + 5, timeout=PATIENCE, what="the feed to be read on")
+    await_readings(tallyfy, 5)
 
     payloads = [payload for one in reviews.handed_on("payloads") for payload in one]
     assert [payload["run_id"] for payload in payloads] == contracts
     assert set(Counter(payload["event_id"] for payload in payloads).values()) == {1}
-    assert payloads[0]["event"] == "completed"
-    assert payloads[0]["organization_id"] == tallyfy.organization_id
-    assert payloads[0]["run"]["name"] == "Contract with Ada"
-    assert payloads[0]["run"]["status"] == "complete"
-    assert payloads[0]["occurred_at"] == payloads[0]["run"]["completed_at"]
+    assert_completed(payloads[0], "Contract with Ada", tallyfy)
     found = [[run["id"] for run in one] for one in onboardings.handed_on("completed_onboardings")]
     assert found == [[customer] for customer in customers]
+
+
+@pytest.mark.skipif(not IS_AIRFLOW_3 or HAS_STATE_STORE, reason="for an Airflow with watchers that keeps no place")
+def test_a_dag_is_started_by_what_is_completed_while_it_is_watched(airflow, tallyfy):
+    reviews = Reactions(airflow, "reactions", "contract_reviewed")
+    contract = launch(tallyfy, "Contract review", "Contract with Dan")
+    airflow.unpause(reviews.dag_id)
+    airflow.read_again()
+    await_readings(tallyfy, 3)  # the watcher begins with its first
+    tallyfy.complete_run(contract)
+    reviews.await_runs(1)
+    ((payload,),) = reviews.handed_on("payloads")
+    assert payload["run_id"] == contract
+    assert_completed(payload, "Contract with Dan", tallyfy)
+
+
+def assert_completed(payload: dict[str, Any], name: str, tallyfy: Emulator) -> None:
+    assert payload["event"] == "completed"
+    assert payload["organization_id"] == tallyfy.organization_id
+    assert payload["run"]["name"] == name
+    assert payload["run"]["status"] == "complete"
+    assert payload["occurred_at"] == payload["run"]["completed_at"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_2_PLUS
 
 from tallyfy_provider.client import ClientSettings
-from tallyfy_provider.exceptions import TallyfyConfigurationError
+from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyError
 from tallyfy_provider.get_provider_info import CONNECTION_FIELDS
 from tallyfy_provider.hooks.connection import misspelt_extras, read_connection
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
@@ -113,8 +114,6 @@ def test_what_airflow_writes_as_a_uri_is_read_back(read, monkeypatch):
         ({"host": "https://u:p@h.example", "login": ORG, "password": TOKEN}, "holds more than an address"),
         ({"host": "https://h.example/api?x=1", "login": ORG, "password": TOKEN}, "holds more than an address"),
         ({"host": "https://h.example:port", "login": ORG, "password": TOKEN}, "is no address"),
-        ({"login": ORG, "password": TOKEN, "extra": "no json"}, "is not valid JSON"),
-        ({"login": ORG, "password": TOKEN, "extra": "[1]"}, "must be a JSON object"),
         ({"login": ORG, "password": TOKEN, "extra": {"timeout": "soon"}}, "'timeout' of connection"),
         ({"login": ORG, "password": TOKEN, "extra": {"timeout": 0}}, "takes a number from 0.001 to 3600, not 0"),
         ({"login": ORG, "password": TOKEN, "extra": {"max_attempts": 1.5}}, "a whole number from 1 to 100"),
@@ -137,6 +136,18 @@ def test_what_is_missing_or_wrong_is_named_with_the_way_out(read, connection, wo
     assert words in str(raised.value)
     for secret in (TOKEN, "two words", "tökén", "pw-pw", "u:p@"):
         assert secret not in str(raised.value)
+
+
+@pytest.mark.parametrize(("extra", "words"), [("no json", "is not valid JSON"), ("[1]", "must be a JSON object")])
+def test_an_extra_that_is_no_object_is_named(monkeypatch, extra, words):
+    if AIRFLOW_V_3_0_PLUS and not AIRFLOW_V_3_2_PLUS:
+        # These say that there is no such connection, and keep the reason to themselves.
+        words = "or its extra is no JSON object"
+    fields = {"conn_type": "tallyfy", "login": ORG, "password": TOKEN, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_TALLYFY_DEFAULT", json.dumps(fields))
+    with pytest.raises(TallyfyError, match=words) as raised:
+        TallyfyHook().get_conn()
+    assert TOKEN not in str(raised.value)
 
 
 def test_plain_http_is_allowed_to_this_machine_and_where_it_is_wanted(read):

@@ -92,7 +92,7 @@ def test_a_failed_task_launches_a_run(emulator, notifier):
     assert run["owner_id"] == emulator.people["mei.tanaka@brightwater.example"]
     assert form_of(emulator, run) == {"What failed": "sales.load", "Severity": "high"}
     assert run["summary"].endswith("\n\nLook at it.")
-    assert "From Airflow: task 'load' of Dag 'sales' failed, run 'monthly', try '1' [airflow:" in run["summary"]
+    assert "] From Airflow: task 'load' of Dag 'sales' failed, run 'monthly', try '1'\n" in run["summary"]
 
 
 def test_arguments_that_are_not_given_come_from_the_event(emulator, notifier):

@@ -101,7 +101,7 @@ def test_a_run_is_launched_with_its_form_and_its_reference(emulator, checklist, 
     assert run["id"] == run_id
     assert run["name"] == "Onboarding of Acme"
     assert "Launched by Airflow: dag 'onboarding', task 'launch', run 'manual__1'" in run["summary"]
-    assert run["summary"].startswith("Launched by Airflow")
+    assert run["summary"].startswith("[airflow:")
     assert run["summary"].endswith("\n\nSoon")
     fields = {field["label"]: field["id"] for field in checklist["prerun"]}
     assert run["prerun"][fields["Customer"]] == "Acme"

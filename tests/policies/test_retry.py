@@ -145,5 +145,18 @@ def test_a_dag_file_that_uses_it_loads_no_http_client():
         "new = set(sys.modules) - before\n"
         "print(sorted(name for name in new if name.startswith(('requests', 'tallyfy_provider.h'))))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@needs_retry_policies
+@pytest.mark.parametrize("pause", [1e300, float("inf"), 10**400, 86_400.0])
+def test_no_pause_is_longer_than_a_day(pause):
+    decision = decide(errors.TallyfyRateLimitError("x", retry_after=pause))
+    assert decision.retry_delay == timedelta(days=1)
+
+
+@needs_retry_policies
+@pytest.mark.parametrize("pause", [float("nan"), -1.0, 0.0])
+def test_a_pause_that_is_none_is_left_to_the_task(pause):
+    assert decide(errors.TallyfyRateLimitError("x", retry_after=pause)) == RetryDecision.default()

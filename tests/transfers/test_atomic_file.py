@@ -11,7 +11,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from tallyfy_emulator import Fault
 from tallyfy_provider.exceptions import TallyfyExportError, TallyfyServerError
-from tallyfy_provider.transfers.atomic_file import Attempt, replacing
+from tallyfy_provider.transfers.atomic_file import Attempt, _LocalFile, replacing
 
 from .conftest import Bucket, Folders, attached
 
@@ -224,3 +224,34 @@ def test_the_new_file_has_the_mode_of_the_old_one_from_its_beginning(tmp_path, m
     assert modes == [mode, mode]
     assert path.stat().st_mode & 0o777 == mode
     assert path.read_bytes() == b"new"
+
+
+def test_a_link_in_place_of_a_part_is_not_followed(tmp_path):
+    victim = tmp_path / "precious"
+    victim.write_text("precious")
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    (folder / FIRST.part_of("runs.csv")).symlink_to(victim)
+    write(ObjectStoragePath(f"file://{folder}/runs.csv"), b"new")
+    assert victim.read_text() == "precious"
+    assert {each.name: each.read_bytes() for each in folder.iterdir()} == {"runs.csv": b"new"}
+
+
+def test_a_part_that_appears_just_before_it_is_opened_is_an_error(tmp_path, monkeypatch):
+    victim = tmp_path / "precious"
+    victim.write_text("precious")
+    monkeypatch.setattr(
+        _LocalFile, "clear", lambda self: (tmp_path / FIRST.part_of("runs.csv")).symlink_to(victim), raising=True
+    )
+    with pytest.raises(TallyfyExportError, match="FileExistsError"):
+        write(ObjectStoragePath(f"file://{tmp_path}/runs.csv"), b"new")
+    assert victim.read_text() == "precious"
+
+
+def test_the_same_attempt_twice_at_once_puts_no_half_file_in_place(tmp_path):
+    path = ObjectStoragePath(f"file://{tmp_path}/runs.csv")
+    other = replacing(path, FIRST)
+    with pytest.raises(TallyfyExportError, match="replaced by another process"):
+        write(path, b"first", FIRST, then=lambda: other.__enter__().write(b"half"))
+    other.__exit__(None, None, None)
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"runs.csv": b"half"}

@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-import airflow_home
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 pytestmark = pytest.mark.airflow
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 #: Prints the extras of all events of assets (datasets before Airflow 3) of a name.
 EVENTS = """
 import json, sys
@@ -33,33 +29,10 @@ with create_session() as session:
 """
 
 
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory):
-    """A migrated Airflow: its environment variables, and where its output goes."""
-    home = tmp_path_factory.mktemp("airflow")
-    environment = airflow_home.variables(home, dags_folder=Path(__file__).parent / "dags")
-    log = home / "airflow.log"
-    airflow_home.migrate(environment, log)
-    if not AIRFLOW_V_3_0_PLUS:
-        # An event is only noted for a dataset that the scheduler knows; Airflow 3 makes them known by itself.
-        command = [sys.executable, "-m", "airflow", "dags", "reserialize"]
-        with log.open("a") as output:
-            subprocess.run(command, env=environment, stdout=output, stderr=output, timeout=120, check=True)
-    return environment, home
-
-
-@pytest.fixture(scope="module")
-def tasks(airflow) -> dict[str, dict[str, Any]]:
-    """Run the Dag once and give what happened, by task id."""
-    environment, home = airflow
-    events = home / "events.jsonl"
-    command = [sys.executable, ROOT / "scripts" / "run_example_dags.py", Path(__file__).parent / "dags", events]
-    with (home / "airflow.log").open("a") as output:
-        subprocess.run(command, env=environment, stdout=output, stderr=output, timeout=300, check=True)
-    found = [json.loads(line) for line in events.read_text().splitlines()]
-    assert [each for each in found if each["event"] == "broken"] == []
-    (finished,) = [each for each in found if each["event"] == "finished"]
-    return {task["task_id"]: task for task in finished["tasks"]}
+@pytest.fixture
+def tasks(dag_runs) -> dict[str, dict[str, Any]]:
+    """What came of the Dag, by task id."""
+    return {task["task_id"]: task for task in dag_runs["exports"]["tasks"]}
 
 
 def test_tasks_end_as_they_should(tasks):
@@ -91,15 +64,17 @@ def test_the_next_export_begins_where_this_one_ended(tasks):
     assert parse_timestamp(second["last_updated"]) >= parse_timestamp(first["next_updated_after"])
 
 
-def test_no_other_files_are_left(tasks, airflow):
-    files = {str(path.relative_to(airflow[1] / "exports")) for path in (airflow[1] / "exports").rglob("*.*")}
+def test_no_other_files_are_left(dag_runs):
+    exports = dag_runs.home / "exports"
+    files = {str(path.relative_to(exports)) for path in exports.rglob("*.*")}
     assert files == {"status=active/runs.csv.gz", "active.jsonl", "since.jsonl"}
 
 
-def test_an_outlet_gets_an_event_that_says_what_was_written(tasks, airflow):
-    environment, home = airflow
+def test_an_outlet_gets_an_event_that_says_what_was_written(tasks, dag_runs):
     command = [sys.executable, "-c", EVENTS, "tallyfy_exported_runs"]
-    done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(
+        command, env=dag_runs.environment, cwd=dag_runs.home, capture_output=True, text=True, timeout=600, check=True
+    )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("EVENTS")]
     handed_on = tasks["by_templates"]["xcoms"]["return_value"]
     assert json.loads(line.removeprefix("EVENTS")) == [["by_templates", handed_on]]

@@ -219,6 +219,20 @@ def test_rows_that_do_not_match_are_an_error_with_strict_filters(export, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_values_that_cannot_be_written_become_null_with_a_warning(emulator, export, tmp_path, said):
+    row = {"id": "a", "created_at": "0001-01-01T00:00:00+23:59", "last_updated": "9999-12-31T23:59:59-23:59"}
+    emulator.order(Fault(kind="status", status=200, body={"data": [{**row, "progress": {"percent": float("nan")}}]}))
+    path = tmp_path / "x.csv"
+    assert export(str(path))["last_updated"] is None
+    assert next(csv.DictReader(path.open()))["created_at"] == ""
+    output = said()
+    assert "'created_at' is of type timestamp: 1 of its values" in output
+    assert "'progress' holds 1 numbers that are none" in output
+    with pytest.raises(TallyfyExportError, match="Nothing is written, since strict_values=True"):
+        export(str(tmp_path / "y.csv"), strict_values=True)
+    assert [each.name for each in tmp_path.iterdir()] == ["x.csv"]
+
+
 @pytest.mark.parametrize("name", ["runs.jsonl", "runs.csv.gz", "runs.parquet"])
 def test_a_list_that_fails_in_its_middle_leaves_the_earlier_file_as_it_was(emulator, export, tmp_path, name):
     if name.endswith("parquet"):

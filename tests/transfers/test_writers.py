@@ -227,6 +227,38 @@ def test_a_value_of_another_type_becomes_null_in_parquet_and_is_counted_in_a_not
     ]
 
 
+NO_DATES = ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-01:00", "0000-00-00 00:00:00", "-0001-11-30"]
+
+
+@pytest.mark.parametrize("name", ["csv", "parquet"])
+def test_a_date_that_there_is_not_becomes_null_and_is_counted(name):
+    if name == "parquet":
+        pytest.importorskip("pyarrow")
+    runs = [{"id": "a", "created_at": date} for date in ["2026-10-31 09:00:00", *NO_DATES]]
+    data, notes = written(Format(name), runs, ["id", "created_at"])
+    if name == "csv":
+        assert [line.partition(b",")[2] for line in data.splitlines()[1:]] == [b"2026-10-31T09:00:00Z", *[b""] * 4]
+    assert notes == ["Column 'created_at' is of type timestamp: 4 of its values are not, and became null."]
+
+
+@pytest.mark.parametrize("name", ["jsonl", "csv", "parquet"])
+def test_a_number_that_is_none_becomes_null_and_is_counted(name):
+    if name == "parquet":
+        pytest.importorskip("pyarrow")
+    nan, infinite = float("nan"), float("-inf")
+    run = {"id": "a", "name": nan, "progress": {"percent": nan, "of": [1, infinite]}}
+    data, notes = written(Format(name), [{"id": "b", "name": "x", "progress": {}}, run], ["id", "name", "progress"])
+    progress = '{"percent":null,"of":[1,null]}'
+    if name == "jsonl":
+        assert data.decode().splitlines()[1] == f'{{"id":"a","name":null,"progress":{progress}}}'
+    if name == "csv":
+        assert list(csv.reader(io.StringIO(data.decode())))[2] == ["a", "", progress]
+    assert notes == [
+        "'name' holds 1 numbers that are none (NaN or infinite), which became null.",
+        "'progress' holds 2 numbers that are none (NaN or infinite), which became null.",
+    ]
+
+
 def test_row_groups_of_parquet_are_bounded(monkeypatch):
     parquet = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr("tallyfy_provider.transfers.parquet._GROUP_ROWS", 1000)

@@ -163,3 +163,13 @@ def test_what_happened_to_a_task_of_a_run_did_not_happen_to_the_run():
     for verb in ("created", "re-opened", "unarchived"):
         assert confirm(Activity("7", verb, "r", NOON, is_about_the_run=False), run, "org") is None
         assert confirm(Activity("7", verb, "r", NOON), run, "org")
+
+
+@pytest.mark.parametrize("odd", [{"a": 1}, [{"a": 1}], [], None, "", True, 1.5], ids=str)
+def test_a_row_about_what_is_no_id_is_about_no_run(odd):
+    assert read_row({"id": "1", "verb": "completed", "auditable_type": "Run", "auditable_id": odd}) is None
+
+
+def test_the_id_of_the_run_may_be_a_list_of_one():
+    row = {"id": "1", "verb": ["completed"], "auditable_type": ["Run"], "auditable_id": ["a"]}
+    assert read_row(row).run_id == "a"

@@ -20,6 +20,7 @@ from tallyfy_provider.utils.arguments import (
     run_id,
     run_ids,
     seconds,
+    step,
     text,
     timestamp,
     whole_number,
@@ -214,3 +215,29 @@ def test_a_choice_is_one_of_the_choices(value):
 def test_a_choice_that_is_misspelt_is_suggested():
     with pytest.raises(TallyfyInputError, match=r"'retry' or 'always'; did you mean 'always'\?"):
         choice("reuse", "allways", ("retry", "always"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"https://go.tallyfy.com/tracker/{'a' * 32}?activeTask={'b' * 32}",
+        f"https://go.tallyfy.com/tracker/{'a' * 32}/task/{'b' * 32}#comments",
+        f" https://go.tallyfy.com/tasks/{'b' * 32}",
+    ],
+)
+def test_the_id_of_a_task_is_found_in_its_address(address):
+    assert step(address) == "b" * 32
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"https://go.tallyfy.com/guest/tasks/{'b' * 32}?code=secret",
+        f"https://go.tallyfy.com/tracker/{'a' * 32}",
+        "https://go.tallyfy.com/tasks?code=secret",
+    ],
+)
+def test_an_address_that_names_no_task_is_refused_and_not_quoted(address):
+    with pytest.raises(TallyfyInputError, match="step is a web address that names no task") as refused:
+        step(address)
+    assert "secret" not in str(refused.value)

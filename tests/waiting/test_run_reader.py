@@ -20,6 +20,7 @@ from tallyfy_provider.exceptions import (
 )
 from tallyfy_provider.waiting.conditions import Outcome, StatusRule
 from tallyfy_provider.waiting.run_reader import RunReader
+from tests.conftest import THOROUGH
 
 RULE = StatusRule()
 
@@ -198,7 +199,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=15, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=60 if THOROUGH else 10, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(rounds=st.lists(CHANGES, min_size=1, max_size=4), cap=st.integers(3, 8), answer=st.sampled_from([200, 404]))
 def test_whatever_changes_between_any_two_requests_every_run_is_seen_and_no_end_is_made_up(rounds, cap, answer):
     from tallyfy_provider.client.settings import ClientSettings, build_client

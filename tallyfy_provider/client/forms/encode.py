@@ -61,6 +61,7 @@ def encode_form(
 
 def encode_value(field: FormField, value: Any) -> Any:
     """Encode one value that is not blank; empty where nothing is left of it, WrongValueError where it does not fit."""
+    values.refuse_sets(value)
     if not is_known(field):
         return values.as_json(value)
     is_text = field.field_type in TEXT_TYPES or has_option(field, value)

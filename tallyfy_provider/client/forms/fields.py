@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tallyfy_provider.client.names import find_by_name, suggest
+from tallyfy_provider.client.redaction import quoted, shown
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
 
 #: Largest texts that Tallyfy stores, in bytes of UTF-8 (docs/tallyfy-api.md, "Form values").
@@ -83,8 +84,8 @@ class FormField:
     @property
     def name(self) -> str:
         """The field in a message: ``'Budget' (alias 'budget-12', text)``."""
-        alias = f"alias {self.alias!r}" if self.alias else f"id {self.id!r}"
-        return f"{(self.label or self.alias or self.id)!r} ({alias}, {self.field_type or 'of no type'})"
+        alias = f"alias {quoted(self.alias)}" if self.alias else f"id {quoted(self.id)}"
+        return f"{quoted(self.label or self.alias or self.id)} ({alias}, {shown(self.field_type or 'of no type')})"
 
     @property
     def takes(self) -> str:
@@ -93,13 +94,13 @@ class FormField:
             number = "any of" if self.field_type == "multiselect" else "one of"
             return f"{number} {self._shown_options}" if self.options else "an option, of which Tallyfy lists none"
         if self.field_type == "table":
-            columns = ", ".join(repr(column.label or column.id) for column in self.columns)
+            columns = ", ".join(quoted(column.label or column.id) for column in self.columns)
             return f"a list with exactly one entry for each column, or a dict by column: {columns or 'none listed'}"
         return _TAKES.get(self.field_type, "a value in Tallyfy's own form")
 
     @property
     def _shown_options(self) -> str:
-        shown = ", ".join(repr(option.text) for option in self.options[:_SHOWN_OPTIONS])
+        shown = ", ".join(quoted(option.text) for option in self.options[:_SHOWN_OPTIONS])
         more = len(self.options) - _SHOWN_OPTIONS
         return f"{shown} and {more} more" if more > 0 else shown
 
@@ -133,7 +134,7 @@ def find_field(fields: Sequence[FormField], key: object) -> FormField:
         suggestion = suggest(fields, name, ("label", "alias"))
         raise TallyfyInputError(f"the form has no field {name!r}{suggestion or '.'}")
     if len(found) > 1:
-        candidates = "; ".join(f"{field.name}, id {field.id!r}" for field in found)
+        candidates = "; ".join(f"{field.name}, id {quoted(field.id)}" for field in found)
         raise TallyfyInputError(f"{name!r} is the name of {len(found)} fields: {candidates}. Say which by alias or id.")
     return found[0]
 

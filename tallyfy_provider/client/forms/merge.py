@@ -17,6 +17,7 @@ from tallyfy_provider.client.forms.decode import stored_values
 from tallyfy_provider.client.forms.encode import encode_value, is_known
 from tallyfy_provider.client.forms.fields import FormField, is_empty, read_fields
 from tallyfy_provider.client.forms.values import WrongValueError
+from tallyfy_provider.client.redaction import quoted
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils.arguments import parse_json
 
@@ -35,7 +36,7 @@ def merge_form(update: Any, described: Any, stored: Any, owner: str) -> dict[str
         return values
     fields = {field.id: field for field in read_fields(described)}
     if unknown := set(values) - set(fields):
-        known = "; ".join(f"{field.name}, id {field.id!r}" for field in fields.values())
+        known = "; ".join(f"{field.name}, id {quoted(field.id)}" for field in fields.values())
         raise TallyfyInputError(
             f"The form of {owner} has no field with the id {', '.join(sorted(map(repr, unknown)))}: Tallyfy would drop "
             f"the value without a word. Its fields are {known}."

@@ -12,6 +12,7 @@ from typing import Any
 
 from tallyfy_provider.client.forms.fields import FormField, Option, whole_number
 from tallyfy_provider.client.forms.values import WrongValueError, is_blank, kind_of
+from tallyfy_provider.client.redaction import quoted, shown
 
 _SAY_WHICH = "say which with {'id': …} or {'text': …}"
 
@@ -90,7 +91,7 @@ def _find(field: FormField, value: Any) -> Option:
     if not found:
         raise WrongValueError(f"is {kind_of(value)}, which is none of its options")
     if len({_sent(field, option) for option in found}) > 1:
-        meant = ", ".join(f"{option.text!r} with id {option.id}" for option in found)
+        meant = ", ".join(f"{quoted(option.text)} with id {shown(option.id)}" for option in found)
         raise WrongValueError(f"can mean more than one option ({meant}); {_SAY_WHICH}")
     return found[0]
 

@@ -43,9 +43,20 @@ def kind_of(value: Any) -> str:
         return "a number"
     if isinstance(value, Mapping):
         return f"a dict of {len(value)}"
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (list, tuple)):
         return f"a list of {len(value)}"
+    if isinstance(value, (set, frozenset)):
+        return f"a set of {len(value)}"
     return f"a {type(value).__name__}"
+
+
+def refuse_sets(value: Any) -> None:
+    """Refuse a set, or one within a value: its order differs from run to run, and Airflow 2 cannot store it."""
+    if isinstance(value, (set, frozenset)):
+        raise WrongValueError(f"is {kind_of(value)}, which has no order and which Airflow cannot store; use a list")
+    elements = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else ()
+    if any(isinstance(element, (set, frozenset)) for element in elements):
+        raise WrongValueError(f"is {kind_of(value)} with a set in it, which Airflow cannot store; use a list")
 
 
 def encode_text(field: FormField, value: Any) -> str:

@@ -13,11 +13,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
-from urllib.parse import quote
 
 from tallyfy_provider.client.http.errors import payload_of
 from tallyfy_provider.client.http.responses import Response
 from tallyfy_provider.client.http.transport import Request, Transport
+from tallyfy_provider.client.http.urls import build_path
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyError,
@@ -213,7 +213,7 @@ class ActingAsUser(ExchangedToken):
     ) -> None:
         super().__init__(transport, clock)
         self._application = application
-        self._url = f"{base_url}/applications/{quote(organization_id, safe='')}/users/{quote(email, safe='')}/token"
+        self._url = base_url + build_path(("applications", organization_id, "users", email, "token"))
         self._email = email
 
     def _fetch(self, previous: Grant | None) -> Grant:

@@ -16,11 +16,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import urllib3.connection
 import urllib3.connectionpool
 from requests.adapters import HTTPAdapter
+
+from tallyfy_provider.client.http.urls import is_loopback
 
 
 class Deadline:
@@ -34,6 +37,8 @@ class Deadline:
         self.seconds = seconds
         #: Whether anything of the request may have reached the server.
         self.is_sent = False
+        #: Whether the connection is being made: what a proxy is told for that is nothing of the request.
+        self.is_connecting = False
         self._ends_at = time.monotonic() + seconds
 
     @property
@@ -117,16 +122,17 @@ class _Marked:
     """A connection that tells the deadline when it sends the request."""
 
     def connect(self) -> None:
-        """Connect; what a proxy is told for that is nothing of the request."""
+        """Connect, by way of a proxy where there is one."""
+        deadline = _deadline() or Deadline(0)
+        deadline.is_connecting = True
         super().connect()  # type: ignore[misc]
-        if (deadline := _deadline()) is not None:
-            deadline.is_sent = False
+        deadline.is_connecting = False
 
     def send(self, data: Any) -> None:
         """Send a part of the request."""
         if self.sock is None:  # type: ignore[attr-defined]
             self.connect()
-        if (deadline := _deadline()) is not None:
+        if (deadline := _deadline()) is not None and not deadline.is_connecting:
             deadline.is_sent = True
         super().send(data)  # type: ignore[misc]
 
@@ -167,8 +173,15 @@ class DeadlineAdapter(HTTPAdapter):
 
 
 class PlainSession(requests.Session):
-    """A session that never looks where a redirect leads: to do so it would read the whole body, of whatever size."""
+    """A session that follows no redirect, and asks no proxy to reach this machine."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return None."""
+        """Return None: to look where a redirect leads, requests would read the whole body, of whatever size."""
         return None
+
+    def merge_environment_settings(self, url: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the settings of the environment, without a proxy for this machine: it would get the token in clear."""
+        merged = super().merge_environment_settings(url, *args, **kwargs)
+        if is_loopback(urlsplit(url).hostname or ""):
+            merged["proxies"] = {}
+        return merged

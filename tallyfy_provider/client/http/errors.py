@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tallyfy_provider.client.http.responses import REQUEST_TIMEOUT, TOO_EARLY, TOO_MANY_REQUESTS, Failure, Response
-from tallyfy_provider.client.redaction import quotable
+from tallyfy_provider.client.redaction import one_line, quotable
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyConfigurationError,
@@ -71,7 +71,7 @@ def error_from_response(
         request=request,
         request_id=response.request_id,
         retry_after=retry_after,
-        code=redact(code)[:_MAX_CODE_LENGTH] if code else None,
+        code=redact(one_line(redact(code)))[:_MAX_CODE_LENGTH] if code else None,
         fields=_fields(response.payload, redact),
     )
 
@@ -167,7 +167,7 @@ def _quote(response: Response, redact: Callable[[str], str]) -> str:
         return f" with {_describe_body(response)}" if response.body.strip() else ""
     # Redacted before it is cut: a secret that is cut in the middle would not be recognised. What Tallyfy cut itself
     # still shows that it was cut when its last full stop is taken off.
-    words = " ".join(redact(_words(response.payload)).split())[:_MAX_WORDS_LENGTH]
+    words = redact(one_line(redact(_words(response.payload))))[:_MAX_WORDS_LENGTH]
     return f": {quotable(words.replace('...', '…')).rstrip('.')}" if words else ""
 
 
@@ -203,7 +203,11 @@ def _flat(errors: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 def _fields(payload: Any, redact: Callable[[str], str]) -> dict[str, str]:
     errors = _flat(payload.get("errors")) if isinstance(payload, Mapping) else []
-    return {redact(name)[:_MAX_FIELD_LENGTH]: redact(text)[:_MAX_FIELD_LENGTH] for name, text in errors[:_MAX_FIELDS]}
+
+    def clean(text: str) -> str:
+        return redact(one_line(redact(text)))[:_MAX_FIELD_LENGTH]
+
+    return {clean(name): clean(text) for name, text in errors[:_MAX_FIELDS]}
 
 
 def _code(payload: Any) -> str | None:

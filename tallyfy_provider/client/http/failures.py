@@ -48,11 +48,14 @@ def failure_from_exception(error: Exception, *, timeout: float, connect_timeout:
         return Failure(reason, sent=False, permanent=True)
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return Failure(f"No connection within {connect_timeout:g} s", sent=False)
+    cause = _root_cause(error)
+    if deadline.is_connecting and not isinstance(cause, _NEVER_CONNECTED):
+        reason = f"The connection broke before anything was sent ({_system_error(cause)})"
+        return Failure(f"{reason}, at the proxy in HTTPS_PROXY perhaps" if getproxies() else reason, sent=False)
     if isinstance(error, (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError)):
         return Failure(f"No answer within {timeout:g} s", sent=True)
     if isinstance(error, BodyError):
         return Failure(text, sent=True, garbled=True)
-    cause = _root_cause(error)
     if isinstance(cause, urllib3.exceptions.NameResolutionError):
         return Failure("The host name cannot be resolved; it is misspelt, or the name server is out", sent=False)
     if isinstance(cause, _NEVER_CONNECTED):

@@ -9,7 +9,7 @@ from typing import Any
 from tallyfy_provider.client.http.auth import TokenSource
 from tallyfy_provider.client.http.errors import payload_of
 from tallyfy_provider.client.http.transport import Request, Transport
-from tallyfy_provider.client.http.urls import build_path
+from tallyfy_provider.client.http.urls import build_path, check_query
 
 
 class TallyfySession:
@@ -38,6 +38,7 @@ class TallyfySession:
         :param segments: The parts of the path, unescaped.
         :param cancelled: Cancels further attempts when set.
         """
+        check_query(params)
         request = Request(method, self.base_url + build_path(segments), params=params, json=json, cancelled=cancelled)
         return payload_of(self.tokens.authorize(self.transport, request), request.title)
 

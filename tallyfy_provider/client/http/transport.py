@@ -201,7 +201,12 @@ class Transport:
             attempt += 1
             summary = self.secrets.redact(outcome.summary)
             log.info(
-                "%s; attempt %d of %d in %.1f s (%s).", summary, attempt, self.retry.max_attempts, delay, request.title
+                "%s; attempt %d of %d in %.1f s (%s).",
+                summary,
+                attempt,
+                self.retry.max_attempts,
+                delay,
+                self.secrets.redact(request.title),
             )
             if not outcome.asks_for_pause:  # else the rate limiter holds every request of this kind back
                 self._wait(delay, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -11,6 +12,9 @@ from urllib.parse import SplitResult, quote, urlsplit
 from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyInputError
 
 DEFAULT_BASE_URL = "https://api.tallyfy.com"
+#: What no address holds: control characters, and halves of surrogate pairs, which UTF-8 has no form for.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def parse_base_url(host: str | None, *, allow_http: bool, what: str) -> str:
@@ -29,6 +33,8 @@ def parse_base_url(host: str | None, *, allow_http: bool, what: str) -> str:
         _ = parts.port
     except ValueError as error:
         raise TallyfyConfigurationError(f"The {what} is no address: {error}.") from None
+    if _UNFIT.search(text):
+        raise TallyfyConfigurationError(f"The {what} has characters in it that no address has: type it again.")
     _check_base_url(parts, allow_http=allow_http, what=what)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
@@ -53,7 +59,7 @@ def _check_base_url(parts: SplitResult, *, allow_http: bool, what: str) -> None:
 
 def is_loopback(hostname: str) -> bool:
     """Return whether a host name or IP address, without brackets or port, means this machine."""
-    if hostname == "localhost" or hostname.endswith(".localhost"):
+    if hostname == "localhost":  # any other name, also x.localhost, may lead to wherever a name server says
         return True
     try:
         return ipaddress.ip_address(hostname).is_loopback
@@ -67,7 +73,7 @@ def build_path(segments: Iterable[object]) -> str:
 
 
 def _quote_segment(segment: str) -> str:
-    if segment.strip() in {"", ".", ".."}:
+    if segment.strip() in {"", ".", ".."} or _UNFIT.search(segment):
         raise TallyfyInputError(f"{segment!r} is no id: a path of Tallyfy's API cannot be built with it.")
     return quote(segment, safe="")
 
@@ -105,6 +111,16 @@ def split_path(path: str) -> tuple[str, ...]:
 def encode_query(params: Mapping[str, Any] | None) -> dict[str, str]:
     """Encode booleans as ``true`` and ``false``, and lists separated by commas; None is left out."""
     return {str(name): _query_value(name, value) for name, value in (params or {}).items() if value is not None}
+
+
+def check_query(params: Mapping[str, str] | None) -> None:
+    """Refuse text in a query that cannot be written as UTF-8."""
+    for name, value in (params or {}).items():
+        if _HALF_A_CHARACTER.search(f"{name}{value}"):
+            raise TallyfyInputError(
+                f"{name!r} is asked for with {value!r:.100}, which holds half of a surrogate pair and is no text; "
+                "nothing was sent."
+            )
 
 
 def _query_value(name: object, value: Any) -> str:

@@ -260,11 +260,9 @@ class LosslessPaginator(Paginator):
         """Request an earlier page next, or take an empty page for a hole where the list goes on behind it."""
         if not page.rows:
             self._empty[request.start] = self._empty.get(request.start, 0) + 1
-            announced = page.announcements(request)
             if page.refusal is not None and self._empty[request.start] >= _MOST_EMPTY:
                 yield from self._insist(request, page)
-            agreed = announced.get("total", False) and announced.get("total_pages", True)
-            if self._empty[request.start] >= _MOST_EMPTY and agreed:
+            if self._empty[request.start] >= _MOST_EMPTY and page.has_more_by_totals(request):
                 self._refuse_endlessness(request)
                 self._warn(f"Page {request.number} of {self._what} is empty although Tallyfy announced more rows.")
                 self.doubts += 1
@@ -282,9 +280,8 @@ class LosslessPaginator(Paginator):
     def _is_end_in_spite_of_meta(self, request: PageRequest, page: Page) -> bool:
         """Tell whether a page is empty again and again, and only a part of ``meta`` still announces more."""
         announced = page.announcements(request)
-        agreed = announced.get("total", False) and announced.get("total_pages", True)
         is_empty = not page.rows and sum(self._empty.values()) >= 2 * _MOST_EMPTY
-        return is_empty and any(announced.values()) and not agreed
+        return is_empty and any(announced.values()) and not page.has_more_by_totals(request)
 
     def _insist(self, request: PageRequest, page: Page) -> Generator[Step, Any, None]:
         """Raise a refusal that is no end: the list still has rows there."""
@@ -304,8 +301,7 @@ class LosslessPaginator(Paginator):
             return False
         # The page is short and had nothing new: the list ends here unless totals agree that it does not.
         self._empty[request.start] = self._empty.get(request.start, 0) + 1
-        agreed = announced.get("total", False) and announced.get("total_pages", True)
-        if agreed and sum(self._empty.values()) < 2 * _MOST_EMPTY:
+        if page.has_more_by_totals(request) and sum(self._empty.values()) < 2 * _MOST_EMPTY:
             return False
         self._warn_of_contradiction(page, request)
         return True

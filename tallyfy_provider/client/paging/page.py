@@ -89,6 +89,11 @@ class Page:
             found["links.next"] = self.has_next
         return found
 
+    def has_more_by_totals(self, request: PageRequest) -> bool:
+        """Tell whether the number of rows announces more after this page, and that of pages, where given, agrees."""
+        announced = self.announcements(request)
+        return announced.get("total", False) and announced.get("total_pages", True)
+
 
 def page_behind_the_end(request: PageRequest, read: Callable[[], Page]) -> Page:
     """
@@ -121,7 +126,7 @@ def read_page(payload: Any, *, number: int, what: str) -> Page:
     if not isinstance(rows, list):
         raise TallyfyResponseError(f"Page {number} of {what} cannot be read: it holds no list under 'data'.")
     for row in rows:
-        if not isinstance(row, dict) or row.get("id") in (None, ""):
+        if not isinstance(row, dict) or not _is_id(row.get("id")):
             raise TallyfyResponseError(f"Page {number} of {what} cannot be read: one of its rows has no id.")
     pagination = _mapping(_mapping(payload.get("meta")).get("pagination"))
     return Page(
@@ -130,6 +135,10 @@ def read_page(payload: Any, *, number: int, what: str) -> Page:
         last=_count(pagination.get("total_pages")),
         has_next=_has_next(pagination),
     )
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
 
 
 def _has_next(pagination: Mapping[str, Any]) -> bool | None:

@@ -92,8 +92,7 @@ class SequentialPaginator(Paginator):
                 f"Page {request.number} of {self._what} is empty although Tallyfy announced more rows: "
                 "the list changed while it was read."
             )
-        agreed = announced.get("total", False) and announced.get("total_pages", True)
-        if agreed and self._without_new < _MOST_REPEATED:
+        if page.has_more_by_totals(request) and self._without_new < _MOST_REPEATED:
             return False
         if page.rows:
             self._warn_of_contradiction(page, request)

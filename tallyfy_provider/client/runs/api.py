@@ -30,6 +30,7 @@ from tallyfy_provider.exceptions import (
     TallyfyNotFoundError,
     TallyfyResponseError,
 )
+from tallyfy_provider.utils.arguments import whole_number
 
 #: What ``PUT`` on a run empties where it is left out.
 _EMPTIED_UNLESS_SENT = ("users", "groups")
@@ -57,9 +58,10 @@ class RunsResource(Resource):
         :return: The run exactly as the API gave it.
         :raises TallyfyNotFoundError: There is no such run in this organization, or it is archived: Tallyfy's response
             for an archived run is not documented (docs/tallyfy-api.md, "Run status").
+        :raises TallyfyResponseError: The response cannot be read, or is about another run.
         """
         payload = self._send("GET", self._path("runs", run_id), params=included(include) or None)
-        return item_of(payload, f"run {run_id}")
+        return item_of(payload, f"run {run_id}", run_id)
 
     def find(self, run_id: str) -> dict[str, Any]:
         """
@@ -163,6 +165,7 @@ class RunsResource(Resource):
         on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
         """List runs for encoded filters, without checking the runs against them."""
+        max_runs = whole_number("max_runs", max_runs, least=0)
         wanted = Range(max_runs, _seconds(created_after), _seconds(created_before))
         if wanted.after is not None and wanted.before is not None and wanted.after >= wanted.before:
             raise TallyfyInputError(
@@ -295,7 +298,7 @@ class RunsResource(Resource):
                 changes["prerun"], run.get("ko_form_fields"), run.get("prerun"), f"run {run_id}"
             )
         path = self._path("runs", run_id)
-        return self._item_or(self._send("PUT", path, json=body), lambda: self.get(run_id))
+        return self._item_or(self._send("PUT", path, json=body), lambda: self.get(run_id), run_id)
 
     def complete_kickoff(self, run_id: str | int) -> dict[str, Any]:
         """
@@ -322,7 +325,7 @@ class RunsResource(Resource):
 
     def _kickoff(self, method: str, run_id: str | int) -> dict[str, Any]:
         payload = self._send(method, self._path("runs", run_id, "complete-prerun"))
-        run = self._item_or(payload, lambda: self.get(run_id))
+        run = self._item_or(payload, lambda: self.get(run_id), run_id)
         beside = payload if isinstance(payload, Mapping) else {}
         return {**run, **{name: beside[name] for name in RULES_REPORT if name in beside}}
 
@@ -334,7 +337,8 @@ class RunsResource(Resource):
         :return: The archived run, also where it was archived before.
         :raises TallyfyNotFoundError: There is no such run, not among the archived ones either.
         """
-        return self._ensure("DELETE", self._path("runs", run_id), lambda: self.find(str(run_id)), is_archived)
+        path = self._path("runs", run_id)
+        return self._ensure("DELETE", path, run_id, lambda: self.find(str(run_id)), is_archived)
 
     def activate(self, run_id: str | int) -> dict[str, Any]:
         """
@@ -345,7 +349,7 @@ class RunsResource(Resource):
         :raises TallyfyNotFoundError: There is no such run, not among the archived ones either.
         """
         path = self._path("runs", run_id, "activate")
-        return self._ensure("PUT", path, lambda: self.find(str(run_id)), lambda run: not is_archived(run))
+        return self._ensure("PUT", path, run_id, lambda: self.find(str(run_id)), lambda run: not is_archived(run))
 
 
 def _seconds(time: datetime | None) -> float | None:

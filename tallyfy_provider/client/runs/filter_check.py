@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tallyfy_provider.client.filtering import Elements
+from tallyfy_provider.client.redaction import quoted, shown
 from tallyfy_provider.client.runs.filters import RUN_STATUSES
+from tallyfy_provider.utils.timestamps import is_date
 
 Run = Mapping[str, Any]
 
@@ -78,12 +80,12 @@ class FilterCheck:
 
 def is_archived(run: Run) -> bool:
     """Return whether a run is archived; a list may still give its old status beside ``archived_at``."""
-    return bool(run.get("archived_at")) or run.get("status") == "archived"
+    return is_date(run.get("archived_at")) or run.get("status") == "archived"
 
 
 def _describe(run: Run, name: str) -> str:
     field = "archived_at" if name == "archived" else name
-    return f"run {run.get('id')} ({run.get('name')!r}) with {field} {run.get(field)!r}"
+    return f"run {shown(run.get('id'))} ({quoted(run.get('name'))}) with {field} {quoted(run.get(field))}"
 
 
 def select(runs: Iterable[Run], fields: Iterable[str]) -> list[dict[str, Any]]:

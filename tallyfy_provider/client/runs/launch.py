@@ -14,6 +14,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.runs.launch_marker import LaunchMarker
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError, TallyfyNotFoundError
@@ -85,11 +86,20 @@ class Launcher:
             return run
         return self._found_after(lost)
 
+    def _carries_it(self, run: Mapping[str, Any]) -> bool:
+        """Tell whether a launched run carries the marker although the response to its launch has cut or dropped it."""
+        if not self._marker.may_be_in(run):
+            return False
+        try:
+            return self._marker.is_in(self._runs.get(str(run["id"])))
+        except TallyfyError:
+            return False
+
     def _warn_unless_kept(self, run: Mapping[str, Any]) -> None:
-        if run.get("summary") and not self._marker.is_in(run):
+        if not (self._marker.is_in(run) or self._carries_it(run)):
             log.warning(
                 "A retry cannot find run %s, and may launch another one: Tallyfy did not keep %s in its summary.",
-                run.get("id"),
+                shown(run.get("id")),
                 self._marker.token,
             )
 
@@ -100,7 +110,7 @@ class Launcher:
             raise self._in_doubt(lost, f"it cannot be looked for now ({error})") from error
         if run is None:
             raise self._in_doubt(lost, f"it was not found within {self._lookup_timeout:.0f} s") from lost
-        log.info("Found run %s: it was launched although the response was lost.", run.get("id"))
+        log.info("Found run %s: it was launched although the response was lost.", shown(run.get("id")))
         return run
 
     def _in_doubt(self, lost: TallyfyIndeterminateError, why: str) -> TallyfyIndeterminateError:
@@ -121,11 +131,11 @@ class Launcher:
         return self._runs.list(filters, created_after=since)
 
     def _is_it(self, run: dict[str, Any]) -> bool:
-        """Tell whether a listed run carries the marker; a list may leave out the summary, or leave it empty."""
-        if run.get("summary"):
-            return self._marker.is_in(run)
+        """Tell whether a listed run carries the marker; a list may leave out the summary, leave it empty, or cut it."""
+        if self._marker.is_in(run):
+            return True
         run_id = str(run["id"])
-        if run_id in self._others:
+        if run_id in self._others or not self._marker.may_be_in(run):
             return False
         try:
             whole = self._runs.get(run_id)

@@ -13,11 +13,18 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
+_BEGINNING = "[airflow:"
 _LENGTH = 20
-_TOKEN = re.compile(rf"\[airflow:[0-9a-f]{{{_LENGTH}}}\]")
-_HTML = re.compile(r"<[a-zA-Z/][^>]*>")
+_DIGITS = frozenset("0123456789abcdef")
+_TOKEN = re.compile(rf"{re.escape(_BEGINNING)}[0-9a-f]{{{_LENGTH}}}\]")
+_HTML = re.compile(r"<[a-zA-Z/][^<>]*>")
+#: A tag or an entity of HTML that was cut off, and the sign of the cut.
+_CUT_HTML = re.compile(r"(<[a-zA-Z/!]?[^<>]*|&#?\w*[^\w&]*)$")
+#: How often HTML may be escaped; a server may escape what was escaped before.
+_MOST_ESCAPES = 3
 
 
 @dataclass(frozen=True)
@@ -32,15 +39,38 @@ class LaunchMarker:
         """Build the marker of a launch; the token is derived from ``parts``, so the same parts give the same token."""
         digest = hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()
         token = f"[airflow:{digest[:_LENGTH]}]"
-        return cls(token, f"{line} {token}")
+        return cls(token, f"{token} {line}")
 
     def written_into(self, summary: str | None) -> str:
-        """Return a summary, text or HTML, that begins with the marker, which stays if Tallyfy cuts a long summary."""
+        """Return a summary, text or HTML, that begins with the token, which stays if Tallyfy cuts a long summary."""
         return with_line(summary, self.line)
 
     def is_in(self, run: Mapping[str, Any]) -> bool:
         """Tell whether a run carries this marker."""
-        return self.token in html.unescape(str(run.get("summary") or ""))
+        return self.token in _letters(run.get("summary"))
+
+    def may_be_in(self, run: Mapping[str, Any]) -> bool:
+        """
+        Tell whether a run may carry this marker, though Tallyfy may have cut the summary that it shows.
+
+        It may where nothing is left of the summary, or no more than what the token begins with, and something that
+        shows the cut. It does not where the summary begins in another way, or with the token of another launch.
+        """
+        shown = _letters(run.get("summary"), is_cut=True)
+        alike = takewhile(lambda letters: letters[0] == letters[1], zip(shown, self.token, strict=False))
+        same = sum(1 for _ in alike)
+        if same == len(shown) or not any(map(str.isalnum, shown)):
+            return True
+        return same > 0 and not (same >= len(_BEGINNING) and shown[same] in _DIGITS)
+
+
+def _letters(summary: Any, *, is_cut: bool = False) -> str:
+    """Return a summary without HTML, white space and what is invisible: a token has none of these."""
+    text = str(summary or "")
+    for _ in range(_MOST_ESCAPES):
+        text = _HTML.sub("", text)
+        text = html.unescape(_CUT_HTML.sub("", text) if is_cut else text)
+    return "".join(letter for letter in text if letter.isprintable() and not letter.isspace())
 
 
 def with_line(summary: str | None, line: str) -> str:
@@ -51,9 +81,9 @@ def with_line(summary: str | None, line: str) -> str:
     return f"<p>{html.escape(line, quote=False)}</p>{text}" if _HTML.search(text) else f"{line}\n\n{text}"
 
 
-def line_in(summary: str | None) -> str | None:
+def line_in(summary: Any) -> str | None:
     """Return the line with a marker in a summary, without HTML, to keep it when the summary is changed."""
-    for line in re.split(r"\n|<br\s*/?>|</?p>|</?div>", summary or ""):
+    for line in re.split(r"\n|<br\s*/?>|</?p>|</?div>", str(summary or "")):
         if _TOKEN.search(line):
             return html.unescape(_HTML.sub("", line)).strip()
     return None

@@ -12,6 +12,7 @@ from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields, rows_of
 from tallyfy_provider.client.forms.values import is_blank
 from tallyfy_provider.client.names import find_by_name, suggest
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.suggestions import did_you_mean
@@ -42,7 +43,7 @@ class LaunchRequest:
         differences = compare(self.body.get("prerun") or {}, run.get("prerun"), self.fields)
         if differences:
             # No error: people may be at work already, and Tallyfy may write a value in a way that is not known.
-            log.warning("Check the kick-off form of run %s: %s.", run["id"], "; ".join(map(str, differences)))
+            log.warning("Check the kick-off form of run %s: %s.", shown(run["id"]), "; ".join(map(str, differences)))
 
 
 def prepare_launch(
@@ -69,7 +70,8 @@ def prepare_launch(
         if argument in _LISTS:
             body[argument] = arguments.ids(argument, value)
         elif argument == "steps":
-            body["tasks"] = _tasks(rows_of(checklist.get("steps")), _mapping(argument, value))
+            steps = [step for step in rows_of(checklist.get("steps")) if step.get("id")]
+            body["tasks"] = _tasks(steps, _mapping(argument, value))
         elif argument == "roles":
             body[argument] = dict(_mapping(argument, value))
         elif argument == "parent_id":
@@ -122,7 +124,7 @@ def _step_id(steps: Sequence[Mapping[str, Any]], name: str) -> str:
         return str(found[0]["id"])
     if found:
         raise TallyfyInputError(f"steps: {name!r} is the name of {len(found)} steps; say which by id: {_ids(found)}.")
-    known = ", ".join(str(step.get("alias") or step.get("title") or step.get("id")) for step in steps)
+    known = ", ".join(shown(step.get("alias") or step.get("title") or step.get("id")) for step in steps)
     suggestion = suggest(steps, name, ("title", "alias")) or "."
     raise TallyfyInputError(
         f"steps: the checklist has no step {name!r}{suggestion} {f'There are: {known}.' if known else 'It has none.'}"
@@ -130,7 +132,7 @@ def _step_id(steps: Sequence[Mapping[str, Any]], name: str) -> str:
 
 
 def _ids(steps: Iterable[Mapping[str, Any]]) -> str:
-    return ", ".join(str(step["id"]) for step in steps)
+    return ", ".join(shown(step["id"]) for step in steps)
 
 
 def _mapping(argument: str, value: Any) -> Mapping[str, Any]:

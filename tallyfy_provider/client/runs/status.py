@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tallyfy_provider.client.redaction import quoted, shown
 from tallyfy_provider.client.runs.filter_check import is_archived
+from tallyfy_provider.utils.timestamps import is_date
 
 Run = Mapping[str, Any]
 
@@ -43,7 +45,7 @@ def statuses_of(run: Run) -> tuple[str, ...]:
     whatever its ``status`` still says. A run with an open issue is in ``problem`` and ``issue`` before its own status.
     """
     status = str(run.get("status") or "").lower()
-    if status in _COMPLETE_WORDS or run.get("completed_at"):
+    if status in _COMPLETE_WORDS or is_date(run.get("completed_at")):
         return (COMPLETE, ARCHIVED) if is_archived(run) else (COMPLETE,)
     if is_archived(run):
         return (ARCHIVED,)
@@ -67,4 +69,9 @@ def compact(run: Run) -> dict[str, Any]:
 def describe(run: Run) -> str:
     """Return a run's name, id and state for a message, such as ``'Month-end close' (0a1b…): active``."""
     archived = ", archived" if is_archived(run) and run.get("status") != ARCHIVED else ""
-    return f"{run.get('name')!r} ({run.get('id')}): {run.get('status')}{archived}"
+    return f"{name_of(run)}: {shown(run.get('status'))}{archived}"
+
+
+def name_of(run: Run) -> str:
+    """Return a run's name and id for a message."""
+    return f"{quoted(run.get('name'))} ({shown(run.get('id'))})"

@@ -20,6 +20,7 @@ from tallyfy_provider.client.forms.decode import stored_values
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields
 from tallyfy_provider.client.forms.values import is_blank
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.client.resource import assigned_ids, with_added
 from tallyfy_provider.client.runs.api import RULES_REPORT, RunsResource
 from tallyfy_provider.client.runs.launch_marker import line_in, with_line
@@ -34,6 +35,7 @@ from tallyfy_provider.exceptions import (
     TallyfyValidationError,
 )
 from tallyfy_provider.utils import arguments
+from tallyfy_provider.utils.timestamps import is_date
 
 _FLAGS = ("starred", "is_public")
 #: Answers to reopening a form that say that it was not reopened.
@@ -155,16 +157,20 @@ def _complete_after(
 
 
 def _is_kickoff_completed(run: Mapping[str, Any]) -> bool:
-    return bool(run.get("prerun_completed_at")) or run.get("prerun_status") in ("complete", "completed")
+    return is_date(run.get("prerun_completed_at")) or run.get("prerun_status") in ("complete", "completed")
 
 
 def _describe_rules(run: Mapping[str, Any]) -> str:
     changed, evaluated = (run.get(name) for name in RULES_REPORT)
     if changed is None and evaluated is None:
-        return f"Tallyfy does not say what rules changed in run {run['id']}."
-    tasks = ", ".join(map(str, changed)) if isinstance(changed, (Mapping, list)) and changed else "no tasks"
-    rules = len(evaluated) if isinstance(evaluated, (Mapping, list)) else evaluated
-    return f"Rules changed {tasks} of run {run['id']}" + ("." if rules is None else f" ({rules} rules were evaluated).")
+        return f"Tallyfy does not say what rules changed in run {shown(run.get('id'))}."
+    tasks = ", ".join(map(shown, changed)) if isinstance(changed, (Mapping, list)) and changed else "no tasks"
+    rules = (
+        len(evaluated) if isinstance(evaluated, (Mapping, list)) else None if evaluated is None else shown(evaluated)
+    )
+    return f"Rules changed {tasks} of run {shown(run.get('id'))}" + (
+        "." if rules is None else f" ({rules} rules were evaluated)."
+    )
 
 
 def _fields(checklists: ChecklistsResource, run: Mapping[str, Any]) -> tuple[FormField, ...]:

@@ -9,7 +9,7 @@ from tallyfy_provider.client.forms.merge import merge_form
 from tallyfy_provider.client.resource import ASSIGNEE_KINDS, Resource, assigned_to_keep, included, item_of
 from tallyfy_provider.client.tasks import filters as task_filters
 from tallyfy_provider.client.tasks.status import is_completed
-from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
 
 #: What Tallyfy wants with every update of a one-off task that belongs to no run.
 _ALWAYS_SENT_OF_A_ONE_OFF = ("title", "deadline")
@@ -67,9 +67,13 @@ class TasksResource(Resource):
         :param include: What to get along with it (Tallyfy's ``with``), such as ``form_fields`` or ``threads``.
         :return: The task exactly as the API gave it.
         :raises TallyfyNotFoundError: There is no such task.
+        :raises TallyfyResponseError: The response cannot be read, or is about another task.
         """
         params = included(include) or None
-        return item_of(self._send("GET", self._task_path(run_id, task_id), params=params), f"task {task_id}")
+        task = item_of(self._send("GET", self._task_path(run_id, task_id), params=params), f"task {task_id}", task_id)
+        if run_id is not None and task.get("run_id") and str(task["run_id"]).lower() != str(run_id).strip().lower():
+            raise TallyfyResponseError(f"Tallyfy was asked for task {task_id} of run {run_id}, not of another run.")
+        return task
 
     def update(self, run_id: str | int | None, task_id: str | int, changes: Mapping[str, Any]) -> dict[str, Any]:
         """
@@ -96,7 +100,7 @@ class TasksResource(Resource):
         task = self.get(task_id, run_id, include=("form_fields",)) if needs_reading else {}
         body = _update_body(changes, task, f"task {task_id}", is_one_off=run_id is None)
         payload = self._send("PUT", self._task_path(run_id, task_id), json=body)
-        return self._item_or(payload, lambda: self.get(task_id, run_id))
+        return self._item_or(payload, lambda: self.get(task_id, run_id), task_id)
 
     def complete(
         self,
@@ -123,7 +127,7 @@ class TasksResource(Resource):
         optional = {"is_approved": is_approved, "override_user": override_user}
         body = {"task_id": task_id, **{name: value for name, value in optional.items() if value is not None}}
         payload = self._send("POST", self._path(*_of(run_id), "completed-tasks"), json=body)
-        return self._item_or(payload, lambda: self.get(task_id, run_id))
+        return self._item_or(payload, lambda: self.get(task_id, run_id), task_id)
 
     def reopen(self, run_id: str | int | None, task_id: str | int) -> dict[str, Any]:
         """
@@ -139,7 +143,7 @@ class TasksResource(Resource):
         def get() -> dict[str, Any]:
             return self.get(task_id, run_id)
 
-        return self._ensure("DELETE", path, get, lambda task: not is_completed(task))
+        return self._ensure("DELETE", path, task_id, get, lambda task: not is_completed(task))
 
     def _task_path(self, run_id: str | int | None, task_id: str | int) -> tuple[object, ...]:
         return self._path(*_of(run_id), "tasks", task_id)

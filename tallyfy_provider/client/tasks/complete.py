@@ -24,7 +24,7 @@ from tallyfy_provider.client.tasks.decision import check_decision
 from tallyfy_provider.client.tasks.form import describe_losses, encode_task_form, require_filled
 from tallyfy_provider.client.tasks.locks import claim_task, host_lock
 from tallyfy_provider.client.tasks.lookup import run_of
-from tallyfy_provider.client.tasks.status import is_completed, is_hidden
+from tallyfy_provider.client.tasks.status import is_completed, is_hidden, name_of
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyIndeterminateError,
@@ -69,10 +69,7 @@ class TaskCompletion:
 
     def _checked(self, task: Mapping[str, Any]) -> tuple[bool | None, EncodedForm]:
         if is_hidden(task):
-            raise TallyfyInputError(
-                f"Task {task.get('title')!r} ({task.get('id')}) is hidden by a rule (auto-skipped) and cannot be "
-                "completed."
-            )
+            raise TallyfyInputError(f"Task {name_of(task)} is hidden by a rule (auto-skipped) and cannot be completed.")
         is_approved = check_decision(self.decision, task)
         encoded = encode_task_form(task, self.values)
         require_filled(task, encoded)

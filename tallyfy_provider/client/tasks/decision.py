@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tallyfy_provider.client.tasks.status import ACKNOWLEDGED, APPROVALS, APPROVED, EXPIRED, EXPIRING, PLAIN, REJECTED
+from tallyfy_provider.client.redaction import quoted
+from tallyfy_provider.client.tasks.status import (
+    ACKNOWLEDGED,
+    APPROVALS,
+    APPROVED,
+    EXPIRED,
+    EXPIRING,
+    PLAIN,
+    REJECTED,
+    name_of,
+)
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils.arguments import is_nothing
 
@@ -37,7 +47,7 @@ def read_decision(value: Any) -> str | None:
 def check_decision(decision: str | None, task: Mapping[str, Any]) -> bool | None:
     """Return what is sent as ``is_approved``, or None; raise TallyfyInputError where the decision does not fit."""
     kind = str(task.get("task_type") or "task")
-    name = f"Task {task.get('title')!r} ({task.get('id')})"
+    name = f"Task {name_of(task)}"
     if kind in APPROVALS:
         return _approval(decision, name)
     if kind in EXPIRING:
@@ -46,7 +56,7 @@ def check_decision(decision: str | None, task: Mapping[str, Any]) -> bool | None
         return None
     if kind in PLAIN:
         raise TallyfyInputError(
-            f"{name} is no approval (its type is {kind!r}), so Tallyfy would ignore decision={decision!r}. Leave "
+            f"{name} is no approval (its type is {quoted(kind)}), so Tallyfy would ignore decision={decision!r}. Leave "
             "decision out. Nothing was changed."
         )
     return decision in (YES, APPROVED, ACKNOWLEDGED)

@@ -9,6 +9,7 @@ from tallyfy_provider.client.forms.compare import compare
 from tallyfy_provider.client.forms.decode import stored_values, values_by_alias
 from tallyfy_provider.client.forms.encode import EncodedForm, encode_form
 from tallyfy_provider.client.forms.fields import is_empty, read_fields
+from tallyfy_provider.client.redaction import quoted
 from tallyfy_provider.exceptions import TallyfyInputError
 
 Task = Mapping[str, Any]
@@ -35,8 +36,8 @@ def require_filled(task: Task, encoded: EncodedForm) -> None:
     if missing:
         lines = "".join(f"\n- {field.name} takes {field.takes}." for field in missing)
         raise TallyfyInputError(
-            f"Task {task.get('title')!r} cannot be completed, and nothing was changed. Required, filled by nobody and "
-            f"not in values:{lines}"
+            f"Task {quoted(task.get('title'))} cannot be completed, and nothing was changed. Required, filled by "
+            f"nobody and not in values:{lines}"
         )
 
 

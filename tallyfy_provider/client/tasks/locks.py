@@ -22,6 +22,7 @@ import hashlib
 import logging
 import os
 import re
+import stat
 import tempfile
 import time
 import uuid
@@ -125,13 +126,19 @@ def first_claim(threads: Iterable[Mapping[str, Any]], own: str) -> str | None:
 
 
 def _open(names: tuple[str, ...]) -> int:
-    folder = _folder()
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to somebody else")
-    digest = hashlib.sha256("\0".join(names).encode()).digest()
-    path = folder / f"{int.from_bytes(digest[:4], 'big') % _FILES:03d}.lock"
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    digest = hashlib.sha256("\0".join(names).encode(errors="surrogatepass")).digest()
+    name = f"{int.from_bytes(digest[:4], 'big') % _FILES:03d}.lock"
+    path = _folder()
+    path.mkdir(mode=0o700, exist_ok=True)
+    # A link of that name could lead anywhere: what is opened is what was checked, and files are opened within it.
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(folder)
+        if status.st_uid != os.getuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise PermissionError(f"{path} belongs to somebody else, or others may write to it")
+        return os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600, dir_fd=folder)
+    finally:
+        os.close(folder)
 
 
 def _folder() -> Path:

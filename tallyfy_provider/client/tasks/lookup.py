@@ -8,6 +8,7 @@ from typing import Any
 
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.names import attribute_of, find_by_name, suggest
+from tallyfy_provider.client.redaction import quoted, shown
 from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyNotFoundError
 
@@ -61,13 +62,14 @@ def looks_like_an_id(name: str) -> bool:
 def run_of(task: Task) -> str | None:
     """Return the id of the run that a task belongs to; None for a one-off task that belongs to none."""
     run_id = task.get("run_id")
-    return None if run_id in (None, "") else str(run_id)
+    return str(run_id) if isinstance(run_id, (str, int)) and run_id != "" else None
 
 
 def _listed(tasks: Sequence[Task]) -> str:
-    shown = "; ".join(
-        f"{attribute_of(task, 'title')!r} (alias {attribute_of(task, 'alias')!r}, id {attribute_of(task, 'id')})"
+    named = "; ".join(
+        f"{quoted(attribute_of(task, 'title'))} (alias {quoted(attribute_of(task, 'alias'))}, "
+        f"id {shown(attribute_of(task, 'id'))})"
         for task in tasks[:_SHOWN]
     )
     more = len(tasks) - _SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+    return f"{named} and {more} more" if more > 0 else named

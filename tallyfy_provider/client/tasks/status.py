@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tallyfy_provider.client.redaction import quoted, shown
+from tallyfy_provider.utils.timestamps import is_date
+
 Task = Mapping[str, Any]
 
 AUTO_SKIPPED = "auto-skipped"
@@ -37,7 +40,7 @@ _COMPACT_FIELDS = (
 
 def is_completed(task: Task) -> bool:
     """Tell whether a task is completed, for which Tallyfy has two words: ``complete`` and ``completed``."""
-    return bool(task.get("completed_at")) or task.get("status") in {"complete", "completed"}
+    return is_date(task.get("completed_at")) or task.get("status") in ("complete", "completed")
 
 
 def is_hidden(task: Task) -> bool:
@@ -69,6 +72,8 @@ def completer_of(task: Task) -> tuple[int | str | None, str | None]:
     if not isinstance(details, Mapping):
         return person, None
     data = details.get("data", details)
+    if not isinstance(data, Mapping):
+        return None, None
     name = data.get("full_name") or " ".join(str(data[part]) for part in ("first_name", "last_name") if data.get(part))
     who = person if not isinstance(person, Mapping) else data.get("id") or data.get("email")
     return who, name or None
@@ -84,12 +89,17 @@ def compact_task(task: Task) -> dict[str, Any]:
 def describe_task(task: Task) -> str:
     """Return a task's title, id and state for a message, such as ``'Approve' (0a1b…): completed, rejected``."""
     decision = task.get("decision") or decision_of(task)
-    return f"{task.get('title')!r} ({task.get('id')}): {task.get('status')}{f', {decision}' if decision else ''}"
+    return f"{name_of(task)}: {shown(task.get('status'))}{f', {shown(decision)}' if decision else ''}"
+
+
+def name_of(task: Task) -> str:
+    """Return a task's title and id for a message."""
+    return f"{quoted(task.get('title'))} ({shown(task.get('id'))})"
 
 
 def describe_completion(task: Task) -> str:
     """Return by whom and when a task was completed, such as ``approved by 12 at 2026-10-31T09:00:00Z``."""
     who, name = completer_of(task)
-    by = f"{name} ({who})" if name else str(who or "somebody")
-    at = task.get("completed_at") or "a time that Tallyfy does not tell"
+    by = f"{shown(name)} ({shown(who)})" if name else shown(who or "somebody")
+    at = shown(task.get("completed_at") or "a time that Tallyfy does not tell")
     return f"{decision_of(task) or 'completed'} by {by} at {at}"

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from tallyfy_provider.client.forms.values import is_blank
+from tallyfy_provider.client.redaction import shown
 from tallyfy_provider.client.resource import ASSIGNEE_KINDS, assigned_ids, with_added
 from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.form import describe_losses, encode_task_form, shows_values
 from tallyfy_provider.client.tasks.lookup import run_of
-from tallyfy_provider.client.tasks.status import is_completed
+from tallyfy_provider.client.tasks.status import is_completed, name_of
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError, TallyfyValidationError
 from tallyfy_provider.utils import arguments
 
@@ -67,7 +68,7 @@ class TaskUpdate:
         """Change a task that was read with ``form_fields``; return it as it is then, and what a user should know."""
         if is_completed(task):
             raise TallyfyValidationError(
-                f"Task {task.get('title')!r} ({task.get('id')}) is completed, and Tallyfy does not change a completed "
+                f"Task {name_of(task)} is completed, and Tallyfy does not change a completed "
                 "task. Reopen it first (ReopenTaskOperator), or change it before it is completed."
             )
         encoded = encode_task_form(task, self.values)
@@ -91,7 +92,8 @@ class TaskUpdate:
             assigned = assigned_ids(current.get(bucket), bucket) if isinstance(current, Mapping) else None
             if assigned is None:
                 raise TallyfyResponseError(
-                    f"Tallyfy does not say which {bucket} task {task.get('id')} is assigned to; nothing was sent."
+                    f"Tallyfy does not say which {bucket} task {shown(task.get('id'))} is assigned to; "
+                    "nothing was sent."
                 )
             owners[bucket] = with_added(assigned, ids)
         return owners

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from airflow.providers.common.compat.sdk import conf
 
-from tallyfy_provider.client.redaction import without_guest_links
+from tallyfy_provider.client.redaction import quoted, shown, without_guest_links
 from tallyfy_provider.client.runs.launch_request import ARGUMENTS, LaunchRequest, prepare_launch
 from tallyfy_provider.exceptions import TallyfyNotFoundError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
@@ -199,7 +199,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         launcher = self._launcher(attempt, state)
         try:
             if (run := self._find_launched(attempt, state, launcher)) is not None:
-                self.log.info("Using run %s (%r), which an earlier try has launched.", run["id"], run.get("name"))
+                self.log.info("Using run %s (%s), which an earlier try has launched.", *_id_and_name(run))
                 state.record_run(str(run["id"]))
                 return run
             request = self._prepare()
@@ -209,7 +209,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         state.record_intent()
         run = launcher.launch(request.body)
         state.record_run(str(run["id"]))
-        self.log.info("Launched run %s (%r).", run["id"], run.get("name"))
+        self.log.info("Launched run %s (%s).", *_id_and_name(run))
         request.warn_of_differences(run)
         return run
 
@@ -251,3 +251,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
             given={name: getattr(self, name) for name in ARGUMENTS},
             options=self.options,
         )
+
+
+def _id_and_name(run: Mapping[str, Any]) -> tuple[str, str]:
+    return shown(run["id"]), quoted(run.get("name"))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tallyfy_provider.client.forms.fields import rows_of
-from tallyfy_provider.client.redaction import without_guest_links
+from tallyfy_provider.client.redaction import quoted, shown, without_guest_links
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError, TallyfyInputError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import TallyfyBaseOperator
@@ -90,7 +90,7 @@ class CommentOperator(TallyfyBaseOperator):
             comment = comments.report_problem_on_run(run_id, self.content, state)
         else:
             comment = comments.add_to_run(run_id, self.content, state)
-        self.log.info("Commented on run %s (%s %s).", run_id, self.kind, comment.get("id"))
+        self.log.info("Commented on run %s (%s %s).", run_id, self.kind, shown(comment.get("id")))
         return comment
 
     def _comment_on_task(self, context: Context, state: str) -> dict[str, Any]:
@@ -102,11 +102,14 @@ class CommentOperator(TallyfyBaseOperator):
         threads = [dict(thread) for thread in rows_of(task.get("threads"))]
         if (comment := self._find_of_earlier_try(context, threads)) is not None:
             self.log.info(
-                "Not repeated: an earlier try has commented on task %s (%s %s).", task["id"], self.kind, comment["id"]
+                "Not repeated: an earlier try has commented on task %s (%s %s).",
+                shown(task["id"]),
+                self.kind,
+                shown(comment["id"]),
             )
             return comment
         comment = self._write(str(task["id"]), run_id, state, known=[str(thread.get("id")) for thread in threads])
-        self.log.info("Commented on task %r (%s %s).", task.get("title"), self.kind, comment.get("id"))
+        self.log.info("Commented on task %s (%s %s).", quoted(task.get("title")), self.kind, shown(comment.get("id")))
         return comment
 
     def _find_of_earlier_try(self, context: Context, threads: list[dict[str, Any]]) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
 from tallyfy_provider.client.tasks.decision import check_decision, read_decision
-from tallyfy_provider.client.tasks.status import completer_of, decision_of, describe_completion
+from tallyfy_provider.client.tasks.status import completer_of, decision_of, describe_completion, name_of
 from tallyfy_provider.exceptions import TallyfyError
 from tallyfy_provider.operators.runs.launch_state import describe_task_instance
 from tallyfy_provider.operators.tasks.base import TaskOperator
@@ -121,4 +121,4 @@ class CompleteTaskOperator(TaskOperator):
 
 
 def _in_words(task: Mapping[str, Any]) -> str:
-    return f"{task.get('title')!r} ({task.get('id')}) was {describe_completion(task)}"
+    return f"{name_of(task)} was {describe_completion(task)}"

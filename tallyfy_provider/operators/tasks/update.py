@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tallyfy_provider.client.tasks.status import is_completed
+from tallyfy_provider.client.tasks.status import is_completed, name_of
 from tallyfy_provider.operators.tasks.base import TaskOperator
 from tallyfy_provider.utils import arguments
 
@@ -92,7 +92,7 @@ class UpdateTaskOperator(TaskOperator):
         updated, notes = update.apply(self.hook.client.tasks, task)
         for note in notes:
             self.log.warning(note)
-        self.log.info("Changed %s of task %r (%s).", update.named, updated.get("title"), task["id"])
+        self.log.info("Changed %s of task %s.", update.named, name_of(updated))
         return updated
 
 
@@ -103,8 +103,8 @@ class ReopenTaskOperator(TaskOperator):
         from tallyfy_provider.client.tasks.lookup import run_of
 
         if not is_completed(task):
-            self.log.info("Not reopened: task %r (%s) is not completed.", task.get("title"), task["id"])
+            self.log.info("Not reopened: task %s is not completed.", name_of(task))
             return task
         reopened = self.hook.client.tasks.reopen(run_of(task), str(task["id"]))
-        self.log.info("Reopened task %r (%s).", task.get("title"), task["id"])
+        self.log.info("Reopened task %s.", name_of(task))
         return reopened

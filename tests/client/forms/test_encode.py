@@ -228,3 +228,13 @@ def test_many_options_are_shown_in_part():
     message = error_of(form, {"Country": "Atlantis"})
     assert "'Country 19' and 10 more" in message
     assert "Country 20" not in message
+
+
+@pytest.mark.parametrize("value", [{"North"}, frozenset({1, 2}), [{"North"}], {"users": {1}}], ids=str)
+@pytest.mark.parametrize(
+    "field_type", ["text", "radio", "multiselect", "assignees_form", "table", "of a later version"]
+)
+def test_a_set_is_refused_as_what_it_is(field_type, value):
+    field = FormField(id="a", alias="a", field_type=field_type, options=(Option(1, "North"), Option(2, "South")))
+    with pytest.raises(TallyfyInputError, match=r"set .*Airflow cannot store; use a list"):
+        encode_form([field], {"a": value})

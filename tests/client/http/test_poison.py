@@ -30,10 +30,10 @@ FOUND = json.dumps({"data": {"id": RUN, "name": "x"}}).encode()
 
 @pytest.fixture
 def client_of(client_of):
-    """Build a client of a raw server; its timeout is short, so a request ends after a second."""
+    """Build a client of a raw server."""
 
     def build(server, **changes):
-        return client_of(**{"base_url": server.base_url, "timeout": 0.1, "max_attempts": 1, **changes})
+        return client_of(**{"base_url": server.base_url, "timeout": 5, "max_attempts": 1, **changes})
 
     return build
 
@@ -75,10 +75,10 @@ def test_a_request_ends_at_its_deadline_whatever_drips(client_of, answer):
     with raw_server(answer) as server:
         started = time.monotonic()
         with pytest.raises(TallyfyResponseError, match="still coming in after 1 s"):
-            client_of(server).runs.get(RUN)
-        assert time.monotonic() - started < 2
+            client_of(server, timeout=0.1).runs.get(RUN)
+        assert time.monotonic() - started < 15  # what drips ends after 20 s, if ever
         with pytest.raises(TallyfyIndeterminateError):
-            client_of(server).request("POST", "runs", json={})
+            client_of(server, timeout=0.1).request("POST", "runs", json={})
 
 
 def test_a_connection_is_as_patient_as_before_after_a_slow_response(client_of):
@@ -103,7 +103,7 @@ def test_a_body_that_grows_is_refused_before_it_is_in_memory(client_of, layers):
         bomb = gzip.compress(bomb, mtime=0, compresslevel=1)
     encoding = ", ".join(["gzip"] * layers)
     with raw_server(lambda request: [response(200, bomb, {"Content-Encoding": encoding})]) as server:
-        client = client_of(server, timeout=5)
+        client = client_of(server)
         tracemalloc.start()
         try:
             with pytest.raises(TallyfyResponseError, match=r"longer than 64 MiB|was not asked for"):
@@ -122,7 +122,7 @@ def test_nothing_is_read_beyond_its_bound_whatever_the_status(client_of, status,
         raw_server(lambda request: [response(status, bomb, headers)]) as server,
         pytest.raises(TallyfyResponseError, match="longer than 1 MiB"),
     ):
-        client_of(server, timeout=5).runs.get(RUN)
+        client_of(server).runs.get(RUN)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_nothing_is_read_beyond_its_bound_whatever_the_status(client_of, status,
 )
 def test_gzip_is_decoded(client_of, body):
     with raw_server(lambda request: [response(200, body, {"Content-Encoding": "gzip"})]) as server:
-        assert client_of(server, timeout=5).runs.get(RUN)["id"] == RUN
+        assert client_of(server).runs.get(RUN)["id"] == RUN
         assert b"Accept-Encoding: gzip\r\n" in server.requests[0]
 
 
@@ -154,7 +154,7 @@ def test_gzip_that_is_none_is_an_error(client_of, body, words):
         raw_server(lambda request: [response(200, body, {"Content-Encoding": "gzip"})]) as server,
         pytest.raises(TallyfyResponseError, match=words),
     ):
-        client_of(server, timeout=5).runs.get(RUN)
+        client_of(server).runs.get(RUN)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_pause_that_only_the_error_tells_of_holds_nobody_else_back(client_of):
 )
 def test_what_was_sent_and_not_answered_properly_is_in_doubt(client_of, answer, words):
     with raw_server(lambda request: iter([answer])) as server:
-        client = client_of(server, timeout=0.2)
+        client = client_of(server, timeout=1)
         with pytest.raises(TallyfyError, match=words):
             client.runs.get(RUN)
         if words != "holds no object":
@@ -268,17 +268,17 @@ def nested(depth):
 @pytest.mark.parametrize("status", [200, 422])
 def test_depth_is_no_trouble(client_of, depth, status):
     with raw_server(lambda request: [response(status, nested(depth))]) as server, pytest.raises(TallyfyError):
-        client_of(server, timeout=5).runs.get(RUN)
+        client_of(server).runs.get(RUN)
 
 
 def test_an_error_keeps_no_more_than_a_few_words(client_of):
     errors = {f"field {n}": "select " * 2000 for n in range(500)}
     body = json.dumps({"message": "select " * 200_000, "errors": errors, "code": "x" * 10_000}).encode()
     with raw_server(lambda request: [response(422, body, {"X-Request-Id": "r" * 1000})]) as server:
-        started = time.monotonic()
+        started = time.process_time()
         with pytest.raises(TallyfyError) as raised:
-            client_of(server, timeout=5).runs.get(RUN)
-    assert time.monotonic() - started < 3
+            client_of(server).runs.get(RUN)
+    assert time.process_time() - started < 3
     assert len(json.dumps(raised.value.to_dict())) < 200_000
     assert raised.value.request_id is None
 
@@ -337,7 +337,7 @@ def test_a_list_is_read_whatever_its_total_says(client_of, total):
     with raw_server(
         lambda request: [response(200, page if b"page=1&" in request or b"page=1 " in request else empty)]
     ) as server:
-        assert [run["id"] for run in client_of(server, timeout=5).runs.list()] == ["1"]
+        assert [run["id"] for run in client_of(server).runs.list()] == ["1"]
 
 
 def test_a_launch_whose_answer_cannot_be_read_is_in_doubt(client_of):

@@ -18,9 +18,10 @@ from tallyfy_provider.client.paging.order import Range
 from tallyfy_provider.client.paging.page import Page, PageRequest
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
 from tests.client.paging.worlds import EPOCH, KINDS, World, ids_of, read, second_of
+from tests.conftest import THOROUGH
 
 #: Worlds of each kind in each property test; set WORLDS=5000 to look longer.
-EXAMPLES = int(os.environ.get("WORLDS", "200"))
+EXAMPLES = int(os.environ.get("WORLDS", "400" if THOROUGH else "40"))
 
 
 @st.composite
@@ -75,6 +76,7 @@ def check_that_nothing_is_missed(rows: list[dict], world: World, paginator: Loss
 # What is promised, in worlds of each kind
 
 
+@pytest.mark.random_cases
 @pytest.mark.parametrize("kind", KINDS)
 def test_with_proof_nothing_that_stays_is_missed_or_given_twice(kind):
     @settings(max_examples=EXAMPLES)
@@ -86,6 +88,7 @@ def test_with_proof_nothing_that_stays_is_missed_or_given_twice(kind):
     holds()
 
 
+@pytest.mark.random_cases
 @pytest.mark.parametrize("kind", KINDS)
 def test_in_lists_of_up_to_ten_pages_nothing_is_missed_without_proof_either(kind):
     @settings(max_examples=EXAMPLES)
@@ -97,6 +100,7 @@ def test_in_lists_of_up_to_ten_pages_nothing_is_missed_without_proof_either(kind
     holds()
 
 
+@pytest.mark.random_cases
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_proof_a_long_list_loses_only_what_left_no_sign(kind):
     """As many leave as come back, so that every answer has the same total: nothing else may be missed."""
@@ -162,6 +166,7 @@ def test_in_the_same_worlds_a_loop_over_page_numbers_loses_runs(kind):
 # Parts of lists
 
 
+@pytest.mark.random_cases
 @pytest.mark.parametrize("prove", [True, False])
 @pytest.mark.parametrize("kind", KINDS)
 def test_between_two_moments_nothing_that_stays_is_missed_and_nothing_else_given(kind, prove):
@@ -183,6 +188,7 @@ def test_between_two_moments_nothing_that_stays_is_missed_and_nothing_else_given
     holds()
 
 
+@pytest.mark.random_cases
 @pytest.mark.parametrize("kind", KINDS)
 def test_so_many_runs_are_the_first_ones_in_order(kind):
     @settings(max_examples=EXAMPLES // 2)

@@ -63,7 +63,7 @@ def test_another_run_is_read_only_once(emulator, launcher, checklist):
     assert [request.path for request in emulator.requests if not request.path.endswith("/runs")] == []
 
 
-@pytest.mark.parametrize("cut", [len(LINE), len(LINE) + 9])
+@pytest.mark.parametrize("cut", [len(MARKER.token), len(LINE) + 9])
 @pytest.mark.parametrize("summary", [None, "Soon " * 60])
 def test_a_truncated_summary_keeps_the_marker(monkeypatch, caplog, launcher, launch, summary, cut):
     cut_off(monkeypatch, cut)
@@ -73,7 +73,7 @@ def test_a_truncated_summary_keeps_the_marker(monkeypatch, caplog, launcher, lau
 
 
 def test_a_truncated_marker_is_logged(monkeypatch, caplog, launch):
-    cut_off(monkeypatch, len(LINE) - 9)
+    cut_off(monkeypatch, len(MARKER.token) - 1)
     run = launch()
     assert f"A retry cannot find run {run['id']}" in caplog.text
 

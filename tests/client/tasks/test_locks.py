@@ -193,3 +193,20 @@ def test_a_link_in_place_of_a_lock_file_is_not_followed(folder, caplog):
         pass
     assert not (folder / "elsewhere").exists()
     assert "other processes are not kept out" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["a link", "open to all"])
+def test_a_folder_of_lock_files_that_is_not_ours_alone_is_not_used(folder, caplog, kind):
+    with host_lock("a"):
+        (lock_files,) = folder.iterdir()
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    if kind == "a link":
+        lock_files.rename(folder / "before")
+        lock_files.symlink_to(elsewhere)
+    else:
+        lock_files.chmod(0o777)
+        next(lock_files.iterdir()).unlink()
+    with host_lock("a"):
+        assert list(elsewhere.iterdir()) == list(lock_files.iterdir()) == []
+    assert "No lock file can be created" in caplog.text
