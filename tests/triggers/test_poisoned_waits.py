@@ -199,9 +199,9 @@ def test_an_answer_for_another_run_ends_no_wait(emulator, connect, mocker, run, 
     """As when two responses on one connection are mixed up."""
     mine, other = emulator.add_runs(2)
     emulator.complete_run(other)
-    get = RunsResource.get
+    path = RunsResource._path
     mixed = iter([other, other])
-    mocker.patch.object(RunsResource, "get", lambda self, run_id: get(self, next(mixed, run_id)))
+    mocker.patch.object(RunsResource, "_path", lambda self, name, run_id: path(self, name, next(mixed, run_id)))
 
     async def scenario():
         async with Waits() as waits:
