@@ -18,7 +18,7 @@ export PYTHON
 # The shell text for "the folder of this Airflow's environment", which is made first if need be.
 environment = "$$($(START) scripts/environment.py $(1))"
 
-.PHONY: help demo ui test test-all test-3.3 test-2.11 test-matrix cluster kills lint types format bench constraints build clean
+.PHONY: help demo ui screenshots test test-all test-3.3 test-2.11 test-matrix cluster kills lint types format bench constraints build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ demo: ## run the example Dags in a real Airflow against the emulator, and show w
 
 ui: ## start a whole Airflow with the emulator and the connection in place; Ctrl-C stops it
 	@folder=$(call environment,3.3) && exec "$$folder/bin/python" scripts/ui.py
+
+screenshots: ## take the pictures of the documentation in Chromium (needs Playwright), from what `make ui` starts
+	@folder=$(call environment,3.3) && exec "$$folder/bin/python" scripts/screenshots.py
 
 test: ## lint, type-check, run every test on Airflow 3.3 and the unit tests on 2.11 (minutes: 6)
 	@exec $(START) scripts/run_tests.py --checks --select test -- $(ARGS)

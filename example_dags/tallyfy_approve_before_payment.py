@@ -1,24 +1,44 @@
-"""Pay an invoice only after a person has approved it, and in the way that they chose."""
+"""
+Pay an invoice only after a person has approved it, and in the way that they chose.
+
+**What it is for.** A step of a pipeline that a person has to decide: Airflow launches a process in Tallyfy with what
+is known of the invoice, waits for days without a worker slot, and goes on with the decision and with what was written
+into the step's form.
+
+**What to press.** Trigger, and an invoice number; each run of the Dag launches one process, also when its task is
+retried.
+
+**What to look at.** The task `wait_for_approval` is deferred, and its log says what is waited for, with the address
+of the process. The link *Tallyfy process* leads there as well: a button in the task's details on Airflow 2, under
+*Details* on Airflow 3. Approve or reject the step there; then see which of the three last tasks ran.
+"""
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import dag, task
+from airflow.providers.common.compat.sdk import Param, dag, task
 
 from tallyfy_provider.operators.runs import LaunchRunOperator
 from tallyfy_provider.sensors.tasks import TaskStatusSensor
 
 # The template's id is in its address in Tallyfy: https://go.tallyfy.com/…/cd8db581a921d9ece9a10659115405cf
 EXPENSE_APPROVAL = "cd8db581a921d9ece9a10659115405cf"
+# What the demo sets is shorter.
+POKE_INTERVAL = float(os.environ.get("TALLYFY_EXAMPLES_POKE_INTERVAL", 300))
 
 
 @dag(
     schedule=None,
     start_date=datetime(2026, 1, 1),
     catchup=False,
-    params={"invoice": "2026-117"},
+    params={
+        "invoice": Param(
+            "2026-117", type="string", title="Invoice", description="The number of the invoice that is to be paid."
+        )
+    },
     doc_md=__doc__,
     tags=["tallyfy", "example"],
 )
@@ -45,7 +65,7 @@ def tallyfy_approve_before_payment() -> None:
         run_id=ask.output,
         step="approve",  # the step's alias; its title or id will do as well
         deferrable=True,
-        poke_interval=3,  # seconds; short for trying it out, minutes will do for people
+        poke_interval=POKE_INTERVAL,  # seconds: minutes will do for people
         timeout=timedelta(days=14).total_seconds(),
     )
 

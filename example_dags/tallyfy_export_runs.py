@@ -1,4 +1,15 @@
-"""Every night, export the processes that have changed since the last export, and load them."""
+"""
+Every night, export the processes that have changed since the last export, and load them.
+
+**What it is for.** Tallyfy's processes in your warehouse: the first run exports all, each later one what has changed,
+as JSON lines in a file of its own. Dags that are scheduled on the asset `tallyfy_runs` start when there is a new
+file.
+
+**What to press.** Trigger, twice: the second run exports what has changed in between.
+
+**What to look at.** The log of `export_changed_runs` says how many processes were written where; its XCom has the
+path and the moment from which the next export goes on.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +19,7 @@ import os
 from datetime import datetime
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Asset, ObjectStoragePath, dag, task
+from airflow.providers.common.compat.sdk import Asset, ObjectStoragePath, Param, dag, task
 
 from tallyfy_provider.transfers.object_storage import ExportRunsOperator
 
@@ -24,7 +35,11 @@ RUNS = Asset("tallyfy_runs")
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,  # each export begins where the one before ended
-    params={"folder": FOLDER},
+    params={
+        "folder": Param(
+            FOLDER, type="string", title="Folder", description="Where the files go: a folder, or a bucket's URL."
+        )
+    },
     doc_md=__doc__,
     tags=["tallyfy", "example"],
 )

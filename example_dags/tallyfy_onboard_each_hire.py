@@ -1,7 +1,18 @@
-"""Every morning, launch an onboarding for each new hire, and wait for people to finish it, one task a hire."""
+"""
+Every morning, launch an onboarding for each new hire, and wait for people to finish it, one task a hire.
+
+**What it is for.** A process for each row of a table: one mapped task launches and awaits each, and a retry finds the
+process that it launched before, so that nobody is onboarded twice.
+
+**What to press.** Trigger.
+
+**What to look at.** The mapped task `onboard` has an instance for each hire, which carries the name of the process;
+each has the link to it.
+"""
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +22,8 @@ from tallyfy_provider.operators.runs import LaunchRunOperator
 
 # The template's id is in its address in Tallyfy: https://go.tallyfy.com/…/dc4db6c7a17f2d27d7076068d2efff30
 EMPLOYEE_ONBOARDING = "dc4db6c7a17f2d27d7076068d2efff30"
+# What the demo sets is shorter.
+POKE_INTERVAL = float(os.environ.get("TALLYFY_EXAMPLES_POKE_INTERVAL", 300))
 
 
 @dag(
@@ -34,10 +47,11 @@ def tallyfy_onboard_each_hire() -> None:
     # A retry finds the process that it launched before: nobody is onboarded twice.
     onboarded = LaunchRunOperator.partial(
         task_id="onboard",
+        map_index_template="{{ task.name }}",  # tells the instances apart in the UI
         checklist_id=EMPLOYEE_ONBOARDING,
         wait_for_completion=True,
         deferrable=True,
-        poke_interval=3,  # seconds; short for trying it out, minutes will do for people
+        poke_interval=POKE_INTERVAL,  # seconds: minutes will do for people
         timeout=timedelta(days=30),
         retries=3,
     ).expand_kwargs(read_new_hires())

@@ -1,7 +1,19 @@
-"""As soon as a customer's onboarding is complete, start to bill that customer (needs Airflow 3)."""
+"""
+As soon as a customer's onboarding is complete, start to bill that customer (needs Airflow 3).
+
+**What it is for.** A Dag that people start by finishing a process: an asset watcher in the triggerer reads Tallyfy's
+activity feed and starts the Dag with the process in the event.
+
+**What to press.** Switch the Dag on, and complete a process of the template in Tallyfy. Started by hand there is no
+event, and the Dag has nothing to do.
+
+**What to look at.** The run that appears by itself; the log of `start_billing` names the customer. The asset
+`tallyfy_customer_onboarded` has the event with all that Tallyfy says of the process.
+"""
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +22,8 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 # The template's id: the last part of its address in Tallyfy. This one is the emulator's "Customer onboarding".
 CUSTOMER_ONBOARDING = "0b04d21ca0f38d044755e667de3ca05e"
+# What the demo sets is shorter.
+POKE_INTERVAL = float(os.environ.get("TALLYFY_EXAMPLES_POKE_INTERVAL", 60))
 
 if AIRFLOW_V_3_0_PLUS:
     from airflow.sdk import Asset, AssetWatcher
@@ -24,7 +38,7 @@ if AIRFLOW_V_3_0_PLUS:
                 trigger=RunEventTrigger(
                     events=["completed"],
                     checklist_id=CUSTOMER_ONBOARDING,
-                    poke_interval=5,  # seconds; short for trying it out, a minute will do for people
+                    poke_interval=POKE_INTERVAL,  # seconds: a minute will do for people
                 ),
             )
         ],

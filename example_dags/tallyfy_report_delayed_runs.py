@@ -1,4 +1,13 @@
-"""Every Monday, tell which customer onboardings are late, and whose they are."""
+"""
+Every Monday, tell which customer onboardings are late, and whose they are.
+
+**What it is for.** A report on what people have to do: filters are Tallyfy's own, templated, and those whose
+parameter is empty are not sent.
+
+**What to press.** Trigger; name another process, or owners by their ids with commas, to see others.
+
+**What to look at.** The XCom of `list_delayed_runs` has the processes, that of `write_report` the sentence.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +15,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from airflow.providers.common.compat.sdk import dag, task
+from airflow.providers.common.compat.sdk import Param, dag, task
 
 from tallyfy_provider.operators.runs import ListRunsOperator
 
@@ -15,7 +24,17 @@ from tallyfy_provider.operators.runs import ListRunsOperator
     schedule="0 7 * * MON",
     start_date=datetime(2026, 1, 1),
     catchup=False,
-    params={"process": "Customer onboarding", "owner_ids": ""},
+    params={
+        "process": Param(
+            "Customer onboarding",
+            type="string",
+            title="Process",
+            description="What the processes' names contain.",
+        ),
+        "owner_ids": Param(
+            "", type="string", title="Owners", description="Ids of owners, with commas; empty for all of them."
+        ),
+    },
     doc_md=__doc__,
     tags=["tallyfy", "example"],
 )

@@ -1,21 +1,40 @@
-"""When the contract reviews that are open now are done, collect what was decided, one task a review."""
+"""
+When the contract reviews that are open now are done, collect what was decided, one task a review.
+
+**What it is for.** Many waits at once: a mapped task for each process, deferred, with its own log, retries and place
+in the grid. All of them share one poller in the triggerer, so that hundreds cost a few requests.
+
+**What to press.** Trigger, and what the names of the processes contain.
+
+**What to look at.** The instances of `wait_for_review` carry the names of the processes: on Airflow 3 while they
+wait, on Airflow 2 when they are done. The log of each has a line whenever its process changes, with the address:
+finish one there.
+"""
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import dag, task
+from airflow.providers.common.compat.sdk import Param, dag, task
 
 from tallyfy_provider.operators.runs import ListRunsOperator
 from tallyfy_provider.sensors.runs import RunStatusSensor
+
+# What the demo sets is shorter.
+POKE_INTERVAL = float(os.environ.get("TALLYFY_EXAMPLES_POKE_INTERVAL", 300))
 
 
 @dag(
     schedule=None,
     start_date=datetime(2026, 1, 1),
     catchup=False,
-    params={"process": "Contract review"},
+    params={
+        "process": Param(
+            "Contract review", type="string", title="Process", description="What the names of the processes contain."
+        )
+    },
     doc_md=__doc__,
     tags=["tallyfy", "example"],
 )
@@ -31,9 +50,10 @@ def tallyfy_wait_for_each_run() -> None:
     # One mapped task a run, each with its own log, retries and place in the grid.
     review = RunStatusSensor.partial(
         task_id="wait_for_review",
+        map_index_template="{{ ti.xcom_pull(task_ids='list_open_reviews')[ti.map_index]['name'] }}",
         deferrable=True,
         retries=2,
-        poke_interval=3,  # seconds; short for trying it out, minutes will do for people
+        poke_interval=POKE_INTERVAL,  # seconds: minutes will do for people
         timeout=timedelta(days=14).total_seconds(),
     ).expand(run_id=open_reviews.output["run_ids"])
 

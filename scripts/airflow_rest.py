@@ -50,7 +50,7 @@ def fetch(method: str, url: str, body: Any = None, headers: dict[str, str] | Non
     sent = {"Content-Type": "application/json", "Accept": "application/json", "Connection": "close"}
     request = urllib.request.Request(url, data=data, headers=sent | (headers or {}), method=method)
     try:
-        with _opener.open(request, timeout=60) as answer:
+        with _opener.open(request, timeout=120) as answer:
             text = answer.read()
     except urllib.error.HTTPError as error:
         shown = error.read().decode(errors="replace")

@@ -7,6 +7,7 @@ Airflow has a home and a SQLite database of its own, and both are gone at the en
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import airflow_home
 import processes
 from console import say, seconds, step
+from file_table import table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +34,21 @@ _POLL_SECONDS = 0.1
 _SECONDS_FOR_ONE_EVENT = 300.0
 _WIDTH = 100
 _LINES_OF_A_LIST = 3
+_ROWS_OF_A_TABLE = 4
 _MARKS = {"success": "ok", "skipped": "--"}
+#: XComs of Airflow's own, beside those that begin with ``_``, such as the links of an operator.
+_AIRFLOWS_OWN = ("skipmixin_key",)
+# Tallyfy writes times in several ways.
+_TIME = re.compile(r"\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d):\d\d(?:\.\d+)?(?:Z|\+00:00)?")
+_LEGEND = """
+Each Dag below runs to its end in this Airflow, against a pretend Tallyfy of its own in which people act by
+themselves. A line for each task:
+  ok  it succeeded      --  it was skipped, since a person decided otherwise      !!  it failed
+and under it what it handed on to others (its XComs), by their names. Times are UTC. "in Tallyfy" names the
+processes that the Dag launched there, each with its id: each once, also where a task is retried."""
+_NEXT = """
+Next: `make ui` starts the same with Airflow's UI and a page for each process, where you are the one who approves.
+Then copy example_dags/tallyfy_approve_before_payment.py, and put your template's id and form into it."""
 
 
 class DemoFailure(Exception):
@@ -104,11 +120,15 @@ def value_lines(value: Any) -> list[str]:
 
 def _one_line(value: Any) -> str:
     if isinstance(value, str):
-        return shorten(value, _WIDTH)
+        return shorten(_in_one_format(value), _WIDTH)
     if isinstance(value, dict):
         pairs = (f"{key}: {item if isinstance(item, str) else json.dumps(item)}" for key, item in value.items())
-        return shorten(" · ".join(pairs), _WIDTH)
-    return shorten(json.dumps(value, ensure_ascii=False), _WIDTH)
+        return shorten(_in_one_format(" · ".join(pairs)), _WIDTH)
+    return shorten(_in_one_format(json.dumps(value, ensure_ascii=False)), _WIDTH)
+
+
+def _in_one_format(text: str) -> str:
+    return _TIME.sub(r"\1 \2", text)
 
 
 def show_task(task: dict[str, Any]) -> None:
@@ -116,17 +136,21 @@ def show_task(task: dict[str, Any]) -> None:
 
     :param task: from the event ``finished``.
     """
-    name = task["task_id"] + (f" [{task['map_index']}]" if task["map_index"] >= 0 else "")
+    instance = task["map_name"] or task["map_index"]
+    name = task["task_id"] + (f" [{instance}]" if task["map_index"] >= 0 else "")
     duration = "" if task["duration"] is None else seconds(task["duration"])
     mark = _MARKS.get(task["state"], "!!")
     print(f"  {mark} {name:<40} {task['state']:<16} {duration}".rstrip())
     for key, value in task["xcoms"].items():
-        if key.startswith("_"):
-            continue  # Airflow's own, for example the links of an operator
+        if key.startswith("_") or key in _AIRFLOWS_OWN:
+            continue
         first, *rest = value_lines(value)
         print(f"       {key}: {first}")
         for line in rest:
             print(f"       {line}")
+        if isinstance(value, dict) and isinstance(value.get("path"), str):
+            for line in table_lines(value["path"], rows=_ROWS_OF_A_TABLE, width=_WIDTH):
+                print(f"         | {_in_one_format(line)}")
 
 
 def show_end(event: dict[str, Any]) -> None:
@@ -134,8 +158,10 @@ def show_end(event: dict[str, Any]) -> None:
 
     :param event: the event ``finished``.
     """
-    for name in event["launched"]:
-        print(f"     in Tallyfy: {shorten(name, _WIDTH)}")
+    if event["by_event"]:
+        print("     An event started it: the asset watcher saw a person complete the process.")
+    for name, process in zip(event["launched"], event["processes"], strict=True):
+        print(f"     in Tallyfy: {shorten(name, _WIDTH)} (process {process})")
     if event["state"] == event["expected"] == "failed":
         print("     It failed on purpose.")
 
@@ -188,7 +214,7 @@ def demonstrate(log: Path) -> Counter[str]:
         recorded.touch()
         command: list[str | Path] = [sys.executable, Path(__file__).with_name("run_example_dags.py")]
         process = processes.start_group(
-            [*command, EXAMPLE_DAGS, recorded], log=log, environment=environment, folder=home
+            [*command, EXAMPLE_DAGS, recorded, "--with-events"], log=log, environment=environment, folder=home
         )
         # A Dag that waits does not hear SIGTERM, and nothing that it holds is needed any more.
         resources.callback(processes.stop_group, process, grace=1.0)
@@ -210,6 +236,7 @@ def main() -> int:
     started = time.monotonic()
     log = new_log()
     say(f"Airflow {metadata.version('apache-airflow')}; its own log is {log.relative_to(ROOT)}")
+    print(_LEGEND)
     try:
         states = demonstrate(log)
     except (DemoFailure, processes.CommandError) as problem:
@@ -219,6 +246,7 @@ def main() -> int:
     told = ", ".join(f"{number} {state}" for state, number in states.most_common())
     elapsed = seconds(time.monotonic() - started)
     print(f"\nEvery example Dag did what it should, in {elapsed}. Tasks: {told}. Exit code 0.")
+    print(_NEXT)
     return 0
 
 

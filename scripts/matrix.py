@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 UNIT, DATABASE, WHOLE = "unit tests", "Airflow's database", "whole Airflow"
 #: Listing, launching, deferred and mapped waits, the notifier and the event trigger.
-_MAIN_FEATURES = ["tests/airflow/test_end_to_end.py", "tests/airflow/test_notifications.py"]
-_MAIN_FEATURES += ["tests/airflow/test_triggerer_life.py", "-k", "not outlive"]
+_MAIN_FEATURES = ["-k", "not outlive and not test_launch_once"]
 #: What of the tests with a whole Airflow is run on which: all, or the main features.
 WHOLE_AIRFLOW_TESTS: dict[str, list[str]] = {
     "3.3": [],

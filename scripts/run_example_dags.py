@@ -12,15 +12,21 @@ import json
 import os
 import time
 import traceback
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import airflow_home
+import asset_events
 from tallyfy_emulator import Emulator
 
 FAILED_STATES = frozenset({"failed", "upstream_failed"})
 #: Tag of a Dag whose failure is what it shows.
 FAILS_ON_PURPOSE = "fails on purpose"
+#: Seconds between two looks; the examples have minutes, as Dags in production.
+_POKE_INTERVAL = "3"
+# The first number of a Tallyfy's processes, from which their ids are derived, and how far apart those of two Dags are.
+_FIRST_NUMBER, _NUMBERS_FOR_A_DAG = 5001, 1000
 
 
 class Events:
@@ -134,6 +140,7 @@ def describe_tasks(run: Any, dag_id: str) -> list[dict[str, Any]]:
             {
                 "task_id": task.task_id,
                 "map_index": task.map_index,
+                "map_name": task.rendered_map_index,
                 "state": str(task.state),
                 "duration": duration,
                 "xcoms": handed_on.get((task.task_id, task.map_index), {}),
@@ -142,27 +149,38 @@ def describe_tasks(run: Any, dag_id: str) -> list[dict[str, Any]]:
     return described
 
 
-def run_dag(dag_id: str, dag: Any, events: Events) -> None:
+def run_dag(dag_id: str, dag: Any, events: Events, *, number: int = 0, with_event: bool = False) -> None:
     """Run one Dag to its end.
 
     :param dag_id: its id.
     :param dag: the Dag.
     :param events: where to tell about it.
+    :param number: how many Dags have been run before: no two have a process of the same id.
+    :param with_event: whether a Dag with an asset watcher is started by an event.
     """
     events.write("started", dag_id=dag_id, purpose=purpose(dag))
     expected = "failed" if FAILS_ON_PURPOSE in dag.tags else "success"
     launched: list[str] = []
+    processes: list[str] = []
+    watched = None
     started = time.monotonic()
     try:
         # A fresh Tallyfy for each: its runs move on by the clock, so what one Dag finds must not hang on how
         # long another one took.
-        clock = ClockOfDag()
-        with Emulator(clock=clock) as emulator:
+        clock, first = ClockOfDag(), _FIRST_NUMBER + number * _NUMBERS_FOR_A_DAG
+        with Emulator(clock=clock, first_number=first) as emulator, ExitStack() as resources:
             emulator.listen(clock.begin)
             connection = {"tallyfy_default": emulator.connection_json()}
             os.environ.update(airflow_home.connection_variables(connection))
+            os.environ["AIRFLOW__TALLYFY__RUN_URL"] = f"{emulator.tracker_url}/{{run_id}}"
+            watched = asset_events.watcher_of(dag) if with_event else None
+            if watched is not None:
+                asset, trigger = watched
+                payload = asset_events.watch(trigger, lambda: complete_onboarding(emulator))
+                resources.enter_context(asset_events.triggering(asset, payload))
             run = dag.test()
             launched = [each["name"] for each in emulator.launched]
+            processes = [each["id"] for each in emulator.launched]
         tasks = describe_tasks(run, dag_id)
         state, error = str(run.state), ""
     except Exception as problem:
@@ -180,8 +198,16 @@ def run_dag(dag_id: str, dag: Any, events: Events) -> None:
         seconds=seconds,
         tasks=tasks,
         launched=launched,
+        processes=processes,
+        by_event=watched is not None,
         error=error,
     )
+
+
+def complete_onboarding(emulator: Emulator) -> None:
+    """Complete a process, as a person does, for the Dag that is started by that."""
+    onboardings = emulator.runs(emulator.checklists["Customer onboarding"])
+    emulator.complete_run(next(run["id"] for run in onboardings if run["status"] == "active"))
 
 
 def main() -> None:
@@ -189,14 +215,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Run every Dag of a folder inside this process.")
     parser.add_argument("folder", type=Path, help="folder with the Dag files")
     parser.add_argument("events", type=Path, help="file that the events are written to")
+    parser.add_argument("--with-events", action="store_true", help="start Dags with an asset watcher by an event")
     options = parser.parse_args()
+    os.environ.setdefault("TALLYFY_EXAMPLES_POKE_INTERVAL", _POKE_INTERVAL)
     events = Events(options.events)
     dags, broken = load(options.folder)
     events.write("loaded", dags=list(dags))
     for file, error in broken.items():
         events.write("broken", file=file, error=error)
-    for dag_id, dag in dags.items():
-        run_dag(dag_id, dag, events)
+    for number, (dag_id, dag) in enumerate(dags.items()):
+        run_dag(dag_id, dag, events, number=number, with_event=options.with_events)
 
 
 if __name__ == "__main__":

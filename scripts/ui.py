@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import airflow_home
 import processes
@@ -13,44 +15,65 @@ from airflow_runner import PASSWORD, USERNAME, Standalone
 from console import step
 from tallyfy_emulator import Emulator
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 ROOT = Path(__file__).resolve().parent.parent
 CONNECTION_ID = "tallyfy_default"
-#: Options of `airflow connections add`, and the fields of a connection that they set.
-_OPTIONS = {"type": "conn_type", "host": "host", "login": "login", "password": "password"}
+#: Seconds between two looks; the examples have minutes, as Dags in production.
+_POKE_INTERVAL = "5"
+_WIDTH = 100
 _WELCOME = """
-Airflow is ready:  {url}
-  user name        {username}
-  password         {password}
-  connection       {connection}, under Admin > Connections; its Test button works
-  Dags             those of example_dags/, switched on: press Trigger; the processes that they wait for
-                   end by themselves after 3 to 10 minutes
-  log              {log}
+Airflow is ready:  {url}   (user name {username}, password {password})
+Processes:         {tracker}   what Tallyfy's web app is to people: open it in a second tab
 
-The pretend Tallyfy is at  {tallyfy}
-  organization     {organization}
-  access token     {token}
-  what was asked   curl {tallyfy}/_emulator/requests
-  a new process    curl {tallyfy}/_emulator/runs -d '{{"name": "Contract review", "completes_in": 60}}'
-  finish one       curl -X PATCH {tallyfy}/_emulator/runs/ID -d '{{"status": "complete"}}'
-  order a fault    curl {tallyfy}/_emulator/faults -d '{{"kind": "status", "status": 503, "times": 2}}'
+Nothing runs by itself. Begin with an approval:
+  1. In Airflow, open the Dag tallyfy_approve_before_payment, press Trigger, and leave "Unpause" ticked.
+  2. Its task wait_for_approval turns to "deferred". Its log names the process and its address; the link
+     "Tallyfy process" is in the task's Details.
+  3. Open the process, choose how to pay, and press Approve or Reject. Within seconds the Dag goes on.
+Each Dag's Docs say what it is for, what to press and what to look at. What they wait for is always there: in this
+Tallyfy people launch processes and do their steps, within 10 minutes, and yours too if you do not.
 
-Ctrl-C stops everything; nothing is kept.
+The connection {connection} is under Admin > Connections; its Test button works. On one that you add in the form
+yourself, Test answers 400 Bad Request: in Airflow 3.3 it does so for every connection, of any type, whose port was
+left empty. Add it with `airflow connections add … --conn-port 0`, or set the port in the form, where it has one.
+
+On the process that a Dag of yours launched last:
+  curl {tallyfy}/_emulator/runs/latest/tasks
+  curl -X PATCH {tallyfy}/_emulator/runs/latest -d '{{"status": "complete"}}'
+  curl -X PATCH {tallyfy}/_emulator/runs/latest -d '{{"status": "archived"}}'
+What Dags asked, what they launched, and how to let Tallyfy fail twice:
+  curl {tallyfy}/_emulator/requests
+  curl {tallyfy}/_emulator/launched
+  curl {tallyfy}/_emulator/faults -d '{{"kind": "status", "status": 503, "times": 2}}'
+
+For a Dag of your own: organization {organization}, and these templates by the aliases of their
+fields (* = required), with a step's own form in brackets; {tracker} launches them, too:
+{templates}
+
+Airflow's output is in {log}. Ctrl-C stops everything; nothing is kept.
 """
 
 
-def settings() -> dict[str, str]:
+def settings(emulator: Emulator) -> dict[str, str]:
     """Say how this Airflow differs from any other.
 
+    :param emulator: where the links of tasks lead.
     :return: environment variables.
     """
     return {
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        # Nothing runs, and nothing fails, before the person at the browser wants it to.
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
+        "AIRFLOW__API__DEFAULT_WRAP": "True",
+        "AIRFLOW__TALLYFY__RUN_URL": f"{emulator.tracker_url}/{{run_id}}",
+        "TALLYFY_EXAMPLES_POKE_INTERVAL": _POKE_INTERVAL,
     }
 
 
-def set_up(airflow: Standalone, emulator: Emulator) -> None:
-    """Make the database and put the connection into it, where the UI shows it.
+def start(airflow: Standalone, emulator: Emulator) -> None:
+    """Start an Airflow with a connection to the emulator in its database, where the UI shows it.
 
     :param airflow: prepared, not started.
     :param emulator: what the connection leads to.
@@ -58,24 +81,65 @@ def set_up(airflow: Standalone, emulator: Emulator) -> None:
     """
     with step("migrating the database"):
         airflow_home.migrate(airflow.environment, airflow.log)
-    with step("adding the connection"):
-        fields = json.loads(emulator.connection_json())
-        options = [f"--conn-{name}={fields[key]}" for name, key in _OPTIONS.items()]
-        # Airflow 3.3's Test button compares the stored port with the 0 that its form sends for a hidden one.
-        airflow.run_airflow("connections", "add", CONNECTION_ID, *options, "--conn-port=0")
+    with step("starting Airflow: scheduler, triggerer, Dag processor, web server"):
+        airflow.start()
+    fields = json.loads(emulator.connection_json())
+    # Airflow 3.3's Test button compares the stored port with the 0 that its form sends for a hidden one.
+    connection = {name: fields[name] for name in ("conn_type", "host", "login", "password")} | {"port": 0}
+    airflow.rest("POST", "/connections", {"connection_id": CONNECTION_ID, **connection})
 
 
-def open_processes(emulator: Emulator) -> None:
-    """Launch what the example Dags wait for: the seeded processes are over before a person has pressed Trigger.
+def templates_of(emulator: Emulator) -> str:
+    """Describe the templates as somebody who writes a Dag needs them.
 
-    :param emulator: where to launch it.
+    :param emulator: where they are.
+    :return: lines: title and id; the kick-off form's aliases with options; the steps' aliases.
     """
-    checklists = emulator.checklists
-    for number, name in enumerate(("Globex lease", "Initech licence", "Hooli hosting"), 1):
-        review = checklists["Contract review"]
-        emulator.add_run(f"Contract review – {name}", checklist_id=review, completes_in=180.0 * number)
-    close = checklists["Month-end close"]
-    emulator.add_run("Month-end close – October 2026", checklist_id=close, completes_in=600.0)
+    lines = []
+    for title, checklist_id in emulator.checklists.items():
+        checklist = emulator.checklist(checklist_id)
+        lines.append(f"  {title:<24} {checklist_id}")
+        if checklist["prerun"]:
+            lines += _listed("kickoff", map(_field, checklist["prerun"]))
+        lines += _listed("steps", map(_step, checklist["steps"]["data"]))
+    return "\n".join(lines)
+
+
+def _step(step: dict[str, Any]) -> str:
+    form = ", ".join(map(_field, step["captures"]))
+    return f"{step['alias']}{f' [{form}]' if form else ''}"
+
+
+def _field(field: dict[str, Any]) -> str:
+    options = " | ".join(option["text"] for option in field["options"])
+    return f"{field['alias']}{'*' if field['required'] else ''}{f' ({options})' if options else ''}"
+
+
+def _listed(name: str, words: Iterable[str]) -> list[str]:
+    text = textwrap.fill(", ".join(words), _WIDTH, break_long_words=False, break_on_hyphens=False)
+    first, *rest = text.splitlines()
+    return [f"    {name:<8} {first}", *(f"             {line}" for line in rest)]
+
+
+def welcome(url: str, log: Path, emulator: Emulator) -> str:
+    """Write what to do first, and what else there is.
+
+    :param url: Airflow's address.
+    :param log: file with Airflow's output.
+    :param emulator: the pretend Tallyfy.
+    :return: the text.
+    """
+    return _WELCOME.format(
+        url=url,
+        username=USERNAME,
+        password=PASSWORD,
+        connection=CONNECTION_ID,
+        log=log,
+        tallyfy=emulator.base_url,
+        tracker=emulator.tracker_url,
+        organization=emulator.organization_id,
+        templates=templates_of(emulator),
+    )
 
 
 def serve(resources: ExitStack) -> int:
@@ -85,27 +149,12 @@ def serve(resources: ExitStack) -> int:
     :return: the exit code: 1 if Airflow ended by itself.
     """
     home = resources.enter_context(airflow_home.temporary_home("tallyfy-ui-"))
-    emulator = resources.enter_context(Emulator())
-    airflow = Standalone(dags_folder=ROOT / "example_dags", environment=settings(), home=home)
+    emulator = resources.enter_context(Emulator(colleagues=True))
+    airflow = Standalone(dags_folder=ROOT / "example_dags", environment=settings(emulator), home=home)
     resources.callback(airflow.stop)
     airflow.prepare()
-    set_up(airflow, emulator)
-    with step("starting Airflow: scheduler, triggerer, Dag processor, web server"):
-        airflow.start()
-    open_processes(emulator)
-    print(
-        _WELCOME.format(
-            url=airflow.url,
-            username=USERNAME,
-            password=PASSWORD,
-            connection=CONNECTION_ID,
-            log=airflow.log,
-            tallyfy=emulator.base_url,
-            organization=emulator.organization_id,
-            token=emulator.token,
-        ),
-        flush=True,
-    )
+    start(airflow, emulator)
+    print(welcome(airflow.url, airflow.log, emulator), flush=True)
     airflow.wait()
     print(f"Airflow has ended by itself.\n{processes.tail(airflow.log)}", file=sys.stderr)
     return 1

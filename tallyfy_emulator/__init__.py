@@ -1,18 +1,19 @@
 """
 A Tallyfy to try things against, with no account.
 
-Run ``python -m tallyfy_emulator``, or use :class:`Emulator` in tests. It needs Starlette and
-uvicorn, which the extra ``emulator`` brings: ``airflow-provider-tallyfy[emulator]``.
+Run ``python -m tallyfy_emulator``, or use :class:`Emulator` in tests. It needs Starlette, uvicorn and
+Jinja, which the extra ``emulator`` brings: ``airflow-provider-tallyfy[emulator]``.
 """
 
 from __future__ import annotations
 
 try:
+    import jinja2  # noqa: F401
     import starlette  # noqa: F401
     import uvicorn  # noqa: F401
 except ImportError as error:
     raise ImportError(
-        "The Tallyfy emulator needs Starlette and uvicorn. Install them with: "
+        "The Tallyfy emulator needs Starlette, uvicorn and Jinja. Install them with: "
         "pip install 'airflow-provider-tallyfy[emulator]', or from the source tree with: pip install '.[emulator]'"
     ) from error
 

@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         emulator = Emulator(
             port=options.port,
             seed=not options.no_seed,
+            colleagues=options.colleagues,
             rate_limit=options.rate_limit,
             host=options.host,
             allow_remote=options.allow_remote,
@@ -59,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
         help="answer 429 beyond N requests in so many seconds, such as 100/60 (default: no limit)",
     )
     parser.add_argument("--no-seed", action="store_true", help="begin without runs")
+    parser.add_argument(
+        "--colleagues",
+        action="store_true",
+        help="let people launch processes and do their steps, in minutes, for as long as it runs",
+    )
     parser.add_argument(
         "--generate",
         type=int,
@@ -97,6 +103,7 @@ def _welcome(emulator: Emulator) -> str:
         "User name": emulator.username,
         "Password": emulator.user_password,
         "Controls": f"{emulator.base_url}/_emulator",
+        "Processes": f"{emulator.tracker_url}   (pages for people: open it in a browser)",
     }
     table = "\n".join(f"  {name:<16} {value}" for name, value in rows.items())
     export = f"export AIRFLOW_CONN_TALLYFY_DEFAULT={shlex.quote(emulator.connection_json())}"

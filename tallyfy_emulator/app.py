@@ -1,10 +1,11 @@
-"""Assemble the application: the API at both base paths behind the middleware, and the admin endpoints beside it."""
+"""Assemble the application: the API behind the middleware, the admin endpoints, and the pages for people."""
 
 from __future__ import annotations
 
 import asyncio
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,6 +23,7 @@ from tallyfy_emulator.middleware.traffic import Traffic
 from tallyfy_emulator.model.wire import ValidationError
 from tallyfy_emulator.store.generated import GeneratedRunsError
 from tallyfy_emulator.store.organization import Organization
+from tallyfy_emulator.web import app as web
 
 _ENDPOINTS = (
     *oauth.ENDPOINTS,
@@ -42,20 +44,27 @@ def build(organization: Organization, traffic: Traffic, connections: Connections
     """Build the emulator's application."""
     limited = RateLimitMiddleware(_api(organization), traffic.limiter, traffic.comment_limiter)
     faulty = FaultMiddleware(limited, traffic.faults, organization.tokens, connections, stopping)
-    return _Router(RecorderMiddleware(faulty, traffic.log), admin.build(organization, traffic))
+    api = RecorderMiddleware(faulty, traffic.log)
+    return _Router(api, admin.build(organization, traffic), web.build(organization))
 
 
 class _Router:
-    """Route admin requests past the recorder, the faults and the rate limit."""
+    """Route admin requests and pages past the recorder, the faults and the rate limit."""
 
-    def __init__(self, api: ASGIApp, admin_app: ASGIApp) -> None:
+    def __init__(self, api: ASGIApp, admin_app: ASGIApp, web_app: ASGIApp) -> None:
         self._api = api
         self._admin = admin_app
+        self._web = web_app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app_for(scope)(scope, receive, send)
+
+    def _app_for(self, scope: Scope) -> ASGIApp:
         path = scope.get("path", "")
-        is_admin = path == admin.PREFIX or path.startswith(admin.PREFIX + "/")
-        await (self._admin if is_admin else self._api)(scope, receive, send)
+        if path == admin.PREFIX or path.startswith(admin.PREFIX + "/"):
+            return self._admin
+        accept = Headers(scope=scope).get("accept", "") if scope["type"] == "http" else ""
+        return self._web if web.answers(scope.get("method", ""), path, accept) else self._api
 
 
 def _api(organization: Organization) -> ASGIApp:

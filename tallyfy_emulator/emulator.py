@@ -13,10 +13,11 @@ from tallyfy_emulator.middleware.rate_limit import RateLimit
 from tallyfy_emulator.middleware.recorder import RequestRecord
 from tallyfy_emulator.middleware.traffic import Traffic
 from tallyfy_emulator.model.quirks import Quirks
+from tallyfy_emulator.seed.colleagues import add_colleagues
 from tallyfy_emulator.seed.runs import catalog, seed_runs
 from tallyfy_emulator.server import ServerThread, is_loopback
 from tallyfy_emulator.store.clock import Clock, SystemClock
-from tallyfy_emulator.store.organization import Organization
+from tallyfy_emulator.store.organization import FIRST_NUMBER, Organization
 
 
 class Emulator(RunAdmin, TaskAdmin):
@@ -28,6 +29,10 @@ class Emulator(RunAdmin, TaskAdmin):
 
     :param port: TCP port; 0 = a free one.
     :param seed: whether there are runs to begin with (people, templates, tags and folders there always are).
+    :param colleagues: whether people launch processes and finish them for as long as it runs, and take minutes for
+        the steps of what Dags launch: for trying things out in a browser.
+    :param first_number: the number of the first run, from which ids are derived: two emulators far enough apart have
+        no id in common.
     :param clock: where the time comes from.
     :param rate_limit: how many requests are welcome: a :class:`RateLimit`, or text such as ``100/60``; None =
         any number.
@@ -52,6 +57,8 @@ class Emulator(RunAdmin, TaskAdmin):
         host: str = "127.0.0.1",
         allow_remote: bool = False,
         comment_limit: RateLimit | str | None = None,
+        colleagues: bool = False,
+        first_number: int = FIRST_NUMBER,
     ) -> None:
         if not allow_remote and not is_loopback(host):
             raise ValueError(
@@ -61,10 +68,12 @@ class Emulator(RunAdmin, TaskAdmin):
         self._host = host
         self._port = port
         clock = clock or SystemClock()
-        super().__init__(Organization(clock, catalog(), quirks or Quirks()))
+        super().__init__(Organization(clock, catalog(), quirks or Quirks(), first_number))
         self._traffic = Traffic.begin(clock, RateLimit.of(rate_limit), RateLimit.of(comment_limit))
         if seed:
             seed_runs(self._organization)
+        if colleagues:
+            add_colleagues(self._organization)
         self._running: ServerThread | None = None
 
     def start(self) -> Emulator:
@@ -166,6 +175,11 @@ class Emulator(RunAdmin, TaskAdmin):
     def groups(self) -> dict[str, str]:
         """The groups: name to id."""
         return {each.name: each.id for each in self._organization.catalog.groups.values()}
+
+    @property
+    def tracker_url(self) -> str:
+        """The address of the page that lists processes; behind a slash and a run's id, that of the run's page."""
+        return f"{self.base_url}/tracker"
 
     def connection_json(self, grant: Grant = "token") -> str:
         """

@@ -26,6 +26,8 @@ from tallyfy_emulator.middleware.traffic import Traffic
 from tallyfy_emulator.store.organization import Organization
 
 PREFIX = "/_emulator"
+#: In the place of a run's id: the run that was launched last.
+LATEST = "latest"
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def build(organization: Organization, traffic: Traffic) -> ASGIApp:
                 context = _Context(
                     organization,
                     traffic,
-                    request.path_params,
+                    _with_latest(organization, request.path_params),
                     dict(request.query_params),
                     {} if method in ("GET", "DELETE") else await _body_of(request, needed),
                 )
@@ -76,6 +78,16 @@ def build(organization: Organization, traffic: Traffic) -> ASGIApp:
         return Route(PREFIX + path, endpoint, methods=[method])
 
     return Starlette(routes=[route(*endpoint) for endpoint in _ENDPOINTS])
+
+
+def _with_latest(organization: Organization, ids: dict[str, str]) -> dict[str, str]:
+    """Put the id of the run that was launched last in the place of ``latest``."""
+    if ids.get("run") != LATEST:
+        return ids
+    launched = organization.work.launched
+    if not launched:
+        raise ValueError("No run has been launched yet: trigger a Dag that launches one.")
+    return {**ids, "run": launched[-1].id}
 
 
 def _response(data: Any, status: int) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -116,15 +116,23 @@ async def _launch(context: RequestContext) -> Response:
     body = await body_of(context)
     checklist = _checklist(organization.catalog, body)
     fields = _launch_fields(context, body, checklist)
-    prerun = body.parse(lambda: _all_kickoff_values(organization, checklist, body.values.get("prerun")))
+    prerun = body.parse(lambda: stored_kickoff(organization, checklist, body.values.get("prerun")))
     overrides = _overrides(organization.catalog, body)
     body.check()
-    given = {**fields, "prerun": prerun, "tasks_done": 0}
+    launched = launch(organization, fields | {"prerun": prerun}, overrides, context.token.person_id)
+    return one_run(context, launched, 201)
+
+
+def launch(
+    organization: Organization, fields: Mapping[str, Any], overrides: Mapping[str, dict[str, Any]], by: int | None
+) -> Run:
+    """Launch a run; ``overrides`` is what changes about its tasks, by step id."""
+    given = {**fields, "tasks_done": 0}
     run = new_run(organization.catalog, organization.next_number(), organization.clock.now(), given)
     tasks = tuple(replace(task, **overrides.get(task.step_id or "", {})) for task in run.tasks)
     launched = with_rules_applied(replace(run, tasks=tasks), run.created_at)
-    organization.work.launch(launched, context.token.person_id)
-    return one_run(context, launched, 201)
+    organization.work.launch(launched, by)
+    return launched
 
 
 def _kickoff_values(organization: Organization, checklist: Checklist, sent: object) -> dict[str, Any]:
@@ -132,7 +140,8 @@ def _kickoff_values(organization: Organization, checklist: Checklist, sent: obje
     return as_stored(organization, checklist.kickoff, values)
 
 
-def _all_kickoff_values(organization: Organization, checklist: Checklist, sent: object) -> dict[str, Any]:
+def stored_kickoff(organization: Organization, checklist: Checklist, sent: object) -> dict[str, Any]:
+    """Check the values of a whole kick-off form, and return them as they are kept."""
     values = _kickoff_values(organization, checklist, {} if sent is None else sent)
     forms.check_required("prerun", checklist.kickoff, values)
     return values

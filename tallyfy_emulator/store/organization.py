@@ -24,6 +24,8 @@ from tallyfy_emulator.store.tokens import PERSONAL_LIFETIME, TokenStore
 from tallyfy_emulator.store.work import Work
 
 _KEPT_LISTS = 32
+#: The ``increment_id`` of the first run.
+FIRST_NUMBER = 5001
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Credentials:
 class Organization:
     """The emulated organization."""
 
-    def __init__(self, clock: Clock, catalog: Catalog, quirks: Quirks) -> None:
+    def __init__(self, clock: Clock, catalog: Catalog, quirks: Quirks, first_number: int = FIRST_NUMBER) -> None:
         self.clock = clock
         self.catalog = catalog
         self.quirks = quirks
@@ -56,7 +58,7 @@ class Organization:
             user_password=f"tfy-password-{stable_id('password')[:12]}",
         )
         self.tokens.keep(self.credentials.token, catalog.people[0].id, PERSONAL_LIFETIME)
-        self._numbers = itertools.count(5001)
+        self._numbers = itertools.count(first_number)
         self._lists = _ListCache()
 
     def next_number(self) -> int:

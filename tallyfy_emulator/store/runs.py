@@ -38,7 +38,8 @@ class RunStore:
         self._lock = threading.RLock()
         self._current: dict[str, Run] = {}
         self._versions: dict[str, list[tuple[float, Run | None]]] = {}
-        self._scheduled: list[tuple[float, int, str, RunUpdate]] = []
+        # When, in which order, which run (none = a call), and what to do.
+        self._scheduled: list[tuple[float, int, str, Any]] = []
         self._order = itertools.count()
         self._generation = 0
         self._generated: GeneratedRuns | None = None
@@ -90,11 +91,16 @@ class RunStore:
             changed(self._changeable(run_id), at, given)
             self._plan(at, run_id, lambda run, due: changed(run, due, given))
 
-    def schedule_update(self, run_id: str, after: float, update: RunUpdate) -> None:
+    def update_at(self, at: float, run_id: str, update: RunUpdate) -> None:
         """Schedule an update of a run."""
         with self._lock:
             self._changeable(run_id)
-            self._plan(self._clock.now() + after, run_id, update)
+            self._plan(at, run_id, update)
+
+    def call_at(self, at: float, function: Callable[[float], None]) -> None:
+        """Schedule a call, with the time for which it was planned; it may add runs and plan more."""
+        with self._lock:
+            heapq.heappush(self._scheduled, (at, next(self._order), "", function))
 
     def remove(self, run_id: str, by: int | None = None) -> None:
         """Delete a run for good."""
@@ -112,6 +118,9 @@ class RunStore:
             now = self._clock.now()
             while self._scheduled and self._scheduled[0][0] <= now:
                 at, _, run_id, update = heapq.heappop(self._scheduled)
+                if not run_id:
+                    update(at)
+                    continue
                 before = self._current[run_id]
                 after = update(before, at)
                 if after is not before:

@@ -29,6 +29,8 @@ class Work:
         self._fired: list[dict[str, Any]] = []
         self._launched: list[Run] = []
         self._holders: dict[str, tuple[RunStore, str]] = {}
+        #: How many times longer people take for the steps of launched runs than their templates say.
+        self.pace = 1.0
 
     @property
     def fired(self) -> list[dict[str, Any]]:
@@ -57,13 +59,16 @@ class Work:
         with self._lock:
             self._launched.append(run)
         self._emit("process.launched", run.id, None, run.created_at)
+        self.do_steps(run, run.created_at, self.pace)
+
+    def do_steps(self, run: Run, since: float, pace: float = 1.0) -> None:
+        """Schedule the automatic completions of a run's steps."""
         auto_completions = {step.id: step.auto_completion for step in run.checklist.steps}
         for task in run.tasks:
             auto_completion = auto_completions.get(task.step_id or "")
             if auto_completion is not None:
-                self._runs.schedule_update(
-                    run.id, auto_completion.after, self._auto_completion(task.id, auto_completion)
-                )
+                at = since + auto_completion.after * pace
+                self._runs.update_at(at, run.id, self._auto_completion(task.id, auto_completion))
 
     def add_one_off(self, container: Run) -> None:
         """Add a one-off task that belongs to no run."""

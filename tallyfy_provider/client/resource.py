@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from threading import Event
 from typing import Any
 
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND, indeterminate
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS
 from tallyfy_provider.client.http.session import TallyfySession
@@ -28,6 +29,8 @@ from tallyfy_provider.exceptions import (
 
 log = logging.getLogger(__name__)
 
+#: Segments of the path of a list: ``organizations``, the id, and the name of what is listed.
+_LENGTH_OF_A_LIST = 3
 #: The kinds of assignees of a task.
 ASSIGNEE_KINDS = ("users", "guests", "groups")
 
@@ -50,7 +53,7 @@ class Resource:
         """Send a request and return the response's JSON; an unreadable response to a change is indeterminate."""
         body = None if json is None else json_body(json)
         try:
-            return self.session.request(method, path, params=params, json=body)
+            return self._request(method, tuple(path), params=params, json=body)
         except TallyfyError as error:
             redact_values(error, body)
             if not _may_hide_a_change(method, error):
@@ -133,7 +136,40 @@ class Resource:
 
     def _page(self, path: Iterable[object], params: Mapping[str, str], number: int, what: str) -> Page:
         query = {"per_page": str(self.page_size), **params, "page": str(number)}
-        return read_page(self.session.request("GET", path, params=query), number=number, what=what)
+        return read_page(self._request("GET", tuple(path), params=query), number=number, what=what)
+
+    def _request(self, method: str, path: tuple[object, ...], **options: Any) -> Any:
+        """Send a request; an error that may mean a wrong organization says which ones the user has."""
+        is_of_organization = path[:1] == ("organizations",)
+        try:
+            payload = self.session.request(method, path, **options)
+        except TallyfyNotFoundError as error:
+            if is_of_organization and _is_about_organization(error, path):
+                error.message += self._organizations_hint()
+            raise
+        self.session.organization_found |= is_of_organization
+        return payload
+
+    def _organizations_hint(self) -> str:
+        """Name the user's organizations, unless the one of the connection is among them; asked once for a session."""
+        if self.session.organization_found or not self.session.tokens.acts_as_person:
+            return ""
+        try:
+            found = self._page(("me", "organizations"), {"per_page": str(MAX_PAGE_SIZE)}, 1, "organizations").rows
+        except TallyfyError:
+            return ""
+        ids = [str(organization["id"]) for organization in found]
+        self.session.organization_found = self.organization_id in ids
+        if self.session.organization_found:
+            return ""
+        names = ", ".join(f"{shown(each['id'])} ({shown(each.get('name'))})" for each in found)
+        return f" The user's organizations are: {names}." if names else " The user is in no organization."
+
+
+def _is_about_organization(error: TallyfyNotFoundError, path: tuple[object, ...]) -> bool:
+    """Whether a 404 is not about an object: it says so, or it answers a list."""
+    words = error.message.partition(".")[0].lower()
+    return error.code != ENDPOINT_NOT_FOUND and (len(path) <= _LENGTH_OF_A_LIST or "organization" in words)
 
 
 def _may_hide_a_change(method: str, error: TallyfyError) -> bool:

@@ -10,7 +10,7 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowNotFoun
 
 from tallyfy_provider.client.redaction import quoted, shown
 from tallyfy_provider.client.settings import build_client
-from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyConnectionError, TallyfyError, TallyfyNotFoundError
+from tallyfy_provider.exceptions import TallyfyAuthError, TallyfyConnectionError, TallyfyError
 from tallyfy_provider.get_provider_info import UI_FIELD_BEHAVIOUR
 from tallyfy_provider.hooks.connection import misspelt_extras, read_connection
 from tallyfy_provider.utils import arguments
@@ -191,28 +191,12 @@ class TallyfyHook(BaseHook):
             except TallyfyError:
                 pass
             raise
-        return f"Connected to {self._organization(client)} as {_person(me)}."
+        name = client.organization.get().get("name")
+        return f"Connected to organization {quoted(name)} ({client.organization_id}) as {_person(me)}."
 
     def _describe_application(self, client: TallyfyClient) -> str:
         next(client.runs.list({"page": 1, "per_page": 1}), None)
         return f"Connected to organization {client.organization_id} as an application."
-
-    def _organization(self, client: TallyfyClient) -> str:
-        try:
-            return f"organization {quoted(client.organization.get().get('name'))} ({client.organization_id})"
-        except TallyfyNotFoundError as error:
-            error.message += self._organizations_hint(client)
-            raise
-
-    def _organizations_hint(self, client: TallyfyClient) -> str:
-        try:
-            organizations = client.organization.list_mine()
-        except TallyfyError:
-            return ""
-        names = ", ".join(
-            f"{shown(organization['id'])} ({shown(organization.get('name'))})" for organization in organizations
-        )
-        return f" The user's organizations are: {names}." if names else " The user is in no organization."
 
 
 def missing_connection(conn_id: str, error: Exception) -> TallyfyConnectionError:

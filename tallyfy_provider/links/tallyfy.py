@@ -11,9 +11,14 @@ from airflow.providers.common.compat.sdk import BaseOperatorLink, conf
 from tallyfy_provider.get_provider_info import RUN_URL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
 
 log = logging.getLogger(__name__)
+
+#: As many as a message names runs.
+_PAGES_IN_A_LINE = 5
 
 
 def run_url(run_id: str | int) -> str:
@@ -25,6 +30,11 @@ def run_url(run_id: str | int) -> str:
     """
     pattern: str = conf.get("tallyfy", "run_url", fallback=RUN_URL)
     return pattern.strip().replace("{run_id}", quote(str(run_id), safe=""))
+
+
+def pages_of(run_ids: Sequence[str | int]) -> str:
+    """Return the URLs of runs' pages to end a line of the log with; those of the first runs, if there are many."""
+    return "".join(f" {url}" for run_id in run_ids[:_PAGES_IN_A_LINE] if (url := run_url(run_id)))
 
 
 class TallyfyRunLink(BaseOperatorLink):

@@ -9,6 +9,7 @@ from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.utils import arguments
+from tallyfy_provider.utils.plurals import counted
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -83,5 +84,5 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
             raise TallyfyInputError(f"paginate reads a list, which takes GET without json, not {verb}.")
         max_rows = arguments.whole_number("max_rows", self.max_rows)
         rows = list(self.hook.paginate(path, query, max_rows=max_rows))
-        self.log.info("Listed %d rows of %s.", len(rows), path)
+        self.log.info("Listed %s of %s.", counted(len(rows), "row"), path)
         return rows

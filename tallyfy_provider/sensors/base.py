@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from airflow.providers.common.compat.sdk import (
 
 from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.exceptions import TallyfyError, TallyfyRateLimitError, TallyfyRunFailedError
+from tallyfy_provider.links.tallyfy import pages_of
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.waiting.deferral import NEVER_SEEN, defer, read_event, time_limit_of
 from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance, log_fault, pause_after
@@ -95,6 +96,10 @@ class TallyfySensor(BaseSensorOperator):
     @abstractmethod
     def build_trigger(self, **wait: Any) -> BaseTrigger:
         """Return the trigger that waits; ``wait`` holds the arguments that all triggers take."""
+
+    def waits_for(self) -> Sequence[str]:
+        """Return the ids of the runs that are waited for, whose pages the log names."""
+        return ()
 
     def execute(self, context: Context) -> Any:
         """Wait in the mode that was asked for."""
@@ -171,7 +176,7 @@ class TallyfySensor(BaseSensorOperator):
             raise self._or_skip(result.error)
         if result.error is not None:
             raise result.error
-        self.log.info("%s", result)
+        self.log.info("%s%s", result, "" if result.is_success else pages_of(self.waits_for()))
         return PokeReturnValue(result.is_success, self.xcom_value(seen) if result.is_success else None)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> Any:

@@ -100,7 +100,11 @@ class RunStatusSensor(TallyfySensor):
 
     def read(self) -> list[dict[str, Any]]:
         """Return every run, requested each time, since an end can be undone."""
-        return [compact(self.hook.find_run(run_id)) for run_id in arguments.run_ids(self.run_id)]
+        return [compact(self.hook.find_run(run_id)) for run_id in self.waits_for()]
+
+    def waits_for(self) -> Sequence[str]:
+        """Return the ids of the runs."""
+        return arguments.run_ids(self.run_id)
 
     def evaluate(self, seen: Sequence[Mapping[str, Any]]) -> WaitResult:
         """Return what the state of the runs means."""

@@ -93,6 +93,10 @@ class TaskStatusSensor(TallyfySensor):
         self._task_id = str(seen["task"]["id"]) if seen["task"] else None
         return seen
 
+    def waits_for(self) -> Sequence[str]:
+        """Return the id of the step's run."""
+        return [arguments.run_id(self.run_id)]
+
     def evaluate(self, seen: Mapping[str, Any]) -> WaitResult:
         """Return what the state of the step means."""
         return self.rule.result(seen["task"], seen["run"])

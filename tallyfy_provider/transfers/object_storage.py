@@ -19,6 +19,7 @@ from tallyfy_provider.operators.runs.base import FilteredRunsOperator
 from tallyfy_provider.transfers.incremental import Bounds, Selection, text_of
 from tallyfy_provider.transfers.writers import check_format, format_of
 from tallyfy_provider.utils import arguments
+from tallyfy_provider.utils.plurals import counted
 
 if TYPE_CHECKING:
     from datetime import date
@@ -189,11 +190,10 @@ class ExportRunsOperator(FilteredRunsOperator):
         yield from rows_without_guest_links(rows, query.params)
 
     def _log_export(self, written: dict[str, Any], unchanged: int, seconds: float) -> None:
-        left_out = f" {unchanged} had not changed and were left out." if unchanged else ""
-        size = _size(written["bytes"])
-        self.log.info(
-            "Exported %d runs (%s) to %s in %.1f seconds.%s", written["rows"], size, written["path"], seconds, left_out
-        )
+        were = "was" if unchanged == 1 else "were"
+        left_out = f" {unchanged} had not changed and {were} left out." if unchanged else ""
+        rows, size = counted(written["rows"], "run"), _size(written["bytes"])
+        self.log.info("Exported %s (%s) to %s in %.1f seconds.%s", rows, size, written["path"], seconds, left_out)
 
     def _report_lineage(self, path: ObjectStoragePath) -> None:
         """Name the file as an output, for OpenLineage or whatever collects lineage here."""

@@ -12,8 +12,10 @@ from typing import Any, ClassVar
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from tallyfy_provider.exceptions import TallyfyError
+from tallyfy_provider.links.tallyfy import pages_of
 from tallyfy_provider.triggers.executor import unexpected_error
 from tallyfy_provider.triggers.poller import RunPoller, Wait
+from tallyfy_provider.utils.plurals import counted
 from tallyfy_provider.waiting.conditions import Outcome, WaitResult
 from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance, log_fault
 
@@ -61,6 +63,9 @@ class WaitTrigger(BaseTrigger):
         self.silent_fail = silent_fail
         self.not_before = not_before
         self._last_warning = float("-inf")
+        #: What the log says of the wait, and when it is said again although nothing has changed.
+        self._said = ""
+        self._say_again_at = float("-inf")
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the trigger's class path and arguments, JSON primitives all, for another process."""
@@ -88,6 +93,15 @@ class WaitTrigger(BaseTrigger):
         """Return when to poll first: the worker, or the triggerer before a restart, has just done so."""
         return min(max(self.poke_interval, self.not_before - time.time()), self._time_left())
 
+    def _say(self, seen: str, line: str) -> None:
+        """Log how the wait stands, when that has changed or was not said for long."""
+        if seen == self._said and time.monotonic() < self._say_again_at:
+            return
+        self._said = seen
+        # Random, so that thousands do not log at the same time.
+        self._say_again_at = time.monotonic() + random.uniform(_HEARTBEAT / 2, _HEARTBEAT)  # noqa: S311 - not a secret
+        self.log.info("%s", line)
+
     def _tolerate(self, fault: TallyfyError) -> dict[str, Any] | None:
         """Return the event that an error ends the wait with; None while the error is tolerated."""
         try:
@@ -107,14 +121,21 @@ class PolledTrigger(WaitTrigger):
     async def _evaluate(self, runs: Sequence[dict[str, Any]]) -> WaitResult:
         """Return what the runs, which the poller has seen, mean to the wait."""
 
-    def _heartbeat(self) -> float:
-        """Return seconds until the wait is logged again; random, so that thousands do not log at the same time."""
-        return random.uniform(_HEARTBEAT / 2, _HEARTBEAT)  # noqa: S311 - not a secret
+    @property
+    @abstractmethod
+    def _waits_for(self) -> Sequence[str]:
+        """The ids of the runs, whose pages the log names."""
+
+    def _longest_pause(self) -> float:
+        """Return the seconds after which the wait is looked at even if nothing changes."""
+        left = self._say_again_at - time.monotonic()
+        return left if left > 0 else _HEARTBEAT
 
     async def _wait_for_poller(self, wait: Wait, poller: RunPoller) -> dict[str, Any]:
-        self.log.info("Polling every %g s, together with %d other waits.", self.poke_interval, poller.size - 1)
+        others = f", together with {counted(poller.size - 1, 'other wait')}" if poller.size > 1 else ""
+        self.log.info("Polling every %g s%s.", self.poke_interval, others)
         while (left := self._time_left()) > 0:
-            await wait.wait(min(left, self._heartbeat()))
+            await wait.wait(min(left, self._longest_pause()))
             if event := await self._event(wait):
                 return event
         poller.expedite(wait)
@@ -141,5 +162,6 @@ class PolledTrigger(WaitTrigger):
             return self._tolerate(fault)
         if result is not None:
             seen_at = time.strftime("%H:%M:%S", time.gmtime(wait.seen_at))
-            self.log.info("Waiting for %s: %s (seen at %s UTC).", result.goal, result.seen, seen_at)
+            pages = pages_of(self._waits_for)
+            self._say(result.seen, f"Waiting for {result.goal}: {result.seen} (seen at {seen_at} UTC).{pages}")
         return None

@@ -63,8 +63,7 @@ class RunCountTrigger(WaitTrigger):
                     result = rule.result(count)
                     if result.is_success:
                         return {"status": "ended", "seen": count}
-                    if count != seen:
-                        self.log.info("%s", result)
+                    self._say(result.seen, str(result))
                     seen = count
                 if is_last:
                     return {"status": "timeout", "seen": seen}

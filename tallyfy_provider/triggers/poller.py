@@ -21,6 +21,8 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.runs.status import describe, is_over, statuses_of
+from tallyfy_provider.client.tasks.status import describe_task, is_hidden
 from tallyfy_provider.exceptions import TallyfyError
 from tallyfy_provider.triggers.executor import ConnectionExecutor, executor_for, unexpected_error
 from tallyfy_provider.triggers.garbage import settle
@@ -81,7 +83,8 @@ class Wait:
             self.on_error(snapshot.fault)
             return
         self.seen_at = time.time()
-        previous, self._runs[run_id] = self._runs.get(run_id), snapshot.run or {}
+        previous = self._runs.get(run_id)
+        run = self._runs[run_id] = _with_known_issue(snapshot.run or {}, previous)
         self._unseen.discard(run_id)
         if not self._unseen:
             self._unseen.update(self.run_ids)
@@ -89,13 +92,13 @@ class Wait:
             self.recovered = True
             if self._rounds == 1:
                 self._updated.set()
-        if previous is None or self.state_of(previous) != self.state_of(self._runs[run_id]):
+        if previous is None or self.state_of(previous) != self.state_of(run):
             self._updated.set()
 
     @staticmethod
     def state_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the fields whose change matters to those who wait for the run."""
-        return run.get("status"), run.get("completed_at"), run.get("archived_at"), run.get("has_open_issue")
+        """Return what matters to those who wait for the run, the same however Tallyfy writes it."""
+        return describe(run), *statuses_of(run)
 
     def on_error(self, fault: TallyfyError) -> None:
         """Keep the error of a poll, and wake the trigger."""
@@ -143,9 +146,9 @@ class TaskWait(Wait):
 
     @staticmethod
     def state_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the fields whose change matters to those who wait for the run's tasks."""
-        tasks = ((task["id"], task["status"], task["completed_at"], task["problem"]) for task in run["tasks"])
-        return (run.get("status"), run.get("completed_at"), run.get("archived_at"), *tasks)
+        """Return what matters to those who wait for the run's tasks, the same however Tallyfy writes it."""
+        tasks = sorted((describe_task(task), is_hidden(task), bool(task["problem"])) for task in run["tasks"])
+        return (*Wait.state_of(run), *tasks)
 
 
 class Reader(Protocol):
@@ -342,6 +345,13 @@ class TaskPoller(RunPoller):
         for run_id in wait.run_ids:
             self._reader.expect(run_id)
         super().add(wait)
+
+
+def _with_known_issue(run: dict[str, Any], previous: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a pending run with what a list said of its issues: the response for it alone may not tell."""
+    if not previous or run.get("has_open_issue") is not None or is_over(run):
+        return run
+    return {**run, "has_open_issue": previous.get("has_open_issue")}
 
 
 def _is_pending(rules: Iterable[StatusRule], run: Mapping[str, Any]) -> bool:

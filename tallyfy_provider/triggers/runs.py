@@ -77,6 +77,10 @@ class RunStatusTrigger(PolledTrigger):
             event = await self._wait_for_poller(wait, poller)
             return {**event, "seen": wait.seen, "run_ids": self.run_ids}
 
+    @property
+    def _waits_for(self) -> Sequence[str]:
+        return self.run_ids
+
     async def _evaluate(self, runs: Sequence[dict[str, Any]]) -> WaitResult:
         return self._rule.result(runs)
 

@@ -75,8 +75,12 @@ class TaskStatusTrigger(PolledTrigger):
 
     _executor: ConnectionExecutor
 
-    def _heartbeat(self) -> float:
-        return self.poke_interval if self._is_unconfirmed else super()._heartbeat()
+    @property
+    def _waits_for(self) -> Sequence[str]:
+        return [self.run_id]
+
+    def _longest_pause(self) -> float:
+        return self.poke_interval if self._is_unconfirmed else super()._longest_pause()
 
     async def _evaluate(self, runs: Sequence[dict[str, Any]]) -> WaitResult:
         """Return what lists show while the wait continues; else ask for the task itself, since a list may be behind."""

@@ -21,6 +21,7 @@ from tallyfy_provider.client.runs.status import ARCHIVED, COMPLETE, describe, st
 from tallyfy_provider.client.tasks.status import REJECTED, decision_of, describe_task, is_completed, is_hidden
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyRunFailedError
 from tallyfy_provider.utils import arguments
+from tallyfy_provider.utils.plurals import counted
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 Run = Mapping[str, Any]
@@ -270,11 +271,13 @@ class CountRule:
         is_enough = self.at_least is None or count >= self.at_least
         is_few_enough = self.at_most is None or count <= self.at_most
         outcome = Outcome.SUCCEEDED if is_enough and is_few_enough else Outcome.WAITING
-        return WaitResult(outcome, str(self), f"{count} runs match")
+        return WaitResult(outcome, str(self), f"{counted(count, 'run')} {'matches' if count == 1 else 'match'}")
 
     def __str__(self) -> str:
         if self.at_least == self.at_most:
-            return f"exactly {self.at_least} runs"
-        low = [] if self.at_least is None else [f"at least {self.at_least}"]
-        high = [] if self.at_most is None else [f"at most {self.at_most}"]
-        return f"{' and '.join([*low, *high])} runs"
+            return f"exactly {counted(self.at_least or 0, 'run')}"
+        if self.at_least is None:
+            return f"at most {counted(self.at_most or 0, 'run')}"
+        if self.at_most is None:
+            return f"at least {counted(self.at_least, 'run')}"
+        return f"at least {self.at_least} and at most {counted(self.at_most, 'run')}"

@@ -26,7 +26,7 @@ from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.runs.filter_check import is_archived
-from tallyfy_provider.client.runs.status import compact
+from tallyfy_provider.client.runs.status import compact, statuses_of
 from tallyfy_provider.client.tasks.lookup import find_task, looks_like_an_id
 from tallyfy_provider.client.tasks.status import compact_task
 from tallyfy_provider.exceptions import (
@@ -36,6 +36,7 @@ from tallyfy_provider.exceptions import (
     TallyfyNotFoundError,
     TallyfyRateLimitError,
 )
+from tallyfy_provider.utils.timestamps import parse_timestamp
 from tallyfy_provider.waiting.run_reader import (
     MOST_FAILURES_IN_A_ROW,
     InParallel,
@@ -200,5 +201,5 @@ def _always(run: Mapping[str, Any]) -> bool:
 
 def _state_of(run: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what changes with a run, in a list as in a response for it alone, which has fewer fields."""
-    times = (run.get("last_updated"), run.get("completed_at"), run.get("archived_at"))
-    return run.get("status"), *times, bool(run.get("has_open_issue"))
+    times = (parse_timestamp(run.get(name)) for name in ("last_updated", "completed_at", "archived_at"))
+    return *statuses_of(run), *times, bool(run.get("has_open_issue"))

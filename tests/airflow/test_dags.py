@@ -38,6 +38,8 @@ def test_each_listed_run_is_waited_for_in_a_task_of_its_own(dag_runs):
     assert [[each["id"] for each in one] for one in waited] == [[run_id] for run_id in run_ids]
     assert {each["status"] for one in waited for each in one} == {"complete"}
     assert len(returned_by(run, "collect")[0]) == 3
+    names = {task["map_index"]: task["map_name"] for task in run["tasks"] if task["task_id"] == "wait_for_review"}
+    assert [names[number] for number in range(3)] == [one[0]["name"] for one in waited]
 
 
 def test_one_run_is_waited_for_and_returned(dag_runs):

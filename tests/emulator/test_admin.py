@@ -154,3 +154,15 @@ def test_control_requests_are_not_recorded_limited_or_faulted(emulator, control)
 
     for _ in range(3):
         assert control("GET", "/requests").json() == {"data": []}
+
+
+def test_latest_is_the_run_that_was_launched_last(emulator, control, launched):
+    assert control("PATCH", "/runs/latest", json={"status": "complete"}).json()["data"]["id"] == launched["id"]
+    assert emulator.run(launched["id"])["status"] == "complete"
+    assert control("GET", "/runs/latest/tasks").json()["data"][0]["run_id"] == launched["id"]
+
+
+def test_latest_says_that_nothing_was_launched(control):
+    answer = control("PATCH", "/runs/latest", json={"status": "complete"})
+    assert answer.status_code == 422
+    assert "No run has been launched yet" in answer.json()["message"]

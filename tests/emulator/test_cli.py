@@ -109,7 +109,7 @@ def test_an_invalid_option_is_refused(arguments, message):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+@pytest.mark.parametrize("missing", ["jinja2", "starlette", "uvicorn"])
 def test_without_its_extra_it_names_what_to_install(missing):
     result = run(sys.executable, "-c", f"import sys; sys.modules[{missing!r}] = None; import tallyfy_emulator")
 

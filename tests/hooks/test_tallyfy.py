@@ -53,6 +53,24 @@ def test_the_test_button_says_what_to_fix(connect, changes, words):
     assert words in message
 
 
+def test_a_task_says_what_the_test_button_says_of_a_wrong_organization(emulator, connect):
+    (organization,) = connect().client.organization.list_mine()
+    hook = connect(login="f" * 32)
+    for ask in (lambda: list(hook.list_runs()), lambda: hook.get_run("a" * 32)):
+        with pytest.raises(TallyfyNotFoundError) as refusal:
+            ask()
+        expected = f"The user's organizations are: {organization['id']} ({organization['name']})."
+        assert expected in str(refusal.value)
+        assert expected in hook.test_connection()[1]
+
+
+def test_a_run_that_is_missing_costs_no_question_about_the_organization(emulator, connect):
+    with pytest.raises(TallyfyNotFoundError) as refusal:
+        connect().get_run("a" * 32)
+    assert "organizations are" not in str(refusal.value)
+    assert [request.path.rpartition("/")[2] for request in emulator.requests] == ["a" * 32]
+
+
 def test_the_test_button_says_that_a_connection_may_be_missing_or_its_backend_out():
     works, message = TallyfyHook("nowhere").test_connection()
     assert not works

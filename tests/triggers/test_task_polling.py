@@ -251,7 +251,7 @@ def test_the_log_says_what_is_waited_for_without_repeating_itself(emulator, laun
     said()
     run_waits(scenario)
     log = said()
-    assert "Polling every 0.1 s, together with 0 other waits." in log
+    assert "Polling every 0.1 s." in log
     assert log.count("Waiting for a step to be done: 'Step 1'") in (1, 2)  # Airflow 2 writes each line twice here
 
 

@@ -19,6 +19,8 @@ class TallyfySession:
         self.base_url = base_url
         self.transport = transport
         self.tokens = tokens
+        #: Whether Tallyfy has answered for the organization, so that a 404 is about something else.
+        self.organization_found = False
 
     def request(
         self,

@@ -11,6 +11,7 @@ from typing import Any
 from tallyfy_provider.client.paging.order import Range
 from tallyfy_provider.client.paging.page import Page, PageRequest, Row
 from tallyfy_provider.exceptions import TallyfyResponseError
+from tallyfy_provider.utils.plurals import counted
 
 #: Pages that are read at most where Tallyfy gives no total.
 _MOST_PAGES = 10_000
@@ -87,7 +88,7 @@ class Paginator(ABC):
         limit = _MOST_PAGES if self.total is None else 2 * math.ceil(self.total / self._per_page) + _GROWTH
         if request.start < limit * self._per_page:
             return
-        announced = "nothing" if self.total is None else f"{self.total} rows"
+        announced = "nothing" if self.total is None else counted(self.total, "row")
         raise TallyfyResponseError(
             f"The list of {self._what} has no end: on page {request.number} of {request.per_page} rows Tallyfy still "
             f"announces more, although its first page announced {announced}. It cannot be told what is missing."

@@ -25,6 +25,7 @@ from tallyfy_provider.client.paging.lossless import FRUITLESS_REQUESTS, Lossless
 from tallyfy_provider.client.paging.order import Bookmark
 from tallyfy_provider.client.paging.page import Page, PageRequest, Row
 from tallyfy_provider.client.paging.tiles import overlapping
+from tallyfy_provider.utils.plurals import counted
 
 #: Pages up to which overlapping pages cost at most one request more.
 _SHORT_LIST = 10
@@ -145,8 +146,8 @@ class CalmPaginator(LosslessPaginator):
                 break
         if late:
             self._warn(
-                f"The list of {self._what} moved while it was read: {late} rows were found when it was read again, and "
-                "are given late, out of their order."
+                f"The list of {self._what} moved while it was read: {counted(late, 'row')} that came to light "
+                "when it was read again, given late, out of order."
             )
 
     def _find_between(

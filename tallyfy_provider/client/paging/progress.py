@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from tallyfy_provider.client.paging.page import Page
+from tallyfy_provider.utils.plurals import counted
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Progress:
         rate = self._rows / max(self._clock() - self._began, 1e-9)
         known = f" of about {self._total:,}" if self._total is not None else ""
         left = f", about {_duration((self._total - self._rows) / rate)} left" if self._total and rate else ""
-        return f"Read {self._rows:,}{known} {self._what} ({self._pages:,} pages, {rate:,.0f} rows/s{left})."
+        return f"Read {self._rows:,}{known} {self._what} ({counted(self._pages, 'page')}, {rate:,.0f} rows/s{left})."
 
 
 def _duration(seconds: float) -> str:

@@ -206,7 +206,7 @@ class RunsResource(Resource):
         self, params: Mapping[str, str], number: int, *, per_page: int, cancelled: Event | None = None
     ) -> Page:
         params = {**params, "per_page": str(per_page), "page": str(number)}
-        payload = self.session.request("GET", self._path("runs"), params=params, cancelled=cancelled)
+        payload = self._request("GET", self._path("runs"), params=params, cancelled=cancelled)
         return read_page(payload, number=number, what="runs")
 
     def _one_page(self, query: Query, number: int, wanted: Range) -> Generator[dict[str, Any]]:

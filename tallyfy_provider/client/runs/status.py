@@ -18,7 +18,8 @@ Run = Mapping[str, Any]
 
 COMPLETE = "complete"
 ARCHIVED = "archived"
-_COMPLETE_WORDS = frozenset({"complete", "completed"})
+#: Other words for statuses; ``in-progress`` was seen in samples of webhooks only.
+_SYNONYMS = {"completed": COMPLETE, "in-progress": "active"}
 #: An open issue can be reported beside another status.
 _TROUBLE = ("problem", "issue")
 
@@ -44,16 +45,19 @@ def statuses_of(run: Run) -> tuple[str, ...]:
     A run that was archived after it was complete is complete before all; one that was archived earlier is archived,
     whatever its ``status`` still says. A run with an open issue is in ``problem`` and ``issue`` before its own status.
     """
-    status = str(run.get("status") or "").lower()
-    if status in _COMPLETE_WORDS or is_date(run.get("completed_at")):
+    status = _status_of(run)
+    if status == COMPLETE or is_date(run.get("completed_at")):
         return (COMPLETE, ARCHIVED) if is_archived(run) else (COMPLETE,)
     if is_archived(run):
         return (ARCHIVED,)
-    if status == "in-progress":  # seen in webhook samples only
-        status = "active"
     if run.get("has_open_issue") is True and status not in _TROUBLE:
         return (*_TROUBLE, status)
     return (status,)
+
+
+def _status_of(run: Run) -> str:
+    status = str(run.get("status") or "").lower()
+    return _SYNONYMS.get(status, status)
 
 
 def is_over(run: Run) -> bool:
@@ -67,9 +71,15 @@ def compact(run: Run) -> dict[str, Any]:
 
 
 def describe(run: Run) -> str:
-    """Return a run's name, id and state for a message, such as ``'Month-end close' (0a1b…): active``."""
-    archived = ", archived" if is_archived(run) and run.get("status") != ARCHIVED else ""
-    return f"{name_of(run)}: {shown(run.get('status'))}{archived}"
+    """
+    Return a run's name, id and state for a message, such as ``'Month-end close' (0a1b…): active``.
+
+    The same for all ways in which Tallyfy writes the same state, so that a message that differs tells of a change.
+    """
+    status = _status_of(run)
+    archived = ", archived" if is_archived(run) and status != ARCHIVED else ""
+    has_issue = run.get("has_open_issue") is True and not is_over(run) and status not in _TROUBLE
+    return f"{name_of(run)}: {shown(status)}{archived}{', with an open problem' * has_issue}"
 
 
 def name_of(run: Run) -> str:

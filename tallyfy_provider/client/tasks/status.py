@@ -89,7 +89,8 @@ def compact_task(task: Task) -> dict[str, Any]:
 def describe_task(task: Task) -> str:
     """Return a task's title, id and state for a message, such as ``'Approve' (0a1b…): completed, rejected``."""
     decision = task.get("decision") or decision_of(task)
-    return f"{name_of(task)}: {shown(task.get('status'))}{f', {shown(decision)}' if decision else ''}"
+    status = "completed" if is_completed(task) else task.get("status")
+    return f"{name_of(task)}: {shown(status)}{f', {shown(decision)}' if decision else ''}"
 
 
 def name_of(task: Task) -> str:

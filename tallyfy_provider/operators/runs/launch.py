@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import conf
 from tallyfy_provider.client.redaction import quoted, shown, without_guest_links
 from tallyfy_provider.client.runs.launch_request import ARGUMENTS, LaunchRequest, prepare_launch
 from tallyfy_provider.exceptions import TallyfyNotFoundError
-from tallyfy_provider.links.tallyfy import TallyfyRunLink
+from tallyfy_provider.links.tallyfy import TallyfyRunLink, pages_of
 from tallyfy_provider.operators.base import TallyfyBaseOperator
 from tallyfy_provider.operators.runs.launch_state import LaunchAttempt, LaunchState, Reuse
 from tallyfy_provider.operators.runs.run_wait import RunWait
@@ -199,7 +199,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         launcher = self._launcher(attempt, state)
         try:
             if (run := self._find_launched(attempt, state, launcher)) is not None:
-                self.log.info("Using run %s (%s), which an earlier try has launched.", *_id_and_name(run))
+                self.log.info("Using %s, which an earlier try has launched.%s", _named(run), pages_of([run["id"]]))
                 state.record_run(str(run["id"]))
                 return run
             request = self._prepare()
@@ -209,7 +209,7 @@ class LaunchRunOperator(TallyfyBaseOperator):
         state.record_intent()
         run = launcher.launch(request.body)
         state.record_run(str(run["id"]))
-        self.log.info("Launched run %s (%s).", *_id_and_name(run))
+        self.log.info("Launched %s.%s", _named(run), pages_of([run["id"]]))
         request.warn_of_differences(run)
         return run
 
@@ -253,5 +253,5 @@ class LaunchRunOperator(TallyfyBaseOperator):
         )
 
 
-def _id_and_name(run: Mapping[str, Any]) -> tuple[str, str]:
-    return shown(run["id"]), quoted(run.get("name"))
+def _named(run: Mapping[str, Any]) -> str:
+    return f"run {shown(run['id'])} ({quoted(run.get('name'))})"

@@ -15,6 +15,7 @@ from tallyfy_provider.operators.base import end_empty
 from tallyfy_provider.operators.mapping import mappable_output
 from tallyfy_provider.operators.runs.base import FilteredRunsOperator
 from tallyfy_provider.utils import arguments
+from tallyfy_provider.utils.plurals import counted
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class ListRunsOperator(FilteredRunsOperator):
         for note in query.notes:
             self.log.info(note)
         runs = self._list(query, max_runs)
-        self.log.info("Listed %d runs for filters %s.", len(runs), json.dumps(query.shown))
+        self.log.info("Listed %s for filters %s.", counted(len(runs), "run"), json.dumps(query.shown))
         self._push(context, run_ids=[str(run["id"]) for run in runs], count=len(runs))
         if not runs:
             end_empty(self.on_empty, f"No run matches the filters {json.dumps(query.shown)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.client.runs.status import compact
 from tallyfy_provider.exceptions import TallyfyError, TallyfyWaitTimeoutError
+from tallyfy_provider.links.tallyfy import pages_of
 from tallyfy_provider.waiting.conditions import WaitResult, describe_runs
 from tallyfy_provider.waiting.deferral import NEVER_SEEN, defer, read_event, time_limit_of
 from tallyfy_provider.waiting.tolerance import FaultTolerance, log_fault, pause_after
@@ -102,7 +103,7 @@ class RunWait:
             self._archiver = None
         if result.error is not None:
             raise result.error
-        self._operator.log.info("%s", result)
+        self._operator.log.info("%s%s", result, "" if result.is_success else pages_of([str(run["id"])]))
         return result.is_success
 
     def _timeout_error(self, seen: list[dict[str, Any]]) -> TallyfyWaitTimeoutError:

@@ -12,6 +12,7 @@ from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import OnEmpty, TallyfyBaseOperator, check_on_empty, end_empty
 from tallyfy_provider.operators.mapping import mappable_output
 from tallyfy_provider.utils import arguments
+from tallyfy_provider.utils.plurals import counted
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, XComArg
@@ -77,7 +78,7 @@ class ListTasksOperator(TallyfyBaseOperator):
         filters = arguments.mapping("filters", self.filters)
         found = self.hook.client.tasks.list_of_run(run_id, filters, arguments.includes(self.include))
         tasks = [without_guest_links(task) for task in found]
-        self.log.info("Listed %d tasks of run %s.", len(tasks), run_id)
+        self.log.info("Listed %s of run %s.", counted(len(tasks), "task"), run_id)
         self._push(context, task_ids=[str(task["id"]) for task in tasks], count=len(tasks))
         if not tasks:
             end_empty(self.on_empty, f"No task of run {run_id} matches the filters")
