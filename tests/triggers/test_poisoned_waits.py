@@ -379,7 +379,7 @@ def test_what_many_waits_hold_is_put_aside_and_given_back(mocker):
 def test_comments_at_their_cap_delay_no_wait_and_no_list(emulator, connect, clock, run_waits, trigger):
     connect(extra={"max_rate_limit_wait": 60})
     emulator.comment_limit = "1/3600"
-    ids = emulator.add_runs(2000)
+    ids = emulator.add_runs(500)
     task = emulator.tasks(ids[0])[0]["id"]
 
     def comment(client):
@@ -395,17 +395,17 @@ def test_comments_at_their_cap_delay_no_wait_and_no_list(emulator, connect, cloc
             emulator.complete_run(run_id)
         listing = asyncio.to_thread(lambda: sum(1 for _ in client.runs.list()))
         listed, events = await asyncio.gather(listing, waits.results(tasks, 600))
-        assert listed == 2000
+        assert listed == 500
         assert {event["status"] for event in events} == {"ended"}
         return clock.now() - began
 
     async def scenario(waits):
         async with executor_for("tallyfy_default") as executor:
             client = await executor.call(lambda client: client)
-            before = await seconds_for(waits, ids[:1000], client)
+            before = await seconds_for(waits, ids[:250], client)
             await asyncio.to_thread(comment, client)
             emulator.clear_requests()
-            return before, await seconds_for(waits, ids[1000:], client)
+            return before, await seconds_for(waits, ids[250:], client)
 
     before, after = run_waits(scenario)
     assert after < 2 * before + 1
