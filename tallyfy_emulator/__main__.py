@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 from tallyfy_emulator.emulator import Emulator
 from tallyfy_emulator.middleware.rate_limit import RateLimit
 from tallyfy_emulator.middleware.recorder import RequestRecord
+from tallyfy_emulator.model.likeness import Likeness, likeness_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,11 +24,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     try:
+        likeness = None if options.like is None else _likeness(options.like)
         emulator = Emulator(
             port=options.port,
             seed=not options.no_seed,
             colleagues=options.colleagues,
             rate_limit=options.rate_limit,
+            quirks=None if likeness is None else likeness.quirks,
             host=options.host,
             allow_remote=options.allow_remote,
         )
@@ -39,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.verbose:
             emulator.listen(_print_request)  # before the address is printed
         print(_welcome(emulator), flush=True)
+        if likeness is not None:
+            print(_describe(likeness, options.like), flush=True)
         stopping.wait()
     finally:
         emulator.stop()
@@ -71,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="add N active runs that exist only as a formula, a million if you like",
     )
+    parser.add_argument(
+        "--like",
+        metavar="FILE",
+        help="behave as a report of python -m tallyfy_provider check says, wherever a quirk exists for it",
+    )
     parser.add_argument("--verbose", action="store_true", help="print a line for each request")
     parser.add_argument(
         "--allow-remote",
@@ -91,6 +103,25 @@ def _rate_limit(text: str) -> RateLimit:
         return RateLimit.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _likeness(name: str) -> Likeness:
+    try:
+        report = json.loads(Path(name).read_text(encoding="utf-8"))
+    except ValueError:
+        report = None
+    try:
+        return likeness_of(report)
+    except ValueError as error:
+        raise ValueError(f"--like {name}: {error}") from error
+
+
+def _describe(likeness: Likeness, name: str) -> str:
+    changed = ", ".join(f"{quirk}={value!r}" for quirk, value in likeness.changed.items())
+    lines = [f"It behaves as {name} says: {changed or 'as it does by itself'}."]
+    if likeness.left_out:
+        lines.append(f"No quirk is known for: {', '.join(likeness.left_out)}.")
+    return "\n".join(lines)
 
 
 def _welcome(emulator: Emulator) -> str:

@@ -144,6 +144,8 @@ def get_provider_info() -> dict[str, Any]:
         "notifications": ["tallyfy_provider.notifications.tallyfy.TallyfyNotifier"],
         "extra-links": ["tallyfy_provider.links.tallyfy.TallyfyRunLink"],
         "config": CONFIGURATION,
+        # Airflow 3.2 and later; it is not known to earlier ones, which ignore it.
+        "cli": ["tallyfy_provider.check.airflow_command.get_cli_commands"],
         "connection-types": [
             {
                 "hook-class-name": "tallyfy_provider.hooks.tallyfy.TallyfyHook",

@@ -78,8 +78,8 @@ class RunAdmin:
         """
         Add runs that exist only as a formula, a million as cheaply as one; once for an emulator.
 
-        They are in lists and can be looked up by id. They can't be changed, searched or sorted by name, and the
-        activity feed does not know them. Templates and owners take turns unless they are given.
+        They are in lists and can be looked up by id. They can't be changed, nor, beyond 10,000, searched or sorted by
+        name, and the activity feed does not know them. Templates and owners take turns unless they are given.
 
         :param count: how many.
         :param status: their status; ``archived`` sets ``archived_at``.

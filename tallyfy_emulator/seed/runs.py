@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 from tallyfy_emulator.model.catalog import AutoCompletion, Catalog, Checklist, Named, Person, plain_steps
 from tallyfy_emulator.model.forms import FormField
+from tallyfy_emulator.model.run import Run
+from tallyfy_emulator.model.task_changes import commented
 from tallyfy_emulator.model.wire import stable_id
 from tallyfy_emulator.seed.templates import add_templates_with_forms
 from tallyfy_emulator.store.organization import Organization
@@ -275,7 +278,20 @@ def _add_changing_runs(organization: Organization) -> None:
             organization.runs.schedule(run.id, seconds, {"status": status})
     auto_named = _fields(organization, _EXPENSE, "Taxi to the airport")
     auto_named["name"] = _BYTE_ORDER_MARK + auto_named["name"]  # as the names that Tallyfy makes itself can begin
-    organization.add_varied_run(auto_named | {"created_at": organization.clock.now() - _HOUR}, since=0.0)
+    taxi = organization.add_varied_run(auto_named | {"created_at": organization.clock.now() - _HOUR}, since=0.0)
+    _discuss(organization, taxi)
+
+
+def _discuss(organization: Organization, run: Run) -> None:
+    """Add comments of two people to the first task of a run."""
+    for minutes, person, content in ((40, _PEOPLE[1], "The receipt is missing."), (20, _PEOPLE[2], "It is attached.")):
+        organization.runs.update(
+            run.id, partial(_with_comment, seconds_ago=60.0 * minutes, content=content, by=person.id)
+        )
+
+
+def _with_comment(run: Run, now: float, *, seconds_ago: float, content: str, by: int) -> Run:
+    return commented(run, run.tasks[0].id, now - seconds_ago, "comment", content, by, "open")
 
 
 def _named(kind: str, names: tuple[str, ...]) -> dict[str, Named]:

@@ -20,6 +20,8 @@ from tallyfy_emulator.model.wire import encode, format_date, stable_id
 #: After so many runs, template, owner and the way in which values are written come round together.
 KINDS = 420
 _DAY = 86400.0
+#: Up to so many runs are all computed where a name decides which runs a list has, or in which order.
+_MOST_BY_NAME = 10_000
 _ID_PREFIX = stable_id("generated")[:24]
 _ID_DIGITS = 8
 #: What a run's number decides; it can't be given for all of them.
@@ -114,8 +116,12 @@ class GeneratedRuns:
 
     def merged_with(self, others: list[Run], selection: Selection) -> Sequence[Run]:
         """Choose among these runs, and put them in order together with others."""
+        if selection.by_name and self.count <= _MOST_BY_NAME:
+            return selection.apply([*others, *map(self.run, range(self.count))])
         if selection.by_name:
-            raise GeneratedRunsError("Generated runs can't be searched or sorted by name (q, sort=name).")
+            raise GeneratedRunsError(
+                f"More than {_MOST_BY_NAME:,} generated runs can't be searched or sorted by name (q, sort=name)."
+            )
         tests = selection.tests()
         kinds = [number for number, kind in enumerate(self._kinds) if all(test(kind) for test in tests)]
         return _GeneratedList(self, kinds, others, selection.backwards)

@@ -51,6 +51,10 @@ class TallyfyHook(BaseHook):
 
     @cached_property
     def _connection(self) -> Connection:
+        return self.find_connection()
+
+    def find_connection(self) -> Connection:
+        """Look the connection up; the error says what to do where there is none."""
         try:
             return self.get_connection(self.tallyfy_conn_id)
         except AirflowNotFoundException as error:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,3 +129,25 @@ def test_it_needs_neither_airflow_nor_the_rest_of_the_provider():
 
     assert result.returncode == 0
     assert result.stdout.strip() == "[]"
+
+
+def test_it_behaves_as_a_report_says(tmp_path: Path) -> None:
+    seen = {"links": {"answer": "holds", "quirks": {"links": "nulls"}}, "me": {"answer": "differs"}}
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps({"format": 1, "facts": seen}), encoding="utf-8")
+
+    with started("--like", str(file)) as (process, printed):
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"It behaves as {file} says: links='nulls'.\n"
+        assert process.stdout.readline() == "No quirk is known for: me.\n"
+        assert get_runs(printed, "?per_page=100")["meta"]["pagination"]["links"] == {"previous": None, "next": None}
+
+
+def test_a_file_that_is_no_report_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    file.write_text("no report", encoding="utf-8")
+
+    done = run(*COMMAND, "--like", str(file))
+
+    assert done.returncode == 1
+    assert f"--like {file}: it is no report of a check" in done.stderr

@@ -44,6 +44,11 @@ class TokenSource(ABC):
     #: Whether the token acts as a person; an application's own token cannot ask ``/me``.
     acts_as_person: bool = True
 
+    @property
+    def lifetime(self) -> float | None:
+        """Seconds for which Tallyfy issued the current token (``expires_in``); None where it did not say."""
+        return None
+
     @abstractmethod
     def token(self) -> str:
         """Return a token that should be valid now."""
@@ -85,6 +90,7 @@ class Grant:
     access_token: str = field(repr=False)
     valid_until: float
     refresh_token: str | None = field(default=None, repr=False)
+    lifetime: float | None = None
 
 
 class ExchangedToken(TokenSource):
@@ -95,6 +101,11 @@ class ExchangedToken(TokenSource):
         self._clock = clock
         self._lock = threading.Lock()
         self._grant: Grant | None = None
+
+    @property
+    def lifetime(self) -> float | None:
+        """Seconds for which Tallyfy issued the current token."""
+        return self._grant.lifetime if self._grant else None
 
     def token(self) -> str:
         """Return the current token, or fetch one."""
@@ -122,12 +133,14 @@ class ExchangedToken(TokenSource):
         access_token = grant.get("access_token") or grant.get("token") if isinstance(grant, Mapping) else None
         if not isinstance(grant, Mapping) or not _is_token(access_token):
             raise TallyfyResponseError("Tallyfy's response holds no access_token.", request=request.title)
-        lifetime = _lifetime(grant.get("expires_in"))
+        issued_for = _lifetime(grant.get("expires_in"))
+        lifetime = _DEFAULT_LIFETIME if issued_for is None else issued_for
         refresh_token = grant.get("refresh_token")
         return Grant(
             access_token=access_token,
             valid_until=self._clock() + lifetime - min(_RENEW_BEFORE_EXPIRY, lifetime / 10),
             refresh_token=refresh_token if _is_token(refresh_token) else None,
+            lifetime=issued_for,
         )
 
 
@@ -259,9 +272,9 @@ def _is_token(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= _MAX_TOKEN_LENGTH and value.isascii() and value.isprintable()
 
 
-def _lifetime(expires_in: Any) -> float:
+def _lifetime(expires_in: Any) -> float | None:
     try:
         seconds = float(expires_in)
     except (TypeError, ValueError, OverflowError):
-        return _DEFAULT_LIFETIME
-    return seconds if 0 < seconds < float("inf") else _DEFAULT_LIFETIME
+        return None
+    return seconds if 0 < seconds < float("inf") else None

@@ -67,6 +67,7 @@ class Request:
     :param form: A body to be sent form-encoded.
     :param idempotent: Whether sending it twice has the effect of sending it once; None means: as its method says.
     :param cancelled: Cancels further attempts when set.
+    :param headers: Headers that differ from those of every request; None leaves one out.
     """
 
     method: str
@@ -76,6 +77,7 @@ class Request:
     form: Mapping[str, str] | None = field(default=None, repr=False)
     idempotent: bool | None = None
     cancelled: threading.Event | None = field(default=None, repr=False, compare=False)
+    headers: Mapping[str, str | None] | None = None
 
     @property
     def is_idempotent(self) -> bool:
@@ -143,6 +145,8 @@ class Transport:
         self.where = where
         self.max_rate_limit_wait = max_rate_limit_wait
         self.rate_limiter = RateLimiter(concurrency, store or MemoryStore(), jitter=jitter)
+        #: Called with the outcome of each attempt.
+        self.on_outcome: Callable[[Response | Failure], object] | None = None
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._jitter = jitter
@@ -180,6 +184,17 @@ class Transport:
         :raises TallyfyIndeterminateError: A change may have reached Tallyfy, and its outcome is unknown.
         :raises TallyfyError: The error of the last response or failure.
         """
+        outcome, attempts, in_doubt = self._outcome(request, token)
+        if isinstance(outcome, Response) and outcome.is_success:
+            return outcome
+        raise self._error(request, outcome, attempts, in_doubt)
+
+    def get_outcome(self, request: Request, token: str | None = None) -> Response | Failure:
+        """Send a request as :meth:`send` does, and return what came of it, also where that is a refusal."""
+        return self._outcome(request, token)[0]
+
+    def _outcome(self, request: Request, token: str | None) -> tuple[Response | Failure, int, bool]:
+        """Return the last outcome, the number of attempts, and whether one of them leaves a doubt about a change."""
         in_doubt = False
         attempt, refusals = 1, 0
         wait = self._wait_of(request)
@@ -188,16 +203,15 @@ class Transport:
             try:
                 outcome, delay = self._attempt(request, token, attempt, wait)
             except PauseTooLongError as too_long:
-                pause = too_long.seconds
-                break
-            if isinstance(outcome, Response) and outcome.is_success:
-                return outcome
+                sent = attempt - 1 + refusals
+                raise self._rate_limit_error(request, refusal, sent, in_doubt, too_long.seconds) from None
             if outcome.is_rate_limited:  # it was not done, and is sent again after the pause
                 refusal, refusals = outcome, refusals + 1
                 continue
-            in_doubt = in_doubt or outcome.leaves_doubt
-            if delay is None:
-                raise self._error(request, outcome, attempt + refusals, in_doubt)
+            is_success = isinstance(outcome, Response) and outcome.is_success
+            in_doubt = in_doubt or (not is_success and outcome.leaves_doubt)
+            if is_success or delay is None:
+                return outcome, attempt + refusals, in_doubt
             attempt += 1
             summary = self.secrets.redact(outcome.summary)
             log.info(
@@ -210,7 +224,6 @@ class Transport:
             )
             if not outcome.asks_for_pause:  # else the rate limiter holds every request of this kind back
                 self._wait(delay, request)
-        raise self._rate_limit_error(request, refusal, attempt - 1 + refusals, in_doubt, pause)
 
     def _wait_of(self, request: Request) -> Wait:
         """Return how a request waits: lists and exports as long as their task may, waits briefly."""
@@ -238,6 +251,8 @@ class Transport:
                 why = "the client is closed" if self._closed.is_set() else "it was cancelled"
                 raise TallyfyConnectionError(f"The request was not sent: {why}.", request=request.title)
             outcome = self._exchange(request, token)
+            if self.on_outcome:
+                self.on_outcome(outcome)
             delay = self.retry.delay(outcome, attempt=attempt, idempotent=request.is_idempotent, jitter=self._jitter)
             pause = self._pause(outcome, delay)
         finally:
@@ -308,6 +323,7 @@ class Transport:
             request.full_url,
             json=request.json,
             data=request.form,
+            headers=request.headers,
             auth=_Bearer(token),
             timeout=(connect_timeout, self.timeout),
             allow_redirects=False,

@@ -1,0 +1,244 @@
+"""Send the requests of a check: each once, at most so many, and none after Tallyfy cannot be asked any more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tallyfy_provider.check.finding import Unanswered, cannot_tell, differs, not_allowed
+from tallyfy_provider.client.http.responses import Failure, Response
+from tallyfy_provider.client.http.transport import Request
+from tallyfy_provider.client.http.urls import build_path
+from tallyfy_provider.client.paging.page import read_page
+from tallyfy_provider.exceptions import TallyfyError, TallyfyRateLimitError, TallyfyResponseError
+
+if TYPE_CHECKING:
+    from tallyfy_provider.client.client import TallyfyClient
+
+#: Requests of a check that only reads.
+MAX_REQUESTS = 60
+#: Seconds after which no more is asked, without those of the pauses that Tallyfy asks for.
+MAX_SECONDS = 50.0
+#: Requests in a row without any response after which Tallyfy counts as out of reach.
+_MOST_FAILURES = 2
+
+Row = dict[str, Any]
+
+
+class Changes(Protocol):
+    """What was tried on a marked run."""
+
+    def prepare(self) -> None:
+        """Try all parts, unless that was done."""
+
+    def result(self, part: str) -> Any:
+        """Return what came of a part."""
+
+    def error(self, part: str) -> Exception | None:
+        """Return why a part was not possible."""
+
+
+@dataclass(frozen=True)
+class ListPage:
+    """
+    One page of a list.
+
+    :param rows: Its rows.
+    :param pagination: ``meta.pagination``; empty where there is none.
+    :param total: Rows in the whole list, where Tallyfy says so.
+    """
+
+    rows: list[Row]
+    pagination: Mapping[str, Any] = field(default_factory=dict)
+    total: int | None = None
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the rows, in order."""
+        return [str(row["id"]) for row in self.rows]
+
+
+@dataclass
+class PauseClock:
+    """Waits for pauses, and counts their seconds."""
+
+    seconds: float = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self.seconds += seconds
+        time.sleep(seconds)
+
+
+class ApiReader:
+    """
+    Ask one organization. Each response is kept, so that facts share requests.
+
+    :param client: The client to ask with.
+    :param pauses: Counts the seconds of the pauses that the client makes.
+    :param trial: The marked run that facts which write ask for; None if nothing may be written.
+    :param on_request: Called with the number of requests before each one.
+    """
+
+    def __init__(
+        self,
+        client: TallyfyClient,
+        *,
+        pauses: PauseClock | None = None,
+        trial: Changes | None = None,
+        on_request: Callable[[int], None] | None = None,
+    ) -> None:
+        self.client = client
+        self.trial = trial
+        #: Requests so far, each attempt counted.
+        self.requests = 0
+        #: Names of the headers of all responses.
+        self.header_names: set[str] = set()
+        #: Responses that refused a request for its rate.
+        self.refusals: list[Response] = []
+        #: What facts share: results of :mod:`.samples` by their names.
+        self.samples: dict[str, Any] = {}
+        self._pauses = pauses or PauseClock()
+        self._on_request = on_request
+        self._started = time.monotonic()
+        self._kept: dict[Any, Response | Failure] = {}
+        self._failures = 0
+        self._last_refusal: Response | None = None
+        client.session.transport.on_outcome = self._note
+
+    @property
+    def organization_id(self) -> str:
+        """The organization's id."""
+        return self.client.organization_id
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start, without the pauses that Tallyfy asked for."""
+        return time.monotonic() - self._started - self._pauses.seconds
+
+    def response(
+        self,
+        *path: object,
+        root: bool = False,
+        params: Mapping[str, str] | None = None,
+        query: str = "",
+        headers: Mapping[str, str | None] | None = None,
+        with_token: bool = True,
+    ) -> Response:
+        """
+        Get what Tallyfy answers, whatever its status.
+
+        :param path: Below the organization; from the API's root if ``root`` is set.
+        :param params: The query.
+        :param query: A query that is sent exactly as it is, instead of ``params``.
+        :param headers: Headers that differ from the usual ones.
+        :param with_token: Whether the token is sent.
+        :raises Unanswered: There was no response, or no more may be asked.
+        """
+        segments = path if root else ("organizations", self.organization_id, *path)
+        key = (segments, tuple(sorted((params or {}).items())), query, tuple((headers or {}).items()), with_token)
+        if key not in self._kept:
+            url = self.client.session.base_url + build_path(segments) + (f"?{query}" if query else "")
+            self._kept[key] = self._send(Request("GET", url, params=params, headers=headers), with_token)
+        outcome = self._kept[key]
+        if isinstance(outcome, Failure):
+            raise Unanswered(cannot_tell(f"There was no response that can be read: {outcome.reason}."))
+        return outcome
+
+    def item(self, *path: object, root: bool = False, params: Mapping[str, str] | None = None) -> Row:
+        """Get the object under ``data``; an answer without one ends the fact."""
+        response = self.response(*path, root=root, params=params)
+        refuse(response)
+        data = response.payload.get("data") if isinstance(response.payload, Mapping) else None
+        if not isinstance(data, dict) or not data:
+            raise Unanswered(differs("There is no object under data.", status=response.status))
+        return data
+
+    def page(
+        self, *path: object, root: bool = False, strict: bool = False, params: Mapping[str, str] | None = None
+    ) -> ListPage:
+        """
+        Get a page of a list; an answer that is none ends the fact.
+
+        :param strict: Whether a refusal of what was asked for (400, 404, 422) says that the fact differs.
+        """
+        return page_of(self.response(*path, root=root, params=params), strict=strict)
+
+    def runs(self, *, strict: bool = False, **params: str | int) -> ListPage:
+        """Get a page of runs."""
+        return self.page("runs", strict=strict, params={name: str(value) for name, value in params.items()})
+
+    def _send(self, request: Request, with_token: bool) -> Response | Failure:
+        self._check_budget()
+        try:
+            outcome = self._outcome(request, with_token)
+        except TallyfyError as error:  # no token could be had, or a pause is longer than a check waits
+            if isinstance(error, TallyfyRateLimitError) and self.refusals:
+                self._last_refusal = self.refusals[-1]
+            raise Unanswered(cannot_tell(str(error))) from None
+        if isinstance(outcome, Failure):
+            self._failures += 1
+            return outcome
+        self._failures = 0
+        self._last_refusal = outcome if outcome.is_rate_limited else None
+        return outcome
+
+    def _note(self, outcome: Response | Failure) -> None:
+        """Count an attempt, also one of those that the client makes again."""
+        self.requests += 1
+        if self._on_request:
+            self._on_request(self.requests)
+        if isinstance(outcome, Response):
+            self.header_names |= set(outcome.headers)
+            if outcome.is_rate_limited:
+                self.refusals.append(outcome)
+
+    def _outcome(self, request: Request, with_token: bool) -> Response | Failure:
+        session = self.client.session
+        if not with_token:
+            return session.transport.get_outcome(request)
+        token = session.tokens.token()
+        outcome = session.transport.get_outcome(request, token)
+        if isinstance(outcome, Response) and outcome.status == 401 and session.tokens.renew(token):
+            return session.transport.get_outcome(request, session.tokens.token())
+        return outcome
+
+    def _check_budget(self) -> None:
+        if self._last_refusal is not None:
+            wait = self._last_refusal.retry_after
+            after = f" after {wait:.0f} s" if wait else ""
+            raise Unanswered(cannot_tell(f"Tallyfy refuses requests for their rate (429): check again{after}."))
+        if self._failures >= _MOST_FAILURES:
+            raise Unanswered(cannot_tell("Tallyfy cannot be reached any more: check again later."))
+        if self.requests >= MAX_REQUESTS:
+            raise Unanswered(cannot_tell(f"A check sends at most {MAX_REQUESTS} requests: ask with --only."))
+        if self.seconds > MAX_SECONDS:
+            raise Unanswered(cannot_tell(f"A check asks for at most {MAX_SECONDS:.0f} s: ask with --only."))
+
+
+def refuse(response: Response, *, strict: bool = False) -> None:
+    """End a fact for whose answer a response has the wrong status."""
+    status = response.status
+    if response.is_success:
+        return
+    if status == 401:
+        raise Unanswered(not_allowed("Tallyfy does not accept this token here (401).", status=status))
+    if status == 403:
+        raise Unanswered(not_allowed("The user of the connection may not see this (403).", status=status))
+    if strict and status in (400, 404, 422):
+        raise Unanswered(differs(f"Tallyfy refuses this with {status}.", status=status))
+    raise Unanswered(cannot_tell(f"Tallyfy answered {status}: check again later.", status=status))
+
+
+def page_of(response: Response, *, strict: bool = False) -> ListPage:
+    """Read a response as a page; one that is none ends the fact."""
+    refuse(response, strict=strict)
+    try:
+        page = read_page(response.payload, number=1, what="rows")
+    except TallyfyResponseError as error:
+        raise Unanswered(cannot_tell(f"A list cannot be read: {error.message}")) from None
+    meta = response.payload.get("meta")
+    pagination = meta.get("pagination") if isinstance(meta, Mapping) else None
+    return ListPage(page.rows, pagination if isinstance(pagination, Mapping) else {}, page.total)
