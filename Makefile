@@ -21,7 +21,7 @@ environment = "$$($(START) scripts/environment.py $(1))"
 .PHONY: help demo ui screenshots test test-all test-3.3 test-2.11 test-matrix cluster kills lint types format bench constraints build clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@sed -n 's/^# \([A-Z]*=.*\)/  \1/p' $(MAKEFILE_LIST)
 
 demo: ## run the example Dags in a real Airflow against the emulator, and show what they did
@@ -75,6 +75,16 @@ constraints: ## write constraints/ again after a change of dependencies (UPGRADE
 build: ## build the wheel and the source archive into dist/
 	@folder=$(call environment,3.3) && exec "$$folder/bin/python" -m hatchling build
 
+.PHONY: release-check docs docs-serve
+release-check: ## build wheel, source archive and SBOM, and check them in a clean environment
+	@exec $(START) scripts/release_check.py
+
+docs: ## build the documentation into site/, strictly
+	@folder=$(call environment,docs) && NO_MKDOCS_2_WARNING=1 exec "$$folder/bin/mkdocs" build --quiet
+
+docs-serve: ## show the documentation while you write it
+	@folder=$(call environment,docs) && NO_MKDOCS_2_WARNING=1 exec "$$folder/bin/mkdocs" serve
+
 clean: ## remove environments, caches and built files
-	rm -rf .environments .cache .run dist
+	rm -rf .environments .cache .run dist site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

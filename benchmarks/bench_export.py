@@ -1,5 +1,5 @@
 """
-Exporting 1,000,000 runs with ExportRunsOperator in each format, beside listing them by hand and dumping the list.
+Exporting 1,000,000 runs with the operator in each format, beside listing them by hand and dumping the list.
 
 Every export is a process of its own; the runs are made up by the emulator while they are asked for. Claim: the most
 memory that a process has is at most 80 MB above what it had when Airflow and the operator were imported, and nothing

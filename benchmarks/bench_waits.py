@@ -9,7 +9,7 @@ and a wave of them at one moment. Claims, for the shared poller:
 - from a run's completion to its trigger's event: at most the interval and 2 s;
 - longest stall of the event loop once all triggers run: under 50 ms.
 
-A full measurement writes results/waits.json, and from that the table and the picture in docs/waiting-at-scale.md;
+A full measurement writes results/waits.json, and from that the table and the picture in docs/design/shared-polling.md;
 ``--quick`` takes a minute and only prints; ``--draw`` writes the documentation from the numbers that are there.
 """
 

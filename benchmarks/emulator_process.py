@@ -120,6 +120,8 @@ def emulator_with(
     completing: int = 0,
     reopening: int = 0,
     launching: int = 0,
+    steps: int = 0,
+    includes: str = "given",
 ) -> Iterator[EmulatorProcess]:
     """
     Start an emulator and stop it at the end. A ``GET`` of an archived run answers 404 there.
@@ -132,6 +134,9 @@ def emulator_with(
     :param completing: How many of the runs complete during each request.
     :param reopening: How many of the completed ones are reopened during each request; one in ten is completed at first.
     :param launching: How many are launched during each request.
+    :param steps: How many steps, of five fields each, the generated runs have, all of them with answers and some with
+        comments; 0 leaves the answers out.
+    :param includes: What lists do with includes: see ``Quirks.list_includes`` of the emulator.
     :return: The emulator.
     """
     wanted = {
@@ -143,6 +148,8 @@ def emulator_with(
         "completing": completing,
         "reopening": reopening,
         "launching": launching,
+        "steps": steps,
+        "includes": includes,
     }
     command = [sys.executable, str(_PROGRAM), json.dumps(wanted)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

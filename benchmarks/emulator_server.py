@@ -67,13 +67,30 @@ class Server:
         return orders[order.pop("order")](**order)
 
 
+FIELDS: tuple[dict[str, Any], ...] = (
+    {"label": "Amount", "field_type": "text"},
+    {"label": "Reason", "field_type": "textarea"},
+    {"label": "Due", "field_type": "date"},
+    {"label": "Office", "field_type": "dropdown", "options": ["Lisbon", "London", "Oslo"]},
+    {"label": "Needs", "field_type": "multiselect", "options": ["Desk", "Phone", "Bag"]},
+)
+
+
+def add_filled_runs(emulator: Emulator, count: int, steps: int) -> None:
+    """Generate runs of one template whose forms have answers."""
+    made = [{"title": f"Step {number}", "form_fields": FIELDS} for number in range(1, steps + 1)]
+    checklist = emulator.add_checklist("Equipment", kickoff=FIELDS, steps=made)
+    emulator.add_generated_runs(count, checklist_id=checklist["id"], filled=True)
+
+
 def main() -> None:
     """Serve until the orders end."""
     wanted = json.loads(sys.argv[1])
     more: dict[str, Any] = {"archived_at": time.time()} if wanted["archived"] else {}
     if wanted["alike"]:
         more["shape"] = Shape()
-    with Emulator(seed=False, quirks=Quirks(archived_run_status=404)) as emulator:
+    quirks = Quirks(archived_run_status=404, list_includes=wanted["includes"])
+    with Emulator(seed=False, quirks=quirks) as emulator:
         if wanted["delay"]:
             emulator.order(Fault(kind="delay", delay=wanted["delay"]))
         server = Server(emulator, wanted["completing"], wanted["reopening"], wanted["launching"])
@@ -83,7 +100,9 @@ def main() -> None:
         server.active = list(ids)
         if wanted["reopening"]:
             server.complete_some(len(ids) // 10)
-        if wanted["generated"]:
+        if wanted["generated"] and wanted["steps"]:
+            add_filled_runs(emulator, wanted["generated"], wanted["steps"])
+        elif wanted["generated"]:
             emulator.add_generated_runs(wanted["generated"])
         known = {
             "connection": emulator.connection_json(),

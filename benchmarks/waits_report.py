@@ -1,4 +1,4 @@
-"""What bench_waits.py measured: as text, and as table and picture of docs/waiting-at-scale.md."""
+"""What bench_waits.py measured: as text, and as table and picture of docs/design/shared-polling.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import waits_picture
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGE = DOCS / "waiting-at-scale.md"
+PAGE = DOCS / "design" / "shared-polling.md"
 PICTURE = DOCS / "images" / "waiting-at-scale.svg"
 _MEASURED = re.compile(r"(?<=<!-- measured: written by benchmarks/bench_waits.py -->\n).*(?=<!-- end -->)", re.DOTALL)
 _COLUMNS = {

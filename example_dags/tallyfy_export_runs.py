@@ -21,7 +21,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Asset, ObjectStoragePath, Param, dag, task
 
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 
 # A folder that exists wherever Airflow does; a real Dag writes to a bucket: "s3://my_aws@my-bucket/tallyfy".
 FOLDER = os.path.join(os.environ.get("AIRFLOW_HOME", os.path.expanduser("~/airflow")), "tallyfy-exports")
@@ -44,7 +44,7 @@ RUNS = Asset("tallyfy_runs")
     tags=["tallyfy", "example"],
 )
 def tallyfy_export_runs() -> None:
-    export = ExportRunsOperator(
+    export = TallyfyToObjectStorageOperator(
         task_id="export_changed_runs",
         # A file for each Dag run: a second one on a day must not replace what the first one wrote.
         path="{{ params.folder }}/dt={{ (dag_run.data_interval_end or dag_run.run_after) | ds }}/{{ run_id }}.jsonl.gz",

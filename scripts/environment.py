@@ -1,8 +1,9 @@
 """Makes the virtual environments that the project is tested in, one for each Airflow and Python.
 
-``python scripts/environment.py 3.3`` makes what is missing and prints the environment's folder. Only one
-that was filled to the end counts: a stamp, written last, holds the hash of all that it was made from. When
-that was interrupted, or something has changed since, the environment is made anew.
+``python scripts/environment.py 3.3`` makes what is missing and prints the environment's folder; ``docs`` and
+``release`` are environments without Airflow, of the dependency group of that name. Only one that was filled to the
+end counts: a stamp, written last, holds the hash of all that it was made from. When that was interrupted, or
+something has changed since, the environment is made anew.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".environments"
 # The newest Python that each supported Airflow runs on.
 NEWEST_PYTHON = {"3.3": (3, 14), "3.2": (3, 14), "3.1": (3, 13), "3.0": (3, 12), "2.11": (3, 12)}
+# Dependency groups with an environment of their own, in the versions of the newest Airflow.
+TOOLS = ("docs", "release")
 _STAMP = "made-from"
 
 
@@ -128,6 +131,30 @@ def _locked(name: str) -> Iterator[None]:
             with step(f"  waiting for another program that is making {name}"):
                 fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def make_tools(group: str) -> Path:
+    """Make the environment of a dependency group if it is missing or out of date: neither Airflow nor this project.
+
+    :param group: one of :data:`TOOLS`.
+    :return: its folder.
+    :raises EnvironmentProblem: if that fails.
+    """
+    interpreter = interpreters.find(newest=NEWEST_PYTHON["3.3"])
+    constraints = constraints_of("3.3")
+    folder = ENVIRONMENTS / group
+    packages: list[str] = _project()["dependency-groups"][group]
+    sources = f"{packages}, {interpreter.release}, {folder}, {hashlib.sha256(constraints.read_bytes()).hexdigest()}"
+    with _locked(group):
+        if _stamp(folder) != sources:
+            log = ENVIRONMENTS / f"{group}.log"
+            log.unlink(missing_ok=True)
+            uv = ensure_uv(interpreter)
+            _empty_environment(folder, interpreter, log)
+            with step(f"  installing the tools of '{group}'"):
+                _run([uv, "pip", "install", "--python", folder / "bin" / "python", "-c", constraints, *packages], log)
+            (folder / _STAMP).write_text(sources)
+    return folder
 
 
 def _empty_environment(folder: Path, interpreter: Interpreter, log: Path) -> None:
@@ -238,9 +265,12 @@ def _sources(environment: Environment) -> str:
 def main() -> None:
     """Make the environment that the command line names and print its folder."""
     parser = argparse.ArgumentParser(description="Make one of the project's environments and print its folder.")
-    parser.add_argument("airflow", choices=list(NEWEST_PYTHON), help="Airflow version")
+    parser.add_argument("airflow", choices=[*NEWEST_PYTHON, *TOOLS], help="Airflow version, or group of tools")
     parser.add_argument("--python", help="Python version, for example 3.12; the best one found when left out")
     options = parser.parse_args()
+    if options.airflow in TOOLS:
+        print(make_tools(options.airflow))
+        return
     environment = plan(options.airflow, options.python)
     make(environment)
     print(environment.folder)

@@ -85,7 +85,7 @@ CONFIGURATION: dict[str, Any] = {
             "run_url": {
                 "description": "URL of the page that the link *Tallyfy process* of a task leads to; "
                 "``{run_id}`` stands for the run's id. Empty: no link.",
-                "version_added": "0.1.0",
+                "version_added": "1.0.0",
                 "type": "string",
                 "example": "https://staging.go.tallyfy.com/tracker/{run_id}",
                 "default": RUN_URL,

@@ -42,10 +42,7 @@ def test_each_parameter_has_a_title_and_a_description(dags):
 
 def test_mapped_tasks_are_told_apart_by_name(dags):
     mapped = [
-        task
-        for dag in dags.values()
-        for task in dag.tasks
-        if getattr(task, "is_mapped", False) and "tallyfy" in str(task.operator_class)
+        task for dag in dags.values() for task in dag.tasks if task.is_mapped and "tallyfy" in str(task.operator_class)
     ]
     assert {task.task_id for task in mapped} >= {"wait_for_review", "onboard"}
     assert all("name" in task.map_index_template for task in mapped)

@@ -43,7 +43,7 @@ from tallyfy_provider.operators.tasks import (
 )
 from tallyfy_provider.sensors.runs import RunCountSensor, RunStatusSensor
 from tallyfy_provider.sensors.tasks import TaskStatusSensor
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 from tallyfy_provider.triggers.activity_feed import confirm, read_feed
 from tallyfy_provider.waiting.conditions import StatusRule, TaskRule
 from tallyfy_provider.waiting.run_reader import RunReader
@@ -296,8 +296,8 @@ def ways(tmp_path):
         "RunStatus": operator(RunStatusSensor, run_id=[RUN, TASK]),
         "RunCount": operator(RunCountSensor, at_least=1, filters={"status": "active"}),
         "TaskStatus": operator(TaskStatusSensor, **STEP),
-        "ExportCsv": operator(ExportRunsOperator, path=f"{tmp_path}/x.csv"),
-        "ExportJson": operator(ExportRunsOperator, path=f"{tmp_path}/x.jsonl"),
+        "ExportCsv": operator(TallyfyToObjectStorageOperator, path=f"{tmp_path}/x.csv"),
+        "ExportJson": operator(TallyfyToObjectStorageOperator, path=f"{tmp_path}/x.jsonl"),
         "NotifyRun": notifier(checklist_id=RUN, kickoff=FORM),
         "NotifyTask": notifier(**STEP),
     }

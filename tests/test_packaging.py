@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import subprocess
 import sys
 import tarfile
@@ -10,8 +12,12 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+import yaml
+from airflow.providers.common.compat.module_loading import import_string
 
+import release_check
 import tallyfy_provider
+from tallyfy_provider.get_provider_info import get_provider_info
 
 ROOT = Path(__file__).resolve().parent.parent
 DISTRIBUTION = "airflow-provider-tallyfy"
@@ -67,6 +73,69 @@ def test_wheel_holds_every_file_of_the_package_and_nothing_else(wheel_names: set
 )
 def test_wheel_holds_what_is_found_by_name(wheel_names: set[str], name: str) -> None:
     assert name in wheel_names
+
+
+def test_wheel_holds_nothing_of_tests_benchmarks_or_scripts(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    assert release_check.check_content(wheel)
+
+
+def test_a_wheel_with_foreign_files_is_refused(built: Path, tmp_path: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    foreign = tmp_path / wheel.name
+    foreign.write_bytes(wheel.read_bytes())
+    with zipfile.ZipFile(foreign, "a") as archive:
+        archive.writestr("tests/conftest.py", "")
+    with pytest.raises(release_check.ReleaseProblem, match=r"tests/conftest\.py"):
+        release_check.check_content(foreign)
+
+
+def test_sbom_names_the_wheel_its_hash_and_what_it_needs(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    document = release_check.sbom(wheel, [{"name": "requests", "version": "2.32.0"}])
+    assert document["metadata"]["component"]["hashes"][0]["content"] == hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert [each["purl"] for each in document["components"]] == ["pkg:pypi/requests@2.32.0"]
+    known = {document["metadata"]["component"]["bom-ref"], *(each["bom-ref"] for each in document["components"])}
+    assert {ref for each in document["dependencies"] for ref in (each["ref"], *each["dependsOn"])} <= known
+
+
+def test_description_on_pypi_has_no_relative_link(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith("METADATA"))
+        text = archive.read(name).decode()
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert len(links) > 20
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+
+
+def test_airflows_registry_finds_each_class() -> None:
+    listed = yaml.safe_load((ROOT / ".airflow-registry.yaml").read_text())
+    information = get_provider_info()
+    assert listed["package-name"] == DISTRIBUTION
+    names = {kind: {each["module"] for each in listed[kind]} for kind in ("operators", "hooks", "sensors", "triggers")}
+    for kind, paths in names.items():
+        modules = {module for each in information[kind] for module in each["python-modules"]}
+        assert {path.rpartition(".")[0] for path in paths} == modules
+        assert all(isinstance(import_string(path), type) for path in paths)
+    assert [each["module"] for each in listed["notifications"]] == information["notifications"]
+    assert {each["module"].rpartition(".")[0] for each in listed["transfers"]} == {
+        each["python-module"] for each in information["transfers"]
+    }
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name)
+def test_workflows_can_be_read_and_run_targets_that_there_are(path: Path) -> None:
+    text = path.read_text()
+    assert yaml.safe_load(text)["jobs"]
+    targets = set(re.findall(r"^([\w.-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"run: make ([\w.-]+)", text)) <= targets
+
+
+def test_the_release_uses_actions_by_their_hash() -> None:
+    used = re.findall(r"uses: (\S+)", (ROOT / ".github" / "workflows" / "release.yml").read_text())
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action)] == []
 
 
 @pytest.mark.parametrize("folder", ["docs", "example_dags", "tests", "tallyfy_provider", "constraints"])

@@ -9,7 +9,7 @@ from airflow.sdk import DAG
 
 from tallyfy_provider.operators.runs import LaunchRunOperator, ListRunsOperator
 from tallyfy_provider.sensors.runs import RunStatusSensor
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 
 RETRIES = {"retries": 5, "retry_delay": timedelta(seconds=2)}
 
@@ -29,7 +29,7 @@ with dag_of("launches"):
     )
 
 with dag_of("export"):
-    ExportRunsOperator(
+    TallyfyToObjectStorageOperator(
         task_id="export",
         path=os.path.join(os.environ["AIRFLOW_HOME"], os.environ["CLUSTER_EXPORT"]),
         filters={"q": "Other work"},

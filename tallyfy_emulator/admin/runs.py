@@ -73,6 +73,7 @@ class RunAdmin:
         status: str = "active",
         first_created_at: float | None = None,
         spacing: float = 60.0,
+        filled: bool = False,
         **fields: Any,
     ) -> None:
         """
@@ -86,12 +87,14 @@ class RunAdmin:
         :param first_created_at: when the first was created, in seconds since 1970-01-01 UTC; None = so that the last
             is created now.
         :param spacing: seconds from one creation to the next; zero or more.
+        :param filled: whether their kick-off forms and tasks have answers, and their tasks comments and guests.
         :param fields: as for :meth:`add_run`, without times; ``name`` gets a number behind it.
         :raises ValueError: if a value can't be used, or there are generated runs already.
         """
         if first_created_at is None:
             first_created_at = self._organization.clock.now() - spacing * (count - 1)
-        self._organization.generate_runs(count, first_created_at, spacing, {"status": status, **fields})
+        given = {"status": status, **fields}
+        self._organization.generate_runs(count, first_created_at, spacing, given, filled=filled)
 
     def run(self, run_id: str) -> dict[str, Any]:
         """

@@ -153,6 +153,22 @@ class TaskAdmin:
         """
         return self._row(*self._organization.work.update(task_id, lambda run, at: reopened(run, task_id, at)))
 
+    def add_comment(self, task_id: str, content: str) -> dict[str, Any]:
+        """
+        Comment on a task.
+
+        :param task_id: its id.
+        :param content: the text, which may be HTML.
+        :return: the comment as the API gives it.
+        :raises KeyError: if there is no such task.
+        """
+
+        def update(run: Run, at: float) -> Run:
+            return commented(run, task_id, at, "comment", content, run.owner_id, HIDDEN)
+
+        run, task = self._organization.work.update(task_id, update)
+        return thread_row(run, task.threads[-1])
+
     def report_problem(self, task_id: str, content: str) -> dict[str, Any]:
         """
         Report an issue on a task; a completed one is open again.

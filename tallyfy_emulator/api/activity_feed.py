@@ -88,6 +88,10 @@ _WORDS: dict[Verb, str] = {
     "issue-reported": "Reported an issue on",
     "issue-resolved": "Resolved the issue on",
     "executed": "Evaluated a rule of",
+    "commented": "Commented on",
+    "comment-deleted": "Deleted a comment on",
+    "updated": "Updated",
+    "owners-updated": "Changed the assignees of",
 }
 
 
@@ -110,7 +114,7 @@ def entities_of(activity: Activity, quirks: Quirks) -> tuple[Entity, Entity]:
     kind = quirks.feed_issue_entity if activity.subject == "issue" else activity.subject
     if kind in ("run", "rule"):
         return Entity("run", run.id), Entity("checklist", run.checklist.id)
-    if kind == "task":
+    if kind in ("task", "answer"):
         return Entity("task", _task_summary(run, activity)["id"]), Entity("run", run.id)
     return Entity("thread", activity.thread), Entity("run", run.id)
 
@@ -178,7 +182,8 @@ def _state(entity: Entity, activity: Activity, run: Run | None) -> Any:
     task = _task_summary(activity.run, activity) | {"run_id": run.id}
     if entity.kind == "task":
         return task
-    return {"id": entity.id, "label": "problem", "run_id": run.id, "task_id": task["id"], "run_name": run.name}
+    label = "comment" if activity.subject == "comment" else "problem"
+    return {"id": entity.id, "label": label, "run_id": run.id, "task_id": task["id"], "run_name": run.name}
 
 
 def _rule_state(check: RuleCheck | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 
 from tallyfy_emulator.api import responses
-from tallyfy_emulator.api.includes import form_values_of, forms_of, with_includes
+from tallyfy_emulator.api.includes import form_values_of, forms_of, names_of, with_includes
 from tallyfy_emulator.api.lists import Window, paged
 from tallyfy_emulator.api.request import Body, Endpoint, RequestContext, body_of
 from tallyfy_emulator.api.responses import json_response
@@ -28,17 +28,30 @@ from tallyfy_emulator.store.organization import Organization
 from tallyfy_emulator.store.runs import RunUpdate
 
 NAME_LIMIT = 550
+_HEAVY_INCLUDES = frozenset({"tasks", "form_fields", "ko_form_fields"})
 
 
 async def _list(context: RequestContext) -> Response:
     query, quirks = context.query, context.organization.quirks
-    wanted = query.get("with", "")
+    wanted = _given_in_lists(query.get("with", ""), quirks)
 
     def to_json(run: Run) -> object:
         return _with(context, run.row, context.organization.with_tasks(run), wanted) if wanted else run.text
 
     chosen = context.organization.list_of(selection_of(query))
     return paged(context, chosen, to_json, page_of=partial(_page_of, quirks), endless=quirks.endless)
+
+
+def _given_in_lists(wanted: str, quirks: Quirks) -> str:
+    """Return what a list of runs gives of the includes that are asked for."""
+    names = names_of(wanted)
+    heavy = [name for name in names if name.partition(".")[0] in _HEAVY_INCLUDES]
+    if quirks.list_includes == "given" or not heavy:
+        return wanted
+    if quirks.list_includes == "refused":
+        raise responses.unprocessable({"with": ["The selected with is invalid."]})
+    dropped = [name for name in heavy if quirks.list_includes == "left out" or "." in name]
+    return ",".join(name for name in names if name not in dropped)
 
 
 def _page_of(quirks: Quirks, chosen: Sequence[Run], window: Window) -> list[Run]:

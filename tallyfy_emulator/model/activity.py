@@ -9,6 +9,9 @@ from typing import Literal
 
 from tallyfy_emulator.model.catalog import RuleCheck
 from tallyfy_emulator.model.run import Run
+from tallyfy_emulator.model.task import Thread
+
+Threads = tuple[Thread, ...]
 
 Verb = Literal[
     "created",
@@ -20,8 +23,12 @@ Verb = Literal[
     "issue-reported",
     "issue-resolved",
     "executed",
+    "commented",
+    "comment-deleted",
+    "updated",
+    "owners-updated",
 ]
-Subject = Literal["run", "task", "issue", "rule"]
+Subject = Literal["run", "task", "issue", "rule", "comment", "answer"]
 
 
 @dataclass(frozen=True)
@@ -124,10 +131,38 @@ def _changes(before: Run, after: Run, at: float) -> Iterator[_Event]:
     if before.status == "complete" and after.status != "complete":
         yield _Event("re-opened", at)
     yield from _issue_events("issue-reported", at, after, before)
+    yield from _work(before, after, at)
     if before.archived_at is None and after.archived_at is not None:
         yield _Event("archived", at)
     if before.archived_at is not None and after.archived_at is None:
         yield _Event("unarchived", at)
+
+
+def _work(before: Run, after: Run, at: float) -> Iterator[_Event]:
+    """Return an event for each comment, each changed answer or task, and each changed kick-off form."""
+    if before.prerun != after.prerun or before.threads != after.threads:
+        yield from _changed_threads(before.threads, after.threads, at, _task_under_way(after))
+        if before.prerun != after.prerun:
+            yield _Event("updated", at, "run")
+    tasks = {task.id: task for task in before.tasks}
+    for index, task in enumerate(after.tasks):
+        old = tasks.get(task.id)
+        if old is None or old == task:
+            continue
+        yield from _changed_threads(old.threads, task.threads, at, index)
+        if old.owners != task.owners:
+            yield _Event("owners-updated", at, "answer", index)
+        if (old.values, old.title, old.summary, old.deadline) != (task.values, task.title, task.summary, task.deadline):
+            yield _Event("updated", at, "answer", index)
+
+
+def _changed_threads(before: Threads, after: Threads, at: float, task: int) -> Iterator[_Event]:
+    known = {thread.id: thread for thread in before}
+    for thread in after:
+        if known.pop(thread.id, None) != thread and thread.label not in ("problem", "resolve"):
+            yield _Event("commented", at, "comment", task, thread.id)
+    for gone in known:
+        yield _Event("comment-deleted", at, "comment", task, gone)
 
 
 def _executions(checks: Iterable[RuleCheck]) -> Iterator[_Event]:

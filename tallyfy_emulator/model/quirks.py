@@ -13,6 +13,7 @@ FormValueKey = Literal["field_value", "value"]
 TaskDoneStatus = Literal["completed", "complete"]
 CompletedTwice = Literal["fires again", "error"]
 FormReadback = Literal["sent", "rendered"]
+ListIncludes = Literal["given", "without nested", "left out", "refused"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,14 @@ class Quirks:
     :param feed_execution_rows: include evaluations of rules in the feed, as the real one does.
     :param feed_strict: answer 422 to every parameter of the feed whose value it does not know. False: to ``verb`` and
         ``type`` only, and others are ignored.
+    :param feed_records: whether what happens is recorded in the feed. False: what happens from then on is never in it.
+    :param feed_work_rows: include comments, answers and changes of tasks in the feed, as the real one does. False: only
+        launches, completions, issues and the like.
+    :param work_touches_run: whether a change of a task, a form or a comment shows in ``last_updated`` of its run.
+        Undocumented, so try both.
+    :param list_includes: what a list of runs does with tasks, forms and comments that are asked for with ``with``:
+        ``given``; ``without nested`` = tasks come without their forms and comments; ``left out`` = none of them comes;
+        ``refused`` = 422. Documented for one run only, so try all.
     :param newest_thread_first: list the comments of a task from the newest to the oldest. The order is undocumented.
     :param form_value_key: under which key a form field holds its value: ``field_value``, as tested by Tallyfy's own
         tools, or ``value``, as in a sample of the documentation.
@@ -97,6 +106,10 @@ class Quirks:
     feed_task_rows: bool = True
     feed_execution_rows: bool = True
     feed_strict: bool = False
+    feed_records: bool = True
+    feed_work_rows: bool = True
+    work_touches_run: bool = True
+    list_includes: ListIncludes = "given"
     newest_thread_first: bool = False
     form_value_key: FormValueKey = "field_value"
     form_readback: FormReadback = "sent"

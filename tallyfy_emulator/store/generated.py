@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, overload
 
 from tallyfy_emulator.model.catalog import Catalog
+from tallyfy_emulator.model.invented import invented_answers, with_invented_work
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_changes import new_run, varied_shape
 from tallyfy_emulator.model.run_filters import Selection
@@ -78,8 +79,11 @@ class GeneratedRuns:
         first_created_at: float,
         spacing: float,
         fields: Mapping[str, Any],
+        filled: bool = False,
     ) -> None:
         _check(count, spacing, fields)
+        self._filled = filled
+        self._guests = catalog.guests
         self.count = count
         self._first_number = first_number
         self._first_created_at = first_created_at
@@ -95,7 +99,12 @@ class GeneratedRuns:
         if digits == run_id or len(digits) != _ID_DIGITS:
             return None
         number = int(digits, 16) if all(digit in "0123456789abcdef" for digit in digits) else self.count
-        return with_initial_tasks(self.run(number)) if number < self.count else None
+        return self.with_tasks(self.run(number)) if number < self.count else None
+
+    def with_tasks(self, run: GeneratedRun) -> Run:
+        """Return a run with its tasks, which have answers and comments if all of these runs have."""
+        whole = with_initial_tasks(run)
+        return with_invented_work(whole, self._guests) if self._filled else whole
 
     def run(self, number: int) -> GeneratedRun:
         """Build a run."""
@@ -136,7 +145,10 @@ class GeneratedRuns:
     def _kind(self, catalog: Catalog, number: int, fields: Mapping[str, Any]) -> GeneratedRun:
         """Build the run that stands for all those with the same remainder."""
         checklists = list(catalog.checklists)
-        turns = {"shape": varied_shape(number), "checklist_id": checklists[number % len(checklists)]}
+        turns: dict[str, Any] = {"shape": varied_shape(number), "checklist_id": checklists[number % len(checklists)]}
+        if self._filled:
+            kickoff = catalog.checklists[str({**turns, **fields}["checklist_id"])].kickoff
+            turns["prerun"] = invented_answers(kickoff, number, self._first_created_at)
         run = new_run(catalog, number, self._first_created_at, {**turns, **fields})
         return GeneratedRun(**_attributes(run) | {"tasks": (), "threads": ()}, form=_form(run))
 

@@ -15,7 +15,6 @@ from tallyfy_emulator.model.quirks import Quirks
 from tallyfy_emulator.model.run import Run
 from tallyfy_emulator.model.run_changes import new_run, varied_shape
 from tallyfy_emulator.model.run_filters import Selection
-from tallyfy_emulator.model.run_tasks import with_initial_tasks
 from tallyfy_emulator.model.wire import stable_id
 from tallyfy_emulator.store.clock import Clock
 from tallyfy_emulator.store.generated import GeneratedRun, GeneratedRuns
@@ -47,7 +46,7 @@ class Organization:
         self.catalog = catalog
         self.quirks = quirks
         self.activities = ActivityLog()
-        self.runs = RunStore(clock, self._record)
+        self.runs = RunStore(clock, self._record, lambda: self.quirks.work_touches_run)
         self.work = Work(clock, catalog, self.runs)
         self.tokens = TokenStore(clock)
         self.credentials = Credentials(
@@ -84,7 +83,9 @@ class Organization:
         self.runs.add(run, since)
         return run
 
-    def generate_runs(self, count: int, first_created_at: float, spacing: float, fields: Mapping[str, Any]) -> None:
+    def generate_runs(
+        self, count: int, first_created_at: float, spacing: float, fields: Mapping[str, Any], *, filled: bool = False
+    ) -> None:
         """Add generated runs."""
         number = next(self._numbers)
         self.runs.generated = GeneratedRuns(
@@ -94,6 +95,7 @@ class Organization:
             first_created_at=first_created_at,
             spacing=spacing,
             fields=fields,
+            filled=filled,
         )
         self._numbers = itertools.count(number + count)
 
@@ -106,20 +108,28 @@ class Organization:
 
     def with_tasks(self, run: Run) -> Run:
         """Return a listed run with its tasks; those of generated runs are built only when they are asked for."""
-        return with_initial_tasks(run) if isinstance(run, GeneratedRun) else run
+        generated = self.runs.generated
+        return generated.with_tasks(run) if generated is not None and isinstance(run, GeneratedRun) else run
 
     def _choose(self, selection: Selection, runs: list[Run]) -> Sequence[Run]:
         chosen, generated = selection.apply(runs), self.runs.generated
         return chosen if generated is None else generated.merged_with(chosen, selection)
 
     def _record(self, before: Run | None, after: Run | None, at: float, by: int | None) -> None:
-        self.activities.record(before, after, at, by)
+        if self.quirks.feed_records:
+            self.activities.record(before, after, at, by)
         self.work.record(before, after, at, by)
 
     def history(self) -> list[Activity]:
         """Return all activities, after applying the changes that are due."""
         self.runs.apply_due()
-        wanted = {"task": self.quirks.feed_task_rows, "rule": self.quirks.feed_execution_rows}
+        work = self.quirks.feed_work_rows
+        wanted = {
+            "task": self.quirks.feed_task_rows,
+            "rule": self.quirks.feed_execution_rows,
+            "comment": work,
+            "answer": work,
+        }
         return [each for each in self.activities.all() if wanted.get(each.subject, True)]
 
     def read(self, run: Run) -> dict[str, Any]:

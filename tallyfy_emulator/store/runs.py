@@ -6,6 +6,7 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from tallyfy_emulator.model.run import Run
@@ -32,9 +33,11 @@ class RunStore:
     planned.
     """
 
-    def __init__(self, clock: Clock, listener: Listener) -> None:
+    def __init__(self, clock: Clock, listener: Listener, touches: Callable[[], bool] = lambda: True) -> None:
         self._clock = clock
         self._listener = listener
+        #: Tells whether an update of a task, a form or a comment shows in ``last_updated`` of its run.
+        self._touches = touches
         self._lock = threading.RLock()
         self._current: dict[str, Run] = {}
         self._versions: dict[str, list[tuple[float, Run | None]]] = {}
@@ -77,6 +80,8 @@ class RunStore:
             self.apply_due()
             now, before = self._clock.now(), self._changeable(run_id)
             after = update(before, now)
+            if after is not before and after.status == before.status and not self._touches():
+                after = replace(after, last_updated=before.last_updated)
             if after is not before:
                 self._put(run_id, after, now, by)
             return after

@@ -11,7 +11,7 @@ from tallyfy_provider.client.checklists import ChecklistsResource
 from tallyfy_provider.client.comments import CommentsResource
 from tallyfy_provider.client.http.session import TallyfySession
 from tallyfy_provider.client.http.urls import encode_query, split_path
-from tallyfy_provider.client.organization import ActivityFeedResource, OrganizationResource
+from tallyfy_provider.client.organization import ActivityFeedResource, OrganizationResource, PeopleResource
 from tallyfy_provider.client.resource import Resource
 from tallyfy_provider.client.runs.api import RunsResource
 from tallyfy_provider.client.tasks.api import TasksResource
@@ -22,9 +22,9 @@ class TallyfyClient(Resource):
     """
     Tallyfy's API for one organization.
 
-    ``runs``, ``tasks``, ``comments``, ``checklists``, ``organization`` and ``activity_feed`` have a method for each
-    endpoint; :meth:`request` and :meth:`paginate` reach every other one with the same credentials, retries, paging and
-    errors.
+    ``runs``, ``tasks``, ``comments``, ``checklists``, ``people``, ``organization`` and ``activity_feed`` have a method
+    for each endpoint; :meth:`request` and :meth:`paginate` reach every other one with the same credentials, retries,
+    paging and errors.
 
     :param session: The authenticated session.
     :param organization_id: The organization.
@@ -39,6 +39,7 @@ class TallyfyClient(Resource):
         self.checklists = ChecklistsResource(session, organization_id, **options)
         self.comments = CommentsResource(session, organization_id, **options)
         self.organization = OrganizationResource(session, organization_id, **options)
+        self.people = PeopleResource(session, organization_id, **options)
         self.runs = RunsResource(session, organization_id, **options)
         self.tasks = TasksResource(session, organization_id, **options)
 

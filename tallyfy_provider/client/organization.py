@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from datetime import date
 from threading import Event
 from typing import Any
 
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
-from tallyfy_provider.client.paging.page import Page, PageRequest, Row, page_behind_the_end
+from tallyfy_provider.client.paging.page import Page, PageRequest, Row, page_behind_the_end, read_page
 from tallyfy_provider.client.paging.prefetch import read_pages
 from tallyfy_provider.client.paging.progress import Progress
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
@@ -43,6 +43,28 @@ class OrganizationResource(Resource):
         :raises TallyfyNotFoundError: There is none with this id, or the user is not in it.
         """
         return item_of(self._send("GET", self._path()), "the organization")
+
+
+class PeopleResource(Resource):
+    """The users, guests and groups of the organization."""
+
+    def list(self, kind: str) -> Iterator[dict[str, Any]]:
+        """
+        List people or groups, each once (``GET /organizations/{org}/users``, ``/guests``, ``/groups``).
+
+        :param kind: ``users``, ``guests`` or ``groups``.
+        :return: Rows as the API gave them; a guest's ``id`` is the email address.
+        :raises TallyfyPermissionError: The user may not see them.
+        """
+        return self._walk(self._path(kind), {"per_page": str(MAX_PAGE_SIZE)}, kind)
+
+    def _page(self, path: Iterable[object], params: Mapping[str, str], number: int, what: str) -> Page:
+        payload = self._request("GET", tuple(path), params={**params, "page": str(number)})
+        rows = payload.get("data") if isinstance(payload, Mapping) else None
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, dict) and row.get("id") in (None, "") and row.get("email"):
+                row["id"] = row["email"]  # guests have no id of their own
+        return read_page(payload, number=number, what=what)
 
 
 class ActivityFeedResource(Resource):

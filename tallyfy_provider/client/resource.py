@@ -140,15 +140,19 @@ class Resource:
 
     def _request(self, method: str, path: tuple[object, ...], **options: Any) -> Any:
         """Send a request; an error that may mean a wrong organization says which ones the user has."""
+        return self._request_sized(method, path, **options)[0]
+
+    def _request_sized(self, method: str, path: tuple[object, ...], **options: Any) -> tuple[Any, int]:
+        """Send a request as :meth:`_request` does, and return the bytes of the response beside its JSON."""
         is_of_organization = path[:1] == ("organizations",)
         try:
-            payload = self.session.request(method, path, **options)
+            payload, size = self.session.request_sized(method, path, **options)
         except TallyfyNotFoundError as error:
             if is_of_organization and _is_about_organization(error, path):
                 error.message += self._organizations_hint()
             raise
         self.session.organization_found |= is_of_organization
-        return payload
+        return payload, size
 
     def _organizations_hint(self) -> str:
         """Name the user's organizations, unless the one of the connection is among them; asked once for a session."""

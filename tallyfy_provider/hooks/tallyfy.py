@@ -32,7 +32,7 @@ class TallyfyHook(BaseHook):
     The methods here are what Dags need most; :attr:`client` has all resources (``runs``, ``tasks``, ``checklists``,
     ``comments``, ``organization``).
 
-    :param tallyfy_conn_id: The connection, of type ``tallyfy``: see ``docs/connection.md``.
+    :param tallyfy_conn_id: The connection, of type ``tallyfy``: see ``docs/operate/connection.md``.
     """
 
     conn_name_attr = "tallyfy_conn_id"
@@ -92,9 +92,9 @@ class TallyfyHook(BaseHook):
         List runs, each once, page by page as they are consumed.
 
         In the order of ``created_at``, which is the default, no run is missed that matches from beginning to end,
-        whatever happens to others meanwhile; the limits are in ``docs/listing-at-scale.md``.
+        whatever happens to others meanwhile; the limits are in ``docs/design/lossless-lists.md``.
 
-        :param filters: The API's own names to values: see ``docs/listing.md``.
+        :param filters: The API's own names to values: see ``docs/guides/list.md``.
         :param max_runs: Stop after so many runs.
         :param created_after: Only runs created then or later; UTC unless it has a time zone.
         :param created_before: Only runs created earlier than that; UTC unless it has a time zone.

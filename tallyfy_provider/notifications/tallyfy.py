@@ -50,13 +50,14 @@ class TallyfyNotifier(BaseNotifier):
     For ``on_failure_callback``, ``on_success_callback``, ``on_retry_callback`` and ``on_skipped_callback`` of Dags and
     tasks, for deadlines (Airflow 3.1 and later) and ``sla_miss_callback`` (Airflow 2.11). It acts once for each event,
     even where Airflow calls back twice. Errors are logged and not raised. The context of each callback, and the limits,
-    are in ``docs/notifications.md``.
+    are in ``docs/guides/notify.md``.
 
     Give either ``checklist_id``, or ``run_id``, ``step`` or both.
 
     :param checklist_id: The checklist (template) to launch; templated.
     :param name: The run's name; templated. None, or a template that cannot be rendered, names it after the event.
-    :param kickoff: Values of the kick-off form by field alias, label or id, templated; see ``docs/form-values.md``.
+    :param kickoff: Values of the kick-off form by field alias, label or id, templated; see
+        ``docs/reference/form-values.md``.
     :param summary: The run's summary, text or HTML; templated. None, or a template that cannot be rendered, gives Dag,
         task, run, try, type of the exception and log, but not the exception's message, which may hold secrets.
     :param owner_id: The user who owns the run; templated. None means the user of the connection.

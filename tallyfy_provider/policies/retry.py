@@ -24,7 +24,7 @@ except ImportError as missing:
     raise ImportError(
         "TallyfyRetryPolicy needs Airflow 3.3 or newer, which has retry policies; this is Airflow "
         f"{_airflow_version}. Remove it and the argument retry_policy: retries and retry_delay then apply to every "
-        "error. docs/retries.md says what else to do before Airflow 3.3."
+        "error. docs/operate/retries.md says what else to do before Airflow 3.3."
     ) from missing
 
 if TYPE_CHECKING:

@@ -127,7 +127,8 @@ class RunCountSensor(TallyfySensor):
 
     One row is requested, whatever the number: Tallyfy tells how many there are. All modes return the number.
 
-    :param filters: Tallyfy's own filter names to values, templated: see ``docs/listing.md``. A ``page`` makes no sense.
+    :param filters: Tallyfy's own filter names to values, templated: see ``docs/guides/list.md``. A ``page`` makes no
+        sense.
     :param at_least: Wait for at least so many; templated.
     :param at_most: Wait for at most so many; templated. Together with ``at_least``: a range.
     :param exactly: Wait for exactly so many; templated.

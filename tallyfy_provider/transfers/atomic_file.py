@@ -112,6 +112,11 @@ def replacing(path: ObjectStoragePath, attempt: Attempt) -> Iterator[Sink]:
         raise
 
 
+def prepared(path: ObjectStoragePath, attempt: Attempt) -> None:
+    """Make the folder of a file, or find out that the bucket is not there, before anything is read."""
+    _place(path, attempt).clear()
+
+
 @contextlib.contextmanager
 def explained(path: str) -> Iterator[None]:
     """Turn whatever a file system raises into a :class:`TallyfyExportError` that says what to do."""

@@ -2,59 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Protocol
 
 from tallyfy_provider.client.redaction import shown
+from tallyfy_provider.tables.runs import RUN_FIELDS
+from tallyfy_provider.tables.schema import Table
+from tallyfy_provider.tables.values import Kind
 from tallyfy_provider.utils.suggestions import did_you_mean
 
-#: What a column holds. ``text``: text, with anything else written as JSON. ``json``: JSON text.
-Kind = Literal["text", "json", "integer", "number", "boolean", "timestamp"]
-
-#: The fields of a run (docs/tallyfy-api.md, "Run object"). Ids are text: Tallyfy gives some as a number or as text.
+#: The fields of a run, as one file of runs has them: lists are JSON.
 RUN_COLUMNS: Mapping[str, Kind] = {
-    "id": "text",
-    "increment_id": "integer",
-    "checklist_id": "text",
-    "checklist_title": "text",
-    "name": "text",
-    "summary": "text",
-    "status": "text",
-    "progress": "json",
-    "whole_progress": "json",
-    "started_by": "text",
-    "owner_id": "text",
-    "prerun": "json",
-    "prerun_status": "text",
-    "prerun_completed_at": "timestamp",
-    "prerun_completed_by": "text",
-    "prerun_submitted_by": "text",
-    "prerun_length": "integer",
-    "starred": "boolean",
-    "is_public": "boolean",
-    "type": "text",
-    "parent_id": "text",
-    "users": "json",
-    "groups": "json",
-    "collaborators": "json",
-    "tags": "json",
-    "created_at": "timestamp",
-    "started_at": "timestamp",
-    "last_updated": "timestamp",
-    "due_date": "timestamp",
-    "due_date_passed": "boolean",
-    "due_soon": "boolean",
-    "late_tasks": "integer",
-    "max_task_deadline": "timestamp",
-    "completed_at": "timestamp",
-    "archived_at": "timestamp",
-    "assign_someone_else": "boolean",
-    "can_add_oot": "boolean",
-    "has_open_issue": "boolean",
-    "custom_fields": "json",
+    column.name: "json" if column.kind == "list" else column.kind for column in RUN_FIELDS
 }
 _PARTS_OF_PROGRESS: Mapping[str, Kind] = {"complete": "integer", "total": "integer", "percent": "number"}
 _NESTED: Mapping[str, Kind] = {
@@ -65,7 +24,40 @@ _NESTED: Mapping[str, Kind] = {
 #: Names of fields that a message lists at most.
 _MOST_NAMES = 20
 _MISSING: Any = object()
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+class FileColumns(Protocol):
+    """The columns of a file, as its writer needs them."""
+
+    names: tuple[str, ...]
+    #: Whether each row has the values of :attr:`names` in this order, in the types of :attr:`kinds`.
+    are_typed: bool
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """The type of each column."""
+
+    @property
+    def descriptions(self) -> Mapping[str, str]:
+        """What columns hold, by their names, as far as that is known."""
+
+    def values(self, row: Mapping[str, Any]) -> list[Any]:
+        """Return a row's value for each of :attr:`names`; None where it has none."""
+
+
+class TableColumns:
+    """The columns of a table, whose rows are typed."""
+
+    are_typed = True
+
+    def __init__(self, table: Table) -> None:
+        self.names = table.names
+        self.kinds = [column.kind for column in table.columns]
+        self.descriptions = {column.name: column.description for column in table.columns}
+
+    def values(self, row: Mapping[str, Any]) -> list[Any]:
+        """Return a row's values."""
+        return list(row.values())
 
 
 def kind_of(name: str) -> Kind:
@@ -81,10 +73,14 @@ class Columns:
     of a run that Tallyfy documents is a column, and so is each of ``includes`` (Tallyfy's ``with``).
     """
 
+    are_typed = False
+
     def __init__(self, fields: Iterable[str] | None = None, includes: Iterable[str] = ()) -> None:
         self._are_default = fields is None
         added = [include.partition(".")[0] for include in includes if include]
         self.names = tuple(dict.fromkeys([*RUN_COLUMNS, *added] if fields is None else fields))
+        self.kinds = [kind_of(name) for name in self.names]
+        self.descriptions = {column.name: column.description for column in RUN_FIELDS if column.name in self.names}
         self._known = frozenset(self.names)
         self._never_found = set() if fields is None else set(self.names)
         self._left_out: dict[str, None] = {}
@@ -138,68 +134,3 @@ def _listed(names: Iterable[str]) -> str:
     everything = sorted(map(shown, names))
     rest = len(everything) - _MOST_NAMES
     return ", ".join(everything[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
-
-
-class Misfits:
-    """Counts the values that a file cannot hold, which become null in it."""
-
-    def __init__(self) -> None:
-        self._of_another_type: Counter[tuple[str, Kind]] = Counter()
-        self._not_finite: Counter[str] = Counter()
-
-    def count(self, name: str, kind: Kind, number: int = 1) -> None:
-        """Count values that are not of the type of their column."""
-        self._of_another_type[name, kind] += number
-
-    def finite(self, name: str, value: Any) -> Any:
-        """Return the value of a column or a field with null for each number in it that JSON cannot write."""
-        if isinstance(value, float) and not math.isfinite(value):
-            self._not_finite[name] += 1
-            return None
-        if isinstance(value, Mapping):
-            return {key: self.finite(name, inner) for key, inner in value.items()}
-        return [self.finite(name, inner) for inner in value] if isinstance(value, list) else value
-
-    @property
-    def notes(self) -> list[str]:
-        """One sentence for each column that has any, without values."""
-        return [
-            *(
-                f"Column {name!r} is of type {kind}: {count} of its values are not, and became null."
-                for (name, kind), count in self._of_another_type.items()
-            ),
-            *(
-                f"{name!r} holds {count} numbers that are none (NaN or infinite), which became null."
-                for name, count in self._not_finite.items()
-            ),
-        ]
-
-
-def json_text(value: Any) -> str:
-    """
-    Return a value as compact JSON on one line; halves of surrogate pairs, which UTF-8 cannot hold, are escaped.
-
-    :raises ValueError: It holds NaN or an infinite number, which JSON does not have.
-    """
-    text = _encode(value)
-    return text if _is_utf8(text) else json.dumps(value, separators=(",", ":"), allow_nan=False)
-
-
-def plain_text(value: Any) -> str:
-    """Return text as it is, anything else as JSON; halves of surrogate pairs become question marks."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    text = value if isinstance(value, str) else json_text(value)
-    return text if _is_utf8(text) else text.encode("utf-8", "replace").decode()
-
-
-def _is_utf8(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,4 +1,4 @@
-"""ExportRunsOperator: export runs to a file, on disk or in object storage."""
+"""TallyfyToObjectStorageOperator: export runs to a file, on disk or in object storage."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.redaction import rows_without_guest_links
@@ -16,8 +17,12 @@ from tallyfy_provider.client.runs.filters import encode
 from tallyfy_provider.exceptions import TallyfyExportError, TallyfyInputError
 from tallyfy_provider.operators.base import end_empty
 from tallyfy_provider.operators.runs.base import FilteredRunsOperator
-from tallyfy_provider.transfers.incremental import Bounds, Selection, text_of
-from tallyfy_provider.transfers.writers import check_format, format_of
+from tallyfy_provider.tables.incremental import Bounds, Selection
+from tallyfy_provider.tables.schema import SCHEMA_VERSION, Table
+from tallyfy_provider.tables.tables import tables_named
+from tallyfy_provider.tables.values import text_of
+from tallyfy_provider.transfers.outlets import fill_events, keep_watermark, read_watermark
+from tallyfy_provider.transfers.writers import check_format, directory_format, format_of
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.plurals import counted
 
@@ -31,12 +36,18 @@ if TYPE_CHECKING:
     from tallyfy_provider.transfers.writers import FileFormat, Writer
 
 
-class ExportRunsOperator(FilteredRunsOperator):
+#: How runs that have changed are found.
+FindChanges = Literal["list", "feed", "sweep"]
+#: Bytes of a part, as stored, after which another begins.
+PART_BYTES = 128 * 1024 * 1024
+
+
+class TallyfyToObjectStorageOperator(FilteredRunsOperator):
     """
     Export runs (processes) of Tallyfy to a file, on disk or in object storage.
 
     Runs are written page by page as they arrive, so that any number of them takes the memory of about one page. The
-    file appears when it is complete and replaces the one that was there; see ``docs/exporting.md``.
+    file appears when it is complete and replaces the one that was there; see ``docs/guides/export.md``.
 
     Returns ``path`` (str), ``rows`` and ``bytes`` (int, as stored), ``last_updated`` (the newest of the runs, ISO 8601
     in UTC, or None) and ``next_updated_after``: the ``updated_after`` with which the next export misses nothing.
@@ -63,7 +74,7 @@ class ExportRunsOperator(FilteredRunsOperator):
     :param strict_values: Fail, and write nothing, when a value is not of its column's type or cannot be written, such
         as a date of the year 0 or NaN; otherwise it becomes null, and a warning counts them.
     :param on_incomplete: When runs may be missing, since the list moved too much while it was read: ``fail`` (the
-        default) fails the task and writes nothing, ``warn`` logs it; see ``docs/listing-at-scale.md``.
+        default) fails the task and writes nothing, ``warn`` logs it; see ``docs/design/lossless-lists.md``.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :raises TallyfyInputError: An argument is wrong: a literal when the Dag is parsed, a template before the first
         request.
@@ -74,8 +85,7 @@ class ExportRunsOperator(FilteredRunsOperator):
     template_fields: Sequence[str] = (
         *FilteredRunsOperator.template_fields,
         "path",
-        "created_after",
-        "created_before",
+        "tables",
         "updated_after",
     )
 
@@ -86,45 +96,75 @@ class ExportRunsOperator(FilteredRunsOperator):
         *,
         path: str | os.PathLike[str] | ObjectStoragePath,
         file_format: FileFormat | None = None,
-        created_after: str | date | None = None,
-        created_before: str | date | None = None,
         updated_after: str | date | None = None,
+        tables: Sequence[str] | str | None = None,
+        find_changes: FindChanges = "list",
+        incremental: bool = False,
+        unknown_fields: bool = False,
+        part_bytes: int = PART_BYTES,
         strict_values: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        bounds = {"created_after": created_after, "created_before": created_before, "updated_after": updated_after}
         with arguments.checking_literals(self):
-            check_format(file_format)
             arguments.boolean("strict_values", strict_values)
+            arguments.boolean("incremental", incremental)
+            arguments.boolean("unknown_fields", unknown_fields)
+            arguments.choice("find_changes", find_changes, get_args(FindChanges))
+            _check_part_bytes(part_bytes)
+            if arguments.is_known(tables) and arguments.names("tables", tables):
+                tables_named("tables", arguments.names("tables", tables) or [])
+            if tables is None:
+                check_format(file_format)
             if isinstance(path, str) and arguments.is_literal(path):
-                format_of(_absolute(path), file_format)
-            for name, bound in bounds.items():
-                if arguments.is_literal(bound):
-                    arguments.timestamp(name, bound)
+                (format_of if tables is None else directory_format)(_absolute(path), file_format)
+            if arguments.is_literal(updated_after):
+                arguments.timestamp("updated_after", updated_after)
         self.path = path
         self.file_format = file_format
-        self.created_after = created_after
-        self.created_before = created_before
         self.updated_after = updated_after
+        self.tables = tables
+        self.find_changes = find_changes
+        self.incremental = incremental
+        self.unknown_fields = unknown_fields
+        self.part_bytes = part_bytes
+        #: What was written, for :meth:`get_openlineage_facets_on_complete`.
+        self._written: dict[str, Any] = {}
         self.strict_values = strict_values
 
     @request_priority(Priority.EXPORT)
     def execute(self, context: Context) -> dict[str, Any]:
-        """Export the runs."""
-        from tallyfy_provider.transfers.atomic_file import replacing
-
+        """Export the runs, or the tables."""
         arguments.raise_wrong_literal(self)
         started = time.time()
+        tables = arguments.names("tables", self.tables)
         query = encode(self.filters)
-        selection = Selection(self._bounds(), arguments.whole_number("max_runs", self.max_runs))
+        selection = Selection(
+            self._bounds(context),
+            arguments.whole_number("max_runs", self.max_runs),
+            takes_unchanged=self.find_changes != "list",
+        )
         self._warn_of_the_future(selection.bounds, started)
+        for note in query.notes:
+            self.log.info(note)
+        if tables is None:
+            written = self._export_file(context, query, selection, started)
+        else:
+            chosen = tables_named("tables", tables, unknown_fields=self.unknown_fields)
+            written = self._export_tables(context, chosen, query, selection, started)
+        if self.incremental:
+            keep_watermark(context, self.outlets, written["next_updated_after"])
+        return written
+
+    def _export_file(self, context: Context, query: Query, selection: Selection, started: float) -> dict[str, Any]:
+        from tallyfy_provider.transfers.atomic_file import replacing
+
+        if self.find_changes != "list":
+            raise TallyfyInputError(f"find_changes={self.find_changes!r} needs tables: a file has the runs of a list.")
         file_format = format_of(_absolute(str(self.path)), self.file_format)
         columns = file_format.columns(arguments.names("fields", self.fields), query.params.get("with", "").split(","))
         file_format.prepare()
         path = self._object_storage_path()
-        for note in query.notes:
-            self.log.info(note)
         with replacing(path, _attempt(context)) as sink:
             writer = file_format.writer(sink, columns)
             self._write(query, selection, writer)
@@ -145,15 +185,89 @@ class ExportRunsOperator(FilteredRunsOperator):
         }
         self._log_export(written, selection.unchanged, seconds=time.time() - started)
         self._report_lineage(path)
-        self._fill_events(context, written)
+        fill_events(context, self.outlets, written)
         return written
 
-    def _bounds(self) -> Bounds:
-        return Bounds(
-            created_after=arguments.timestamp("created_after", self.created_after),
-            created_before=arguments.timestamp("created_before", self.created_before),
-            updated_after=arguments.timestamp("updated_after", self.updated_after),
+    def _export_tables(
+        self, context: Context, tables: list[Table], query: Query, selection: Selection, started: float
+    ) -> dict[str, Any]:
+        from tallyfy_provider.transfers.directory import TableDirectory
+        from tallyfy_provider.transfers.table_export import TableExport, check_filters
+
+        if arguments.names("fields", self.fields) is not None:
+            raise TallyfyInputError("fields cannot be combined with tables, whose columns are always the same.")
+        check_filters(query, self.find_changes)
+        file_format = directory_format(_absolute(str(self.path)), self.file_format)
+        file_format.prepare()
+        directory = TableDirectory(
+            self._object_storage_path(), tables, file_format, _attempt(context), part_bytes=self.part_bytes
         )
+        export = TableExport(
+            self.hook.client,
+            tables,
+            query,
+            selection,
+            find_changes=self.find_changes,
+            on_incomplete=self.on_incomplete,
+        )
+        with directory.writing():
+            export.write_to(directory)
+            self._report_mismatches(export.mismatches, "They are exported")
+            if self.strict_values and export.misfits:
+                raise TallyfyExportError(f"{' '.join(export.misfits)} Nothing is written, since strict_values=True.")
+            if not selection.taken and not all(table.is_small for table in tables):
+                shown = json.dumps({**query.shown, **selection.bounds.shown})
+                end_empty(self.on_empty, f"No run matches {shown}: nothing is written")
+            described = {
+                "schema_version": SCHEMA_VERSION,
+                "started_at": text_of(datetime.fromtimestamp(int(started), UTC)),
+                "runs": selection.taken,
+                "updated_after": selection.bounds.shown.get("updated_after"),
+                "find_changes": self.find_changes,
+                "not_in_feed": export.not_in_feed,
+                "last_updated": selection.last_updated,
+                "next_updated_after": selection.next_updated_after(started),
+            }
+            directory.complete(described)
+        for note in [*export.notes, *export.misfits]:
+            self.log.warning(note)
+        written = {
+            "path": str(directory.path),
+            **described,
+            "tables": {name: files.written for name, files in directory.tables.items()},
+        }
+        self._log_tables(written, selection.unchanged, seconds=time.time() - started)
+        self._written = written
+        for files in directory.tables.values():
+            self._report_lineage(files.folder)
+        fill_events(context, self.outlets, written)
+        return written
+
+    def _log_tables(self, written: dict[str, Any], unchanged: int, seconds: float) -> None:
+        rows = ", ".join(f"{name} {table['rows']:,}" for name, table in written["tables"].items())
+        size = _size(sum(table["bytes"] for table in written["tables"].values()))
+        left_out = f" {unchanged} runs had not changed and were left out." if unchanged else ""
+        self.log.info(
+            "Exported %d runs to %s (%s) in %.1f seconds, rows: %s.%s",
+            written["runs"],
+            written["path"],
+            size,
+            seconds,
+            rows,
+            left_out,
+        )
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Return the tables with their columns and row counts, for OpenLineage."""
+        from tallyfy_provider.transfers.lineage import operator_lineage
+
+        return operator_lineage(self._written) if self._written else None
+
+    def _bounds(self, context: Context) -> Bounds:
+        updated_after = arguments.timestamp("updated_after", self.updated_after)
+        if self.incremental and updated_after is None:
+            updated_after = arguments.timestamp("the watermark", read_watermark(context, self.outlets))
+        return Bounds(**self._created(), updated_after=updated_after)
 
     def _warn_of_the_future(self, bounds: Bounds, started: float) -> None:
         if bounds.updated_after is not None and bounds.updated_after.timestamp() > started:
@@ -206,12 +320,10 @@ class ExportRunsOperator(FilteredRunsOperator):
             # The file is there: a failure to report it must not fail the task, whose retry would write it again.
             self.log.warning("Lineage to %s could not be reported: %s", path, error)
 
-    def _fill_events(self, context: Context, written: dict[str, Any]) -> None:
-        from airflow.providers.common.compat.sdk import Asset
 
-        for outlet in self.outlets or ():
-            if isinstance(outlet, Asset):
-                context["outlet_events"][outlet].extra = dict(written)
+def _check_part_bytes(part_bytes: Any) -> None:
+    if isinstance(part_bytes, bool) or not isinstance(part_bytes, int) or part_bytes < 1:
+        raise TallyfyInputError(f"part_bytes takes a whole number of bytes from 1, not {part_bytes!r}.")
 
 
 def _absolute(path: str) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-import math
 import os
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyConfigurationError
-from tallyfy_provider.transfers.columns import Columns, Kind, Misfits, json_text, kind_of, plain_text
+from tallyfy_provider.tables.values import MISFIT, READERS, Kind, Misfits
+from tallyfy_provider.transfers.columns import FileColumns
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: Runs that are turned into columns at a time: so many are held as Python objects.
@@ -21,20 +22,25 @@ _GROUP_BYTES = 4 * 1024 * 1024
 #: Bytes of a page, and of a dictionary: each column holds as much while it is written, and there are forty.
 _PAGE_BYTES = 128 * 1024
 _BUFFER = 256 * 1024
-_LARGEST_INTEGER = 2**63 - 1
-_MISFIT: Any = object()
+#: What a table of several has of these: one part of so many.
+_SHARE_OF_A_TABLE = 4
 
 
 class Parquet:
-    """Writes Parquet, compressed with Snappy. The type of a column follows from its name (:func:`.columns.kind_of`)."""
+    """Writes Parquet, compressed with Snappy. Each column has its type, and as metadata what it holds."""
 
-    def __init__(self, stream: io.RawIOBase, columns: Columns) -> None:
+    def __init__(self, stream: io.RawIOBase, columns: FileColumns) -> None:
         self._arrow, parquet = import_pyarrow()
         self._columns = columns
-        self._kinds = [kind_of(name) for name in columns.names]
+        # Several tables are written at the same time: each holds less.
+        self._share = _SHARE_OF_A_TABLE if columns.are_typed else 1
+        self._kinds = columns.kinds
         types = _types(self._arrow)
         self._schema = self._arrow.schema(
-            [(name, types[kind]) for name, kind in zip(columns.names, self._kinds, strict=True)]
+            [
+                self._arrow.field(name, types[kind], metadata=_metadata(columns.descriptions.get(name)))
+                for name, kind in zip(columns.names, self._kinds, strict=True)
+            ]
         )
         self._rows: list[list[Any]] = []
         self._batches: list[Any] = []
@@ -44,8 +50,8 @@ class Parquet:
             self._buffer,
             self._schema,
             compression="snappy",
-            data_page_size=_PAGE_BYTES,
-            dictionary_pagesize_limit=_PAGE_BYTES,
+            data_page_size=_PAGE_BYTES // self._share,
+            dictionary_pagesize_limit=_PAGE_BYTES // self._share,
         )
 
     def write(self, run: Mapping[str, Any]) -> None:
@@ -74,10 +80,12 @@ class Parquet:
         self._batches.append(self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
         self._rows.clear()
         rows = sum(batch.num_rows for batch in self._batches)
-        if rows >= _GROUP_ROWS or sum(batch.nbytes for batch in self._batches) >= _GROUP_BYTES:
+        if rows >= _GROUP_ROWS or sum(batch.nbytes for batch in self._batches) >= _GROUP_BYTES // self._share:
             self._end_group()
 
     def _read(self, name: str, kind: Kind, number: int) -> list[Any]:
+        if self._columns.are_typed and kind != "timestamp":
+            return [row[number] for row in self._rows]
         reader = _READERS[kind]
         nothing = (None,) if kind in ("text", "json") else (None, "")
         try:
@@ -86,11 +94,11 @@ class Parquet:
             for row in self._rows:
                 row[number] = self._misfits.finite(name, row[number])
             return self._read(name, kind, number)
-        misfits = values.count(_MISFIT)
+        misfits = values.count(MISFIT)
         if not misfits:
             return values
         self._misfits.count(name, kind, misfits)
-        return [None if value is _MISFIT else value for value in values]
+        return [None if value is MISFIT else value for value in values]
 
     def _end_group(self) -> None:
         if not self._batches:
@@ -118,6 +126,8 @@ def _types(arrow: Any) -> Mapping[Kind, Any]:
     return {
         "text": arrow.string(),
         "json": arrow.string(),
+        "list": arrow.list_(arrow.string()),
+        "decimal": arrow.string(),
         "integer": arrow.int64(),
         "number": arrow.float64(),
         "boolean": arrow.bool_(),
@@ -125,46 +135,18 @@ def _types(arrow: Any) -> Mapping[Kind, Any]:
     }
 
 
-def _json(value: Any) -> str:
-    return plain_text(json_text(value))
+def _metadata(description: str | None) -> dict[str, str] | None:
+    return {"description": description} if description else None
 
 
-def _integer(value: Any) -> Any:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        return _MISFIT
-    try:
-        number = int(value)
-    except ValueError:
-        return _MISFIT
-    return number if abs(number) <= _LARGEST_INTEGER else _MISFIT
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return _MISFIT
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return _MISFIT
-    return number if math.isfinite(number) else _MISFIT
-
-
-def _boolean(value: Any) -> Any:
-    return {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower(), _MISFIT)
+@lru_cache(maxsize=8192)
+def _microseconds(text: str) -> Any:
+    seconds = parse_timestamp(text)
+    return MISFIT if seconds is None else round(seconds * 1_000_000)
 
 
 def _timestamp(value: Any) -> Any:
-    seconds = parse_timestamp(value)
-    return _MISFIT if seconds is None else round(seconds * 1_000_000)
+    return _microseconds(value if isinstance(value, str) else str(value))
 
 
-_READERS: Mapping[Kind, Callable[[Any], Any]] = {
-    "text": plain_text,
-    "json": _json,
-    "integer": _integer,
-    "number": _number,
-    "boolean": _boolean,
-    "timestamp": _timestamp,
-}
+_READERS: Mapping[Kind, Callable[[Any], Any]] = {**READERS, "timestamp": _timestamp}

@@ -12,14 +12,16 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Literal, Protocol, cast, get_args
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.transfers.columns import Columns, Misfits, json_text, kind_of, plain_text
-from tallyfy_provider.transfers.incremental import text_of
+from tallyfy_provider.tables.schema import Table
+from tallyfy_provider.tables.values import Misfits, json_text, plain_text, text_of
+from tallyfy_provider.transfers.columns import Columns, FileColumns, TableColumns
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 FileFormat = Literal["jsonl", "csv", "parquet"]
 
 _FORMATS: tuple[FileFormat, ...] = get_args(FileFormat)
+_PART_FORMATS = ("jsonl", "jsonl.gz", "csv", "csv.gz", "parquet")
 _SUFFIXES: Mapping[str, FileFormat] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".parquet": "parquet"}
 _CHOICES = ".jsonl (or .ndjson), .csv, each of them also with .gz, or .parquet"
 #: Bytes that are gathered before they are compressed or written.
@@ -65,7 +67,7 @@ class _TextWriter:
 class JsonLines(_TextWriter):
     """Writes JSON Lines: a JSON object a line, in UTF-8, ended by a line feed. Without columns a run stays as it is."""
 
-    def __init__(self, stream: io.RawIOBase, columns: Columns | None, *, compressed: bool) -> None:
+    def __init__(self, stream: io.RawIOBase, columns: FileColumns | None, *, compressed: bool) -> None:
         super().__init__(stream, compressed=compressed)
         self._columns = columns
 
@@ -89,10 +91,11 @@ class Csv(_TextWriter):
     is written as it is, even where a spreadsheet would take it for a formula.
     """
 
-    def __init__(self, stream: io.RawIOBase, columns: Columns, *, compressed: bool) -> None:
+    def __init__(self, stream: io.RawIOBase, columns: FileColumns, *, compressed: bool) -> None:
         super().__init__(stream, compressed=compressed)
         self._columns = columns
-        self._timestamps = [number for number, name in enumerate(columns.names) if kind_of(name) == "timestamp"]
+        kinds = () if columns.are_typed else columns.kinds
+        self._timestamps = [number for number, kind in enumerate(kinds) if kind == "timestamp"]
         self._record(columns.names)
 
     def write(self, run: Mapping[str, Any]) -> None:
@@ -140,6 +143,15 @@ class Format:
         """Return the columns of the fields, and of what is got along with the runs; None writes each run as it is."""
         return None if fields is None and self.name == "jsonl" else Columns(fields, includes)
 
+    def table_columns(self, table: Table) -> TableColumns | None:
+        """Return the columns of a table; None where its typed rows are written as they are."""
+        return None if self.name == "jsonl" else TableColumns(table)
+
+    @property
+    def suffix(self) -> str:
+        """What names of files end with."""
+        return f".{self.name}{'.gz' if self.compressed else ''}"
+
     def prepare(self) -> None:
         """Refuse to begin where a package is missing."""
         if self.name == "parquet":
@@ -147,7 +159,7 @@ class Format:
 
             import_pyarrow()
 
-    def writer(self, stream: io.RawIOBase, columns: Columns | None) -> Writer:
+    def writer(self, stream: io.RawIOBase, columns: FileColumns | None) -> Writer:
         """Return a writer to the stream of the columns that :meth:`columns` gave."""
         if self.name == "jsonl" or columns is None:
             return JsonLines(stream, columns, compressed=self.compressed)
@@ -156,6 +168,18 @@ class Format:
         from tallyfy_provider.transfers.parquet import Parquet
 
         return Parquet(stream, columns)
+
+
+def directory_format(path: str, file_format: str | None) -> Format:
+    """Return the format of the parts in a directory; JSON Lines unless another is given."""
+    name = PurePosixPath(path).name.lower()
+    if not path.endswith("/") and PurePosixPath(name.removesuffix(".gz")).suffix in _SUFFIXES:
+        raise TallyfyInputError(
+            f"path is {path!r}, a file: with tables it is the directory that they go to. Give their format with "
+            f"file_format={' or '.join(map(repr, _PART_FORMATS))}."
+        )
+    chosen = arguments.choice("file_format", file_format or "jsonl", _PART_FORMATS)
+    return Format(cast(FileFormat, chosen.removesuffix(".gz")), chosen.endswith(".gz"))
 
 
 def check_format(file_format: Any) -> None:

@@ -28,9 +28,9 @@ class RunEventTrigger(BaseEventTrigger):
     Report events of runs (processes), for an :class:`~airflow.sdk.AssetWatcher`; needs Airflow 3.
 
     Each event is confirmed by the run itself and reported once, with a stable ``event_id``; what a Dag gets is in
-    ``docs/events.md``. The watcher begins with what happens after it first starts. From Airflow 3.3.2 on it stores its
-    cursor in the asset's state store, and continues from there after a restart of the triggerer. Before, it begins
-    anew at each start, and what happened meanwhile is missed.
+    ``docs/guides/react.md``. The watcher begins with what happens after it first starts. From Airflow 3.3.2 on it
+    stores its cursor in the asset's state store, and continues from there after a restart of the triggerer. Before, it
+    begins anew at each start, and what happened meanwhile is missed.
 
     An event is reported before the cursor is stored. A triggerer that dies within one ``poke_interval`` after an event
     may therefore report it again, with the same ``event_id``.

@@ -212,7 +212,7 @@ def whole_number(argument: str, value: int | str | None, least: int = 1) -> int 
     text = str(value).strip() if not isinstance(value, int) or -1 <= value <= sys.maxsize else ""
     is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
     if isinstance(value, bool) or not is_number or int(text) < least:
-        shown = f"{text or 'one that is out of all bounds'!r:.100}"
+        shown = f"{value!r:.100}" if text else "one that is out of all bounds"
         raise TallyfyInputError(f"{argument} takes a whole number from {least}, not {shown}; None leaves it out.")
     return int(text)
 

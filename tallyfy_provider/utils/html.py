@@ -1,4 +1,4 @@
-"""Compare texts that Tallyfy may return as HTML."""
+"""Read texts that Tallyfy may return as HTML."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ import re
 from typing import Any
 
 _TAG = re.compile(r"<[^>]*>")
+#: What a browser does not show at all.
+_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+#: Where a browser begins a new line.
+_LINE = re.compile(r"<br\s*/?>|</(?:p|div|li|tr|h[1-6]|blockquote|pre|ul|ol|table)\s*>", re.IGNORECASE)
+#: Tags by which text is taken for HTML: "a < b" is none.
+_LOOKS_LIKE_HTML = re.compile(r"</?[a-z][^>]*>|<!--|&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)
 
 
 def readings(content: Any) -> set[str]:
@@ -14,3 +20,14 @@ def readings(content: Any) -> set[str]:
     text = "" if content is None else str(content)
     texts = (text, html.unescape(text), html.unescape(_TAG.sub("", text)))
     return {"".join(each.replace("\ufeff", "").split()) for each in texts} - {""}
+
+
+def as_plain_text(content: Any) -> str | None:
+    """Return a text that may be HTML as people read it: without tags, a line for each block; None for no text."""
+    if content is None:
+        return None
+    text = str(content).replace("\ufeff", "")
+    if not _LOOKS_LIKE_HTML.search(text):
+        return text
+    lines = html.unescape(_TAG.sub("", _LINE.sub("\n", _UNSEEN.sub("", text)))).replace("\xa0", " ").splitlines()
+    return "\n".join(line.strip() for line in lines if line.strip())

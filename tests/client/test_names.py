@@ -23,5 +23,5 @@ def test_a_name_means_the_surest_matches(name, ids):
 
 
 def test_the_nearest_name_is_suggested():
-    assert suggest(STEPS, "sing it", ("alias", "title")) == "; did you mean 'Sign  it'?"
+    assert suggest(STEPS, "sing it", ("alias", "title")) == "; did you mean 'Sign it'?"
     assert suggest(STEPS, "zzz", ("alias", "title")) == ""

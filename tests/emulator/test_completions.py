@@ -200,7 +200,7 @@ def test_changing_a_run_changes_its_tasks(emulator, decide, send):
 
 
 def test_the_feed_records_completed_tasks(emulator, caller, decide, send):
-    emulator.quirks = Quirks(feed_task_rows=True)
+    emulator.quirks = Quirks(feed_task_rows=True, feed_work_rows=False)
     complete(caller, send)
     complete(caller, decide, is_approved=True)
 

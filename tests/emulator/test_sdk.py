@@ -488,12 +488,13 @@ def test_the_feed_as_tallyfys_own_tools_read_it(world):
 
     assert [(row["type"], row["verb"]) for row in rows] == [
         (["Task"], ["completed"]),
+        (["Comment"], ["commented"]),
         (["execution"], ["executed"]),
         (["Process"], ["created"]),
     ]
-    check = rows[1]["audit_state"]
+    check = rows[2]["audit_state"]
     assert (check["conditions"][0]["isMet"], check["actions"]) == (False, [])
-    assert rows[1]["auditable_id"] == world.run.id
+    assert rows[2]["auditable_id"] == world.run.id
     assert rows[0]["created_at"] == "2026-11-02 12:00:00"
     for wrong in ({"verb": "executed"}, {"type": "execution"}):
         with pytest.raises(sdk_module.TallyfyError) as raised:

@@ -37,6 +37,24 @@ def test_all_runs_are_returned_with_their_ids_and_count_beside_them(emulator, ru
     assert done.result[0].items() >= emulator.run(ids[0]).items()
 
 
+def test_only_runs_created_in_the_window_are_returned_from_the_pages_that_hold_it(emulator, run_operator, said):
+    for day in (10, 11, 12):
+        emulator.add_run(name=str(day), created_at=f"2026-10-{day}T12:00:00Z")
+    done = run_operator(created_after="2026-10-11", created_before="2026-10-12 00:00:00")
+    assert [run["name"] for run in done.result] == ["11"]
+    assert '"created_after": "2026-10-11T00:00:00+00:00"' in said()
+    assert [run["name"] for run in run_operator(created_after="2026-10-12", created_before="None").result] == ["12"]
+
+
+@pytest.mark.parametrize(
+    ("after", "message"), [("2026-10-11", "unless its timetable is CronDataIntervalTimetable"), ("x", "created_after")]
+)
+def test_a_window_that_holds_nothing_is_refused_before_any_request(emulator, run_operator, after, message):
+    with pytest.raises(TallyfyInputError, match=message):
+        run_operator(created_after=after, created_before="2026-10-11")
+    assert emulator.requests == []
+
+
 def test_guest_links_are_not_returned(emulator, connect, run_operator):
     checklist = emulator.add_checklist("Onboarding", steps=[{"title": "Sign"}])
     connect().launch_run({"checklist_id": checklist["id"], "name": "Acme"})
@@ -151,7 +169,7 @@ def test_a_result_too_large_for_xcom_is_warned_of_with_the_ways_out(emulator, ru
     run_operator()
     warning = said()
     assert "which is large for an XCom" in warning
-    assert "Write it to a file with ExportRunsOperator" in warning
+    assert "Write it to a file with TallyfyToObjectStorageOperator" in warning
     assert "fields=[…]" in warning
     run_operator(fields=["id"])
     assert "large for an XCom" not in said()

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 
 if AIRFLOW_V_3_0_PLUS:
     from airflow.sdk.io import attach
@@ -29,7 +29,7 @@ def export(connect, task_context) -> Export:
     connect()
 
     def export(path: Any, *, attempt: int = 1, task_id: str = "export_runs", **arguments: Any) -> dict[str, Any]:
-        operator = ExportRunsOperator(task_id=task_id, path=path, **arguments)
+        operator = TallyfyToObjectStorageOperator(task_id=task_id, path=path, **arguments)
         return operator.execute(context=task_context(attempt, task_id=task_id))
 
     return export
@@ -76,6 +76,23 @@ class Bucket(AbstractFileSystem):
         if path != "bucket" and path not in self.objects:
             raise FileNotFoundError("The specified bucket does not exist")
         return {"name": path, "size": 0, "type": "directory" if path == "bucket" else "file"}
+
+    def ls(self, path: str, detail: bool = True, **kwargs: Any) -> list[Any]:
+        below = f"{path.rstrip('/')}/"
+        names = {below + name.removeprefix(below).partition("/")[0] for name in self.objects if name.startswith(below)}
+        rows = [
+            {"name": name, "size": 0, "type": "file" if name in self.objects else "directory"} for name in sorted(names)
+        ]
+        return rows if detail else [row["name"] for row in rows]
+
+    def exists(self, path: str, **kwargs: Any) -> bool:
+        return path in self.objects
+
+    def cat_file(self, path: str, start: int | None = None, end: int | None = None, **kwargs: Any) -> bytes:
+        return self.objects[path]
+
+    def rm_file(self, path: str) -> None:
+        del self.objects[path]
 
     def _open(self, path: str, mode: str = "rb", block_size: Any = None, **kwargs: Any) -> Upload:
         return Upload(self, path, mode, block_size=block_size or "default")

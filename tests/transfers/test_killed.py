@@ -16,10 +16,11 @@ from tallyfy_emulator import Fault
 PROGRAM = """
 import sys
 from types import SimpleNamespace
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 
 ti = SimpleNamespace(dag_id="dag", run_id="manual__1", task_id="export_runs", map_index=-1, try_number=1)
-ExportRunsOperator(task_id="export_runs", path=sys.argv[1], filters={"per_page": 10}).execute(context={"ti": ti})
+export = TallyfyToObjectStorageOperator(task_id="export_runs", path=sys.argv[1], filters={"per_page": 10})
+export.execute(context={"ti": ti})
 """
 SECONDS = 60
 

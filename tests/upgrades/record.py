@@ -21,7 +21,7 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 from tallyfy_emulator import Emulator, ManualClock
 from tallyfy_provider.operators.runs import LaunchRunOperator, ListRunsOperator
 from tallyfy_provider.policies.retry import TallyfyRetryPolicy
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 from tests.conftest import build_task_context, fire_trigger
 from tests.triggers.test_run_events import AssetStore, until, watching
 from tests.upgrades.cases import CASES, CHECKLIST, CONTRACT, STORED_AT, Case, add_runs
@@ -116,7 +116,7 @@ def record_xcoms(folder: Path) -> dict[str, Any]:
         listing = build_task_context()
         runs = ListRunsOperator(task_id="list", filters={"q": "Contract"}, fields=["id", "name"]).execute(listing)
         path = folder / "runs.jsonl"
-        export = ExportRunsOperator(task_id="export", path=str(path)).execute(build_task_context())
+        export = TallyfyToObjectStorageOperator(task_id="export", path=str(path)).execute(build_task_context())
         path.unlink()
     return {
         "list_runs": {"return_value": runs, **listing["ti"].pushed},

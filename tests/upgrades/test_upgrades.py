@@ -24,7 +24,7 @@ import tallyfy_provider.triggers
 from tallyfy_emulator import Emulator
 from tallyfy_provider.operators.runs import GetRunOperator, LaunchRunOperator
 from tallyfy_provider.sensors.runs import RunStatusSensor
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 from tests.conftest import build_task_context, fire_trigger
 from tests.triggers.test_run_events import AssetStore, until, watching
 from tests.upgrades.cases import CASES, CHECKLIST, CONTRACT, OTHER_CONTRACT, STORED_AT, add_runs
@@ -177,7 +177,7 @@ def test_xcoms_that_were_handed_on_are_taken(release, emulator, connect, tmp_pat
     for run_id in (launch["run"]["id"], launch["xcoms"]["run"]["id"]):
         assert GetRunOperator(task_id="get", run_id=run_id).execute(build_task_context())["id"] == run_id
     bound = xcoms["export_runs"]["return_value"]["next_updated_after"]
-    export = ExportRunsOperator(task_id="export", path=str(tmp_path / "runs.jsonl"), updated_after=bound)
+    export = TallyfyToObjectStorageOperator(task_id="export", path=str(tmp_path / "runs.jsonl"), updated_after=bound)
     written = export.execute(build_task_context())
     assert written.keys() == xcoms["export_runs"]["return_value"].keys()
     assert written["rows"] == 4

@@ -40,9 +40,22 @@ class TallyfySession:
         :param segments: The parts of the path, unescaped.
         :param cancelled: Cancels further attempts when set.
         """
+        return self.request_sized(method, segments, params=params, json=json, cancelled=cancelled)[0]
+
+    def request_sized(
+        self,
+        method: str,
+        segments: Iterable[object],
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        cancelled: Event | None = None,
+    ) -> tuple[Any, int]:
+        """Send a request as :meth:`request` does, and return the bytes of the response beside its JSON."""
         check_query(params)
         request = Request(method, self.base_url + build_path(segments), params=params, json=json, cancelled=cancelled)
-        return payload_of(self.tokens.authorize(self.transport, request), request.title)
+        response = self.tokens.authorize(self.transport, request)
+        return payload_of(response, request.title), len(response.body)
 
     def close(self) -> None:
         """Close all connections."""

@@ -115,8 +115,7 @@ class LosslessPaginator(Paginator):
         :return: Steps.
         :raises TallyfyResponseError: The list has no end, or every page is the same.
         """
-        request = PageRequest(1, self._per_page)
-        page = yield from self._fetch(request)
+        request, page = yield from self._first_page()
         self.total = page.total
         if page.rows and self._order.keys(page.rows) is not None:
             self._frontier.size = self._size_of(page, request)
@@ -125,6 +124,10 @@ class LosslessPaginator(Paginator):
         elif page.rows or any(page.announcements(request).values()):
             yield from self._read_in_sequence(is_in_disorder=bool(page.rows))
         self._warn_of_doubts()
+
+    def _first_page(self) -> Generator[Step, Any, tuple[PageRequest, Page]]:
+        request = PageRequest(1, self._per_page)
+        return request, (yield from self._fetch(request))
 
     def _read_from(self, request: PageRequest, page: Page) -> Generator[Step, Any, None]:
         """Read the list from its first page that holds anything wanted."""

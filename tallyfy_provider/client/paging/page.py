@@ -57,6 +57,8 @@ class Page:
     :param total: Rows in the whole list, where Tallyfy says so.
     :param last: Number of the last page, where Tallyfy says so (``total_pages``).
     :param has_next: Whether ``links`` names a next page; None where there are no links.
+    :param weight: Bytes of the answer, where they are known.
+    :param is_too_heavy: Whether no answer came since it would have been too long: fewer rows are to be asked for.
     :param refusal: The error that Tallyfy gave instead of the page, where that may mean that there is none.
     """
 
@@ -65,6 +67,8 @@ class Page:
     last: int | None = None
     has_next: bool | None = None
     refusal: TallyfyError | None = None
+    weight: int = 0
+    is_too_heavy: bool = False
 
     def page_count(self, per_page: int) -> int | None:
         """Return the number of pages of this size; the larger one where Tallyfy says two. None where it says none."""

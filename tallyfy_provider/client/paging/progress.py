@@ -22,12 +22,21 @@ class Progress:
 
     :param what: What is being listed, for messages.
     :param wanted: Rows that are wanted at most; None means all.
+    :param details: Says more, such as what has become of the rows.
     :param clock: A clock that only goes forward, in seconds.
     """
 
-    def __init__(self, what: str, *, wanted: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        what: str,
+        *,
+        wanted: int | None = None,
+        details: Callable[[], str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._what = what
         self._wanted = wanted
+        self._details = details
         self._clock = clock
         self._began = self._said = clock()
         self._pages = 0
@@ -62,7 +71,9 @@ class Progress:
         rate = self._rows / max(self._clock() - self._began, 1e-9)
         known = f" of about {self._total:,}" if self._total is not None else ""
         left = f", about {_duration((self._total - self._rows) / rate)} left" if self._total and rate else ""
-        return f"Read {self._rows:,}{known} {self._what} ({counted(self._pages, 'page')}, {rate:,.0f} rows/s{left})."
+        more = f" {self._details()}" if self._details else ""
+        pages = counted(self._pages, "page")
+        return f"Read {self._rows:,}{known} {self._what} ({pages}, {rate:,.0f} rows/s{left}).{more}"
 
 
 def _duration(seconds: float) -> str:

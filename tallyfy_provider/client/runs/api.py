@@ -6,7 +6,9 @@ import logging
 import sys
 from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from itertools import islice
 from threading import Event
 from typing import Any
@@ -21,6 +23,7 @@ from tallyfy_provider.client.paging.page import Page, PageRequest, page_behind_t
 from tallyfy_provider.client.paging.prefetch import OnIncomplete, read_rows
 from tallyfy_provider.client.paging.progress import Progress
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
+from tallyfy_provider.client.paging.weighed import FEWEST, WeighedPaginator
 from tallyfy_provider.client.resource import Resource, assigned_to_keep, included, item_of
 from tallyfy_provider.client.runs.filter_check import FilterCheck, is_archived
 from tallyfy_provider.client.runs.filters import Query, encode
@@ -29,6 +32,8 @@ from tallyfy_provider.exceptions import (
     TallyfyInputError,
     TallyfyNotFoundError,
     TallyfyResponseError,
+    TallyfyServerError,
+    TallyfyValidationError,
 )
 from tallyfy_provider.utils.arguments import whole_number
 
@@ -44,6 +49,29 @@ log = logging.getLogger(__name__)
 #: Oldest first: what is launched while the list is read lands at its end, and pages that were read do not shift.
 STABLE_SORT = "created_at"
 _BY_CREATION = (STABLE_SORT, f"-{STABLE_SORT}")
+
+
+#: Pages with includes that are requested ahead of the one that is needed: they are large.
+_HEAVY_PAGES_AHEAD = 1
+
+
+class Includes:
+    """What to get along with the runs of a list (Tallyfy's ``with``), as long as Tallyfy gives it there."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        #: Why they are not asked for in lists any more, where that is so.
+        self.reason: str | None = None
+
+    @property
+    def params(self) -> dict[str, str]:
+        """The part of the query that asks for them."""
+        return included(self.names) if self.names and self.reason is None else {}
+
+    def drop(self, reason: str) -> None:
+        """Ask for them in lists no more."""
+        if self.reason is None:
+            self.reason = reason
 
 
 class RunsResource(Resource):
@@ -202,12 +230,61 @@ class RunsResource(Resource):
         """Get one page of a list of runs, oldest runs first unless ``filters`` sorts them otherwise."""
         return self._page_of_runs({"sort": STABLE_SORT, **encode(filters).params}, number, per_page=per_page)
 
+    def list_weighed(
+        self,
+        query: Query,
+        includes: Includes,
+        *,
+        wanted: Range,
+        progress: Progress,
+        on_incomplete: OnIncomplete = "warn",
+    ) -> Generator[dict[str, Any]]:
+        """
+        List runs with what is got along with them, in pages of about the same weight, in the order of ``created_at``.
+
+        Where Tallyfy refuses the includes, or cannot answer with them even for a few runs, the list goes on without.
+        """
+        params = {"sort": STABLE_SORT, **query.params}
+        paginator = WeighedPaginator(
+            "runs",
+            per_page=query.per_page or self.page_size,
+            wanted=wanted,
+            newest_first=params["sort"].startswith("-"),
+            read_ahead=_HEAVY_PAGES_AHEAD,
+            is_light=not includes.params,
+        )
+
+        def read(request: PageRequest, cancelled: Event) -> Page:
+            return page_behind_the_end(request, lambda: self._page_with(includes, params, request, cancelled))
+
+        concurrency = min(self.concurrency, 1 + _HEAVY_PAGES_AHEAD)
+        yield from read_rows(paginator, read, progress=progress, concurrency=concurrency, on_incomplete=on_incomplete)
+
+    def _page_with(self, includes: Includes, params: Mapping[str, str], request: PageRequest, cancelled: Event) -> Page:
+        sent = includes.params
+
+        def read(more: Mapping[str, str]) -> Page:
+            number, size = request.number, request.per_page
+            return self._page_of_runs({**params, **more}, number, per_page=size, cancelled=cancelled)
+
+        try:
+            return read(sent)
+        except (TallyfyValidationError, TallyfyServerError, TallyfyResponseError) as error:
+            if not sent or error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            if not isinstance(error, TallyfyValidationError) and request.per_page > FEWEST:
+                return Page([], is_too_heavy=True)
+            refusal = error
+        page = read({})
+        includes.drop(f"Tallyfy does not answer with them: {refusal}")
+        return page
+
     def _page_of_runs(
         self, params: Mapping[str, str], number: int, *, per_page: int, cancelled: Event | None = None
     ) -> Page:
         params = {**params, "per_page": str(per_page), "page": str(number)}
-        payload = self._request("GET", self._path("runs"), params=params, cancelled=cancelled)
-        return read_page(payload, number=number, what="runs")
+        payload, size = self._request_sized("GET", self._path("runs"), params=params, cancelled=cancelled)
+        return replace(read_page(payload, number=number, what="runs"), weight=size)
 
     def _one_page(self, query: Query, number: int, wanted: Range) -> Generator[dict[str, Any]]:
         params = {"sort": STABLE_SORT, **query.params}

@@ -51,7 +51,7 @@ class RunFilters(_With, total=False):
     """
     The filters of a list of runs, by the API's own names. Every value may be a template.
 
-    A list becomes comma-separated; an empty string or None is not sent. ``docs/listing.md`` says what each means.
+    A list becomes comma-separated; an empty string or None is not sent. ``docs/guides/list.md`` says what each means.
     """
 
     q: str

@@ -16,7 +16,7 @@ Task = Mapping[str, Any]
 
 
 def form_values_of(task: Task) -> dict[str, Any]:
-    """Return what people wrote into a task's form, by alias: docs/form-values.md, "Reading values"."""
+    """Return what people wrote into a task's form, by alias: docs/reference/form-values.md, "Reading values"."""
     return values_by_alias(task.get("form_fields"), stored=_stored(task))
 
 

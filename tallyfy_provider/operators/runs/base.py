@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tallyfy_provider.client.redaction import without_guest_links
 from tallyfy_provider.client.runs.filters import RUN_FILTERS
-from tallyfy_provider.exceptions import TallyfyResponseError
+from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
 from tallyfy_provider.links.tallyfy import TallyfyRunLink
 from tallyfy_provider.operators.base import OnEmpty, TallyfyBaseOperator, check_on_empty
 from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     from airflow.providers.common.compat.sdk import Context
 
     from tallyfy_provider.client.paging.prefetch import OnIncomplete
@@ -23,7 +25,14 @@ if TYPE_CHECKING:
 class FilteredRunsOperator(TallyfyBaseOperator):
     """Base of the operators that read all runs which match filters."""
 
-    template_fields: Sequence[str] = ("filters", "fields", "max_runs", "tallyfy_conn_id")
+    template_fields: Sequence[str] = (
+        "filters",
+        "fields",
+        "created_after",
+        "created_before",
+        "max_runs",
+        "tallyfy_conn_id",
+    )
     template_fields_renderers: ClassVar[dict[str, str]] = {"filters": "json"}
     default_on_incomplete: ClassVar[OnIncomplete] = "warn"
 
@@ -32,6 +41,8 @@ class FilteredRunsOperator(TallyfyBaseOperator):
         *,
         filters: RunFilters | Mapping[str, Any] | str | None = None,
         fields: Sequence[str] | str | None = None,
+        created_after: str | date | None = None,
+        created_before: str | date | None = None,
         max_runs: int | str | None = None,
         on_empty: OnEmpty = "pass",
         strict_filters: bool = False,
@@ -41,6 +52,8 @@ class FilteredRunsOperator(TallyfyBaseOperator):
         super().__init__(**kwargs)
         self.filters = filters
         self.fields = fields
+        self.created_after = created_after
+        self.created_before = created_before
         self.max_runs = max_runs
         self.on_empty = on_empty
         self.strict_filters = strict_filters
@@ -50,9 +63,25 @@ class FilteredRunsOperator(TallyfyBaseOperator):
             if isinstance(filters, Mapping):
                 RUN_FILTERS.check_names(filters)
                 RUN_FILTERS.check_literals(filters)
+            for name in ("created_after", "created_before"):
+                if arguments.is_literal(getattr(self, name)):
+                    arguments.timestamp(name, getattr(self, name))
             check_on_empty(on_empty)
             arguments.boolean("strict_filters", strict_filters)
             arguments.choice("on_incomplete", self.on_incomplete, ("warn", "fail"))
+
+    def _created(self) -> dict[str, datetime]:
+        """Return the bounds on ``created_at`` that are set; refuse an empty window, which looks like a quiet day."""
+        bounds = {name: arguments.timestamp(name, getattr(self, name)) for name in ("created_after", "created_before")}
+        given = {name: bound for name, bound in bounds.items() if bound is not None}
+        if len(given) == 2 and given["created_after"] >= given["created_before"]:
+            after, before = (bound.isoformat().replace("+00:00", "Z") for bound in given.values())
+            raise TallyfyInputError(
+                f"No run can be created from {after} on (created_after) and before {before} (created_before). Where "
+                "both come from the data interval: with Airflow 3 a cron schedule has an empty one unless its "
+                "timetable is CronDataIntervalTimetable."
+            )
+        return given
 
     def _report_mismatches(self, mismatches: Iterable[Any], outcome: str) -> None:
         """Warn of runs that were not asked for, or fail with ``strict_filters``."""

@@ -35,12 +35,13 @@ class LaunchRunOperator(TallyfyBaseOperator):
 
     Returns the run's id, and pushes the run as Tallyfy gave it under the key ``run``, before it waits. The run's
     summary begins with a line that names the task that launched it, by which a retry finds it again;
-    ``docs/launching.md`` explains how, and the limits.
+    ``docs/guides/launch.md`` explains how, and the limits.
 
     :param checklist_id: The checklist (template) to launch; templated.
     :param name: The run's name, 550 characters at most; templated. None means the checklist's title.
-    :param kickoff: Values of the kick-off form by field alias, label or id, templated; see ``docs/form-values.md``.
-        An unknown, ambiguous or wrong value, or a missing required one, is refused before anything is launched.
+    :param kickoff: Values of the kick-off form by field alias, label or id, templated; see
+        ``docs/reference/form-values.md``. An unknown, ambiguous or wrong value, or a missing required one, is
+        refused before anything is launched.
     :param summary: The run's summary, text or HTML; templated.
     :param owner_id: The user who owns it; templated. None means the user of the connection.
     :param tags: Ids of tags; templated.

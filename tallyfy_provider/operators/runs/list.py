@@ -19,6 +19,8 @@ from tallyfy_provider.utils.plurals import counted
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from airflow.providers.common.compat.sdk import Context, XComArg
 
     from tallyfy_provider.client.runs.filters import Query
@@ -38,16 +40,19 @@ class ListRunsOperator(FilteredRunsOperator):
     ``RunStatusSensor.partial(…).expand(run_id=list_runs.output["run_ids"])`` waits for each.
 
     :param filters: Tallyfy's own filter names to values, templated: ``q``, ``status``, ``owners``, ``checklist_id``
-        and more, see ``docs/listing.md``. Lists become comma-separated; an empty string or None is not sent. All pages
-        are read, unless a ``page`` is asked for.
+        and more, see ``docs/guides/list.md``. Lists become comma-separated; an empty string or None is not sent.
+        All pages are read, unless a ``page`` is asked for.
     :param fields: Names of the fields to keep of each run, templated; None keeps all.
+    :param created_after: Only runs created then or later, templated: ISO 8601 or as Tallyfy writes it, a date or a
+        datetime; UTC without a time zone. None or empty text for no bound.
+    :param created_before: Only runs created earlier than that; as ``created_after``.
     :param max_runs: Stop after so many runs, templated; None means all.
     :param on_empty: When no run matches: ``pass`` returns an empty list, ``skip`` skips the task, ``fail`` fails it.
     :param strict_filters: Fail when a run comes back with another status, checklist or type than was asked for, which
         means that Tallyfy ignored a filter; otherwise a warning counts them.
     :param on_incomplete: When runs may be missing, since the list moved too much while it was read: ``warn`` (the
         default) logs it, ``fail`` fails the task. ``fail`` also proves that nothing is missing from a long list that
-        seems not to move, for 14 % more requests; see ``docs/listing-at-scale.md``.
+        seems not to move, for 14 % more requests; see ``docs/design/lossless-lists.md``.
     :param tallyfy_conn_id: The Airflow connection, of type ``tallyfy``; templated.
     :raises TallyfyInputError: A filter's name is wrong (when the Dag is parsed), or its value is (before the first
         request).
@@ -68,20 +73,22 @@ class ListRunsOperator(FilteredRunsOperator):
         query = encode(self.filters)
         fields = arguments.names("fields", self.fields)
         max_runs = arguments.whole_number("max_runs", self.max_runs)
+        created = self._created()
         for note in query.notes:
             self.log.info(note)
-        runs = self._list(query, max_runs)
-        self.log.info("Listed %s for filters %s.", counted(len(runs), "run"), json.dumps(query.shown))
+        runs = self._list(query, max_runs, created)
+        shown = json.dumps({**query.shown, **{name: bound.isoformat() for name, bound in created.items()}})
+        self.log.info("Listed %s for filters %s.", counted(len(runs), "run"), shown)
         self._push(context, run_ids=[str(run["id"]) for run in runs], count=len(runs))
         if not runs:
-            end_empty(self.on_empty, f"No run matches the filters {json.dumps(query.shown)}")
+            end_empty(self.on_empty, f"No run matches the filters {shown}")
         result = runs if fields is None else self._select(runs, fields)
         self._warn_of_size(result)
         return result
 
-    def _list(self, query: Query, max_runs: int | None) -> list[dict[str, Any]]:
+    def _list(self, query: Query, max_runs: int | None, created: dict[str, datetime]) -> list[dict[str, Any]]:
         check = FilterCheck(query.asked)
-        rows = self.hook.client.runs.list_encoded(query, max_runs=max_runs, on_incomplete=self.on_incomplete)
+        rows = self.hook.client.runs.list_encoded(query, max_runs=max_runs, on_incomplete=self.on_incomplete, **created)
         with closing(rows_without_guest_links(rows, query.params)) as without_secrets:
             runs = list(check.pass_on(without_secrets))
         self._report_mismatches(check.mismatches, "They are returned")
@@ -100,10 +107,10 @@ class ListRunsOperator(FilteredRunsOperator):
         if size < _LARGE_XCOM or not self.do_xcom_push or not _xcoms_are_in_the_database():
             return
         self.log.warning(
-            "The result is about %.1f MB, which is large for an XCom. Write it to a file with ExportRunsOperator "
-            "(tallyfy_provider.transfers.object_storage), keep only what is needed with fields=[…], list less with "
-            "filters or max_runs, or keep XComs in object storage (XComObjectStorageBackend of "
-            "apache-airflow-providers-common-io).",
+            "The result is about %.1f MB, which is large for an XCom. Write it to a file with "
+            "TallyfyToObjectStorageOperator (tallyfy_provider.transfers.object_storage), keep only what is needed with "
+            "fields=[…], list less with filters or max_runs, or keep XComs in object storage (XComObjectStorageBackend "
+            "of apache-airflow-providers-common-io).",
             size / 1024**2,
         )
 

@@ -27,7 +27,7 @@ class ListTasksOperator(TallyfyBaseOperator):
 
     :param run_id: The run; templated.
     :param filters: Tallyfy's own filter names to values, templated: ``status``, ``owners`` and more, see
-        ``docs/tasks.md``.
+        ``docs/guides/read-answers.md``.
     :param include: What to get along with each (Tallyfy's ``with``), such as ``form_fields`` or ``threads``; templated.
     :param fields: Names of the fields to keep of each, templated; None keeps all.
     :param on_empty: When no task matches: ``pass`` returns an empty list, ``skip`` skips the task, ``fail`` fails it.

@@ -79,7 +79,6 @@ def error_of(label, value, form=FORM):
         ("Services", "1,2", [AUDIT, TRAINING]),
         ("Services", 1, [AUDIT]),
         ("Services", ("Audit", None, ""), [AUDIT]),
-        ("Services", {"Training", "Audit"}, [AUDIT, TRAINING]),
         ("Services", {"id": 1}, [AUDIT]),
         ("Services", [AUDIT, {"id": 3, "text": "Support", "selected": False}], [AUDIT]),
         ("Contract", ["Bolt", 5], ["Bolt", 5]),

@@ -41,7 +41,7 @@ def test_without_a_total_it_does_not_guess(clock):
     clock.now = 2.0
     for _ in range(100):
         progress.count_row()
-    assert progress.describe() == "Read 100 runs (1 pages, 50 rows/s)."
+    assert progress.describe() == "Read 100 runs (1 page, 50 rows/s)."
 
 
 def test_the_goal_is_what_is_wanted_where_that_is_less(clock):

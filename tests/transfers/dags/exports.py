@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import Asset, ObjectStoragePath, dag, task
 
-from tallyfy_provider.transfers.object_storage import ExportRunsOperator
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 
 FOLDER = os.path.join(os.environ["AIRFLOW_HOME"], "exports")
 RUNS = Asset("tallyfy_exported_runs")
@@ -16,7 +16,7 @@ RUNS = Asset("tallyfy_exported_runs")
 
 @dag(schedule=None, start_date=datetime(2026, 1, 1), catchup=False, params={"folder": FOLDER, "status": "active"})
 def exports() -> None:
-    by_templates = ExportRunsOperator(
+    by_templates = TallyfyToObjectStorageOperator(
         task_id="by_templates",
         path="{{ params.folder }}/status={{ params.status }}/runs.csv.gz",
         filters={"status": "{{ params.status }}"},
@@ -26,17 +26,17 @@ def exports() -> None:
         updated_after=None,
         outlets=[RUNS],
     )
-    by_path = ExportRunsOperator(
+    by_path = TallyfyToObjectStorageOperator(
         task_id="by_path", path=ObjectStoragePath(f"file://{FOLDER}/{{{{ params.status }}}}.jsonl")
     )
-    skipped = ExportRunsOperator(
+    skipped = TallyfyToObjectStorageOperator(
         task_id="skipped",
         path=f"{FOLDER}/skipped.csv",
         filters={"q": "no such process"},
         on_empty="skip",
         outlets=[RUNS],
     )
-    since = ExportRunsOperator(
+    since = TallyfyToObjectStorageOperator(
         task_id="since",
         path=f"{FOLDER}/since.jsonl",
         updated_after="{{ ti.xcom_pull(task_ids='by_path')['next_updated_after'] }}",

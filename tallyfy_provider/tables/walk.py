@@ -1,0 +1,257 @@
+"""
+Read runs with all that the tables need, each run from one answer of Tallyfy's.
+
+A list gives them along with the runs (Tallyfy's ``with``). Where it leaves something out, or hides a task that a rule
+skips, the run is asked for by itself, and all of its rows come from that answer: rows of one run never mix two moments.
+Which tasks a list hides is told by the steps of the run's template, and by gaps in the tasks' places.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from tallyfy_provider.client.forms.fields import rows_of
+from tallyfy_provider.client.paging.order import Range
+from tallyfy_provider.client.paging.progress import Progress
+from tallyfy_provider.client.runs.api import Includes
+from tallyfy_provider.client.runs.filter_check import is_archived
+from tallyfy_provider.exceptions import (
+    TallyfyError,
+    TallyfyIncompleteListError,
+    TallyfyNotFoundError,
+    TallyfyPermissionError,
+    TallyfyResponseError,
+)
+
+if TYPE_CHECKING:
+    from tallyfy_provider.client.client import TallyfyClient
+    from tallyfy_provider.client.paging.prefetch import OnIncomplete
+    from tallyfy_provider.client.runs.filters import Query
+    from tallyfy_provider.tables.incremental import Selection
+    from tallyfy_provider.tables.schema import Table
+
+log = logging.getLogger(__name__)
+
+Run = Mapping[str, Any]
+
+#: Got along with tasks: how many steps the template had tells whether the list hides a task.
+_TEMPLATE = "checklist"
+#: Runs from the first one that lack what was asked for, after which the list is asked without it.
+_MOST_WITHOUT = 10
+_HIDES_TASKS = "the list hides tasks of theirs that a rule skips"
+_ONLY_CHANGED = "only those that have changed are wanted"
+_LEFT_OUT = "Tallyfy leaves out of the list what was asked for"
+#: Runs of one template, with the same tasks missing, that are asked for in vain before others are not.
+_MOST_IN_VAIN = 10
+
+
+class RunWalk:
+    """
+    Read runs with what some tables need.
+
+    :param client: Whom to ask.
+    :param tables: The tables; the small ones among them need nothing here.
+    :param on_incomplete: Where rows may be missing: ``fail`` raises, ``warn`` logs it.
+    """
+
+    def __init__(self, client: TallyfyClient, tables: Iterable[Table], *, on_incomplete: OnIncomplete = "fail") -> None:
+        needed = list(dict.fromkeys(include for table in tables for include in table.includes))
+        self._client = client
+        self._on_incomplete = on_incomplete
+        self._needs_tasks = "tasks" in needed
+        self._of_tasks = [name.partition(".")[2] for name in needed if name.startswith("tasks.")]
+        self._needs_kickoff = "ko_form_fields" in needed
+        self._includes = Includes([*needed, *([_TEMPLATE] if self._needs_tasks else [])])
+        self._lock = Lock()
+        #: How many runs were asked for by themselves, and why.
+        self.asked: Counter[str] = Counter()
+        self._in_vain: Counter[tuple[Any, ...]] = Counter()
+        self._not_asked = 0
+        self._gone = 0
+        self._without = 0
+
+    def listed(self, query: Query, selection: Selection, *, wanted: Range, progress: Progress) -> Generator[Run]:
+        """
+        Read the runs that match a query, in the order of the list.
+
+        Where only those are wanted that changed since some time, the list is read without includes, and each that has
+        changed is asked for by itself.
+        """
+        if selection.bounds.updated_after is not None and not selection.takes_unchanged:
+            self._includes.drop(_ONLY_CHANGED)
+        rows = self._client.runs.list_weighed(
+            query, self._includes, wanted=wanted, progress=progress, on_incomplete=self._on_incomplete
+        )
+        with closing(rows):
+            yield from self._whole(selection.of(rows))
+
+    def named(self, run_ids: Sequence[str]) -> Generator[Run]:
+        """Read runs by their ids, in this order; those that are gone, or may not be read, are counted."""
+        self._includes.drop(_ONLY_CHANGED)
+        yield from self._whole({"id": run_id} for run_id in run_ids)
+
+    def notes(self) -> list[str]:
+        """Return what a user should know once the runs were read."""
+        reasons = {why: count for why, count in self.asked.items() if why != _ONLY_CHANGED}
+        notes = [f"{count} runs were asked for by themselves: {why}." for why, count in reasons.items()]
+        if self._gone:
+            notes.append(
+                f"{self._gone} runs were gone, or may not be read, when they were asked for by themselves: they are "
+                "left out."
+            )
+        if self._not_asked:
+            notes.append(
+                f"{self._not_asked} runs have fewer tasks than their template has steps, and were not asked for by "
+                f"themselves, since {_MOST_IN_VAIN} others of the kind hid no task: the template has changed."
+            )
+        return notes
+
+    def _whole(self, runs: Iterable[Run]) -> Iterator[Run]:
+        """Yield runs with all that is needed, in their order; several are asked for by themselves at a time."""
+        waiting: deque[Run | Future[Run | None]] = deque()
+        ahead = 2 * self._client.concurrency
+        executor = ThreadPoolExecutor(self._client.concurrency, thread_name_prefix="tallyfy-runs")
+        try:
+            for run in runs:
+                why = self._why_asked(run)
+                waiting.append(run if why is None else executor.submit(self._ask, run, why))
+                while waiting and (len(waiting) > ahead or not isinstance(waiting[0], Future)):
+                    yield from _found(waiting.popleft())
+            while waiting:
+                yield from _found(waiting.popleft())
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    def _why_asked(self, run: Run) -> str | None:
+        """Return why a run of the list is asked for by itself; None where it is not."""
+        if self._has_what_is_needed(run) and ("ko_form_fields" in run or not self._needs_kickoff):
+            self._without = -1
+            return _HIDES_TASKS if self._hides_tasks(run) else None
+        if 0 <= self._without < _MOST_WITHOUT:
+            self._without += 1
+            if self._without == _MOST_WITHOUT:
+                self._includes.drop(_LEFT_OUT)
+        return self._includes.reason or _LEFT_OUT
+
+    def _has_what_is_needed(self, run: Run) -> bool:
+        if not self._needs_tasks:
+            return True
+        if "tasks" not in run:
+            return False
+        return all(name in task for task in rows_of(run["tasks"]) for name in self._of_tasks)
+
+    def _hides_tasks(self, run: Run) -> bool:
+        """Tell whether a run has tasks that did not come along with it, as far as is known."""
+        kind = self._missing_tasks(run)
+        if kind is None:
+            return False
+        with self._lock:
+            if self._in_vain[kind] < _MOST_IN_VAIN:
+                return True
+            self._not_asked += 1
+        return False
+
+    def _missing_tasks(self, run: Run) -> tuple[Any, ...] | None:
+        """Return which tasks came along, and of which template; None where none is missing."""
+        if not self._needs_tasks:
+            return None
+        of_steps = [task for task in rows_of(run.get("tasks")) if task.get("step_id") is not None]
+        steps = frozenset(str(task["step_id"]) for task in of_steps)
+        template = run.get(_TEMPLATE)
+        count = (template.get("data") or {}).get("steps_count") if isinstance(template, Mapping) else None
+        places = [place for task in of_steps if isinstance(place := task.get("position"), int)]
+        has_gap = bool(places) and max(places) > len(rows_of(run.get("tasks")))
+        if not has_gap and not (isinstance(count, int) and count > len(steps)):
+            return None
+        return (run.get("checklist_id"), count, steps)
+
+    def _ask(self, listed: Run, why: str) -> Run | None:
+        """Ask for a run by itself; None where it is gone."""
+        with self._lock:
+            self.asked[why] += 1
+        if why == _HIDES_TASKS:
+            return self._with_all_tasks(listed, listed)
+        try:
+            run = self._client.runs.get(listed["id"], self._includes.names)
+        except (TallyfyNotFoundError, TallyfyPermissionError) as error:
+            return self._instead_of_missing(listed, error)
+        if not self._has_what_is_needed(run) or self._hides_tasks(run):
+            return self._with_all_tasks(run, listed)
+        return _as_listed(run, listed)
+
+    def _instead_of_missing(self, listed: Run, error: TallyfyError) -> Run | None:
+        """Take the list of tasks for an archived run, whose own answer is not documented; None for one that is gone."""
+        if is_archived(listed) and self._needs_tasks:
+            return self._with_all_tasks(listed, listed)
+        if "created_at" in listed and is_archived(listed):
+            return listed
+        log.info("Run %s cannot be asked for by itself: %s", listed["id"], error)
+        with self._lock:
+            self._gone += 1
+        return None
+
+    def _with_all_tasks(self, run: Run, listed: Run) -> Run | None:
+        """Return a run as the list of its tasks gives it, which holds hidden tasks and, with each, the run itself."""
+        include = [*self._of_tasks, "run", "run.checklist"]
+        try:
+            tasks = list(self._client.tasks.list_of_run(run["id"], {"without_pagination": True}, include))
+        except (TallyfyNotFoundError, TallyfyPermissionError) as error:
+            return self._without_list_of_tasks(run, error)
+        if not all(name in task for task in tasks for name in self._of_tasks):
+            missing = ", ".join(self._of_tasks)
+            raise TallyfyResponseError(
+                f"Tallyfy leaves out what was asked for with the tasks of run {run['id']} ({missing}), in lists "
+                "and for the run by itself: leave the tables 'answers' and 'comments' out, or ask Tallyfy's support."
+            )
+        self._remember_what_came(run, tasks)
+        found = next((row for task in tasks if isinstance(row := (task.get("run") or {}).get("data"), Mapping)), None)
+        whole = {**(run if found is None else found), "tasks": {"data": tasks}}
+        if found is not None and "tags" in run:
+            whole["tags"] = run["tags"]
+        if self._needs_kickoff and found is not None and "ko_form_fields" in run:
+            # Which fields there are does not change; their values are those of the answer that has the tasks.
+            whole["ko_form_fields"] = {"data": [_without_value(field) for field in rows_of(run["ko_form_fields"])]}
+        return _as_listed(whole, listed)
+
+    def _without_list_of_tasks(self, run: Run, error: TallyfyError) -> Run | None:
+        if self._has_what_is_needed(run):
+            return run  # gone since it was listed, or its hidden tasks may not be seen
+        if not is_archived(run):
+            with self._lock:
+                self._gone += 1
+            return None
+        message = f"The tasks of the archived run {run['id']} cannot be read: {error}"
+        if self._on_incomplete == "fail":
+            raise TallyfyIncompleteListError(f"{message} Set on_incomplete='warn' to export the run without them.")
+        log.warning("%s", message)
+        return run
+
+    def _remember_what_came(self, run: Run, tasks: Sequence[Run]) -> None:
+        kind = self._missing_tasks(run)
+        known = {str(task.get("id")) for task in rows_of(run.get("tasks"))}
+        if kind is not None and all(str(task.get("id")) in known for task in tasks):
+            with self._lock:
+                self._in_vain[kind] += 1
+
+
+def _found(run: Run | Future[Run | None]) -> Iterator[Run]:
+    found = run.result() if isinstance(run, Future) else run
+    if found is not None:
+        yield found
+
+
+def _as_listed(run: Run, listed: Run) -> Run:
+    """Return a run with the status that lists have: that of an archived one is the status before."""
+    if run.get("status") == "archived" and listed.get("status"):
+        return {**run, "status": listed["status"]}
+    return run
+
+
+def _without_value(field: Run) -> dict[str, Any]:
+    return {name: value for name, value in field.items() if name not in ("field_value", "value")}

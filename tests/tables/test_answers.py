@@ -1,0 +1,161 @@
+"""The rows of one run: every type of answer, and the odd forms in which Tallyfy may give them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tallyfy_provider.tables.tables import TABLES, tables_named
+from tallyfy_provider.tables.values import Misfits
+
+
+def rows(table: str, run: dict) -> list[dict]:
+    return list(TABLES[table].typed_rows({"id": "run", **run}, Misfits()))
+
+
+def answers(field: dict, **run) -> list[dict]:
+    """The rows of a kick-off form with one field."""
+    return rows("answers", {"ko_form_fields": {"data": [{"id": "f", "label": "Field", **field}]}, **run})
+
+
+OPTIONS = [{"id": 1, "text": "Red"}, {"id": 2, "text": "Dark blue"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("text", "plain", {"value_text": "plain"}),
+        ("text", " -012.50 ", {"value_number": "-012.50"}),
+        ("text", "1,234", {"value_text": "1,234", "value_number": None}),
+        ("text", "1e5", {"value_number": None}),
+        ("text", 12, {"value_text": "12", "value_number": "12"}),
+        ("email", "12", {"value_text": "12", "value_number": None}),
+        (
+            "textarea",
+            "<p>One &amp; <b>two</b></p><p>three<br>four</p>",
+            {"value_text": "One & two\nthree\nfour", "value_json": '"<p>One &amp; <b>two</b></p><p>three<br>four</p>"'},
+        ),
+        ("textarea", "a < b and c > d", {"value_text": "a < b and c > d"}),
+        ("date", "2026-10-31", {"value_date": "2026-10-31T00:00:00Z", "value_text": "2026-10-31"}),
+        ("date", "2026-10-31T10:00:00.000+02:00", {"value_date": "2026-10-31T08:00:00Z"}),
+        ("date", "0000-00-00 00:00:00", {"value_date": None, "value_text": "0000-00-00 00:00:00"}),
+        ("radio", "Dark blue", {"value_text": "Dark blue", "option_ids": ["2"]}),
+        ("dropdown", {"id": 1, "text": "Red"}, {"value_text": "Red", "option_ids": ["1"]}),
+        ("dropdown", '{"id": 1, "text": "Red"}', {"value_text": "Red", "option_ids": ["1"]}),
+        (
+            "multiselect",
+            [{"id": 1, "text": "Red", "selected": False}, {"id": 2, "text": "Dark blue", "selected": True}],
+            {"value_text": "Dark blue", "option_ids": ["2"]},
+        ),
+        ("assignees_form", {"users": [7], "guests": ["a@b.example"], "groups": []}, {"value_text": "7, a@b.example"}),
+        ("file", [{"id": "x", "filename": "a.pdf"}, {"url": "https://b"}], {"value_text": "a.pdf, https://b"}),
+        ("something_new", {"a": 1}, {"value_text": '{"a":1}', "value_json": '{"a":1}'}),
+    ],
+)
+@pytest.mark.parametrize("key", ["field_value", "value"])
+def test_an_answer_is_a_row_with_its_value_as_text_json_number_date_and_options(kind, value, expected, key):
+    (row,) = answers({"field_type": kind, "options": OPTIONS, key: value})
+    assert row.items() >= expected.items()
+    assert (row["id"], row["form"], row["task_id"], row["field_type"]) == ("run:kickoff:f", "kickoff", None, kind)
+
+
+@pytest.mark.parametrize("empty", [None, "", [], {}])
+@pytest.mark.parametrize("kind", ["text", "dropdown", "table"])
+def test_a_field_that_was_not_answered_is_a_row_without_value(kind, empty):
+    (row,) = answers({"field_type": kind, "field_value": empty})
+    assert [row[name] for name in row if name.startswith(("value", "table", "option"))] == [None] * 7
+
+
+@pytest.mark.parametrize(
+    ("value", "cells"),
+    [
+        (["Widget", "3"], [(1, "Item", "Widget", None), (1, "Count", "3", "3")]),
+        ([{"Item": "Widget"}, {"Count": "3"}], [(1, "Item", "Widget", None), (1, "Count", "3", "3")]),
+        ({"Item": "Widget", "Count": 3}, [(1, "Item", "Widget", None), (1, "Count", "3", "3")]),
+        (
+            [["A", "1"], ["B", ""]],
+            [(1, "Item", "A", None), (1, "Count", "1", "1"), (2, "Item", "B", None), (2, "Count", None, None)],
+        ),
+        (["A", "B", "C"], [(1, "Item", "A", None), (1, "Count", "B", None), (1, "3", "C", None)]),
+    ],
+)
+def test_a_table_that_was_answered_is_a_row_for_each_cell(value, cells):
+    columns = [{"id": 1, "label": "Item"}, {"id": 2, "label": "Count"}]
+    found = answers({"field_type": "table", "columns": columns, "field_value": value})
+    shown = [(row["table_row"], row["table_column"], row["value_text"], row["value_number"]) for row in found]
+    assert shown == cells
+    assert len({row["id"] for row in found}) == len(cells)
+
+
+def test_values_stand_beside_the_fields_or_by_id_and_fields_may_be_those_of_the_template():
+    fields = [{"id": "f", "label": "Field", "field_type": "text"}]
+    for described in ({"ko_form_fields": {"data": fields}}, {"checklist": {"data": {"prerun": fields}}}):
+        (row,) = rows("answers", {"prerun": {"f": "by id"}, **described})
+        assert (row["field_label"], row["value_text"]) == ("Field", "by id")
+    (row,) = rows("answers", {"prerun": {"f": "bare"}})
+    assert (row["field_id"], row["field_label"], row["value_text"]) == ("f", None, "bare")
+
+
+def test_fields_without_ids_or_with_the_same_one_have_keys_of_their_own():
+    fields = [{"alias": "a"}, {"id": "x"}, {"id": "x"}, {}]
+    found = rows("answers", {"tasks": {"data": [{"id": "t", "form_fields": {"data": fields}}]}})
+    assert [row["id"] for row in found] == ["t:a", "t:x", "t:x#2", "t:4"]
+
+
+def test_what_php_writes_for_nothing_is_nothing():
+    task = {"id": "t", "owners": [], "form_fields": [], "threads": {"data": []}, "taskdata": []}
+    run = {"prerun": [], "progress": [], "custom_fields": [], "tags": [], "tasks": {"data": [task]}}
+    assert rows("answers", run) == rows("comments", run) == rows("assignees", run) == []
+    assert rows("runs", run)[0].items() >= {"tasks_total": None, "tags": [], "custom_fields": "[]"}.items()
+
+
+def test_assignees_are_users_guests_and_groups_each_once():
+    owners = {
+        "users": [7, {"id": 8, "full_name": "Eight"}, 7],
+        "guests": ["a@b.example"],
+        "groups": {"data": [{"id": "g"}]},
+    }
+    found = rows("assignees", {"tasks": {"data": [{"id": "t", "owners": owners}]}})
+    assert [(row["kind"], row["person_id"]) for row in found] == [
+        ("user", "7"),
+        ("user", "8"),
+        ("guest", "a@b.example"),
+        ("group", "g"),
+    ]
+
+
+def test_a_guests_id_which_opens_the_guests_page_is_in_no_column():
+    task = {"id": "t", "completer_guest": "open-sesame", "webhook": "open-sesame", "x": {"taskUrls": ["open-sesame"]}}
+    run = {"tasks": {"data": [task]}, "custom_fields": {"guest-links": ["open-sesame"], "kept": 1}}
+    (table,) = tables_named("tables", ["tasks"], unknown_fields=True)
+    (row,) = table.typed_rows({"id": "run", **run}, Misfits())
+    assert "open-sesame" not in json.dumps([row, rows("runs", run)])
+    assert rows("runs", run)[0]["custom_fields"] == '{"kept":1}'
+
+
+def test_unknown_fields_are_kept_in_one_column_where_that_is_asked_for():
+    (table,) = tables_named("tables", ["runs"], unknown_fields=True)
+    (row,) = table.typed_rows({"id": "run", "new": {"a": 1}, "tasks": {"data": []}}, Misfits())
+    assert json.loads(row["unknown_fields"]) == {"new": {"a": 1}}
+    assert "unknown_fields" not in rows("runs", {"new": 1})[0]
+
+
+def test_values_of_another_type_become_null_and_are_counted_without_being_shown():
+    misfits = Misfits()
+    (row,) = TABLES["runs"].typed_rows({"id": 5, "late_tasks": "many", "users": "x", "starred": "?"}, misfits)
+    assert (row["id"], row["late_tasks"], row["users"], row["starred"]) == ("5", None, None, None)
+    assert "Column 'runs.late_tasks' is of type integer: 1 of its values are not, and became null." in misfits.notes
+
+
+def test_every_row_has_every_column_in_order():
+    run = {"tasks": {"data": [{"id": "t"}]}}
+    for name in ("runs", "tasks"):
+        assert tuple(rows(name, run)[0]) == TABLES[name].names
+
+
+def test_columns_have_descriptions_and_keys_that_are_never_null():
+    for table in TABLES.values():
+        assert len(set(table.names)) == len(table.names)
+        assert all(column.description.endswith(".") for column in table.columns)
+        assert next(column.name for column in table.columns if not column.nullable) == table.key
