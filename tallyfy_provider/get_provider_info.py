@@ -55,6 +55,19 @@ CONNECTION_FIELDS: dict[str, Any] = {
         "Concurrency", "Upper bound of the requests under way at the same time; default 4.", "integer", 1, 32
     ),
     "page_size": _number("Page size", "Rows on a page of a list, at most 100; default 100.", "integer", 1, 100),
+    "max_rate_limit_wait": _number(
+        "Longest wait for a rate limit",
+        "Seconds that a request may wait where Tallyfy refuses requests for their rate (429); default 300. "
+        "Lists and exports wait as long as their task may; with 0 nothing waits.",
+        "number",
+        0,
+        86_400,
+    ),
+    "budget_url": _secret(
+        "Redis for shared limits",
+        "Such as redis://host:6379/0: all machines then share the limits that were learnt. "
+        "Empty: each machine by itself.",
+    ),
     "allow_http": {
         "label": "Allow plain http",
         "schema": {"type": ["boolean", "null"], "default": False},

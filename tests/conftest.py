@@ -33,6 +33,9 @@ settings.load_profile("shared machine")
 if "AIRFLOW_HOME" not in os.environ:
     os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="tallyfy-tests-")
     atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
+# What a test learns about limits is its own, and not that of a server that had the same port yesterday.
+os.environ["TALLYFY_BUDGET_FOLDER"] = tempfile.mkdtemp(prefix="tallyfy-budgets-")
+atexit.register(shutil.rmtree, os.environ["TALLYFY_BUDGET_FOLDER"], ignore_errors=True)
 os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW__CORE__UNIT_TEST_MODE", "False")
 os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(Path(__file__).parent.parent / "example_dags")

@@ -184,9 +184,10 @@ ARGUMENTS = {
     "searched": "x",
     "missing": None,
     "query": None,
+    "kind": "users",
 }
 TASK_CHANGES = {"title": "y", "owners": {"users": [2]}, "taskdata": {FIELD["id"]: {"id": 2, "text": "South"}}}
-NOT_ENDPOINTS = {"close", "get_again", "list_encoded"}
+NOT_ENDPOINTS = {"close", "get_again", "list_encoded", "list_weighed"}
 
 
 def methods_of_the_client():
@@ -298,6 +299,11 @@ def ways(tmp_path):
         "TaskStatus": operator(TaskStatusSensor, **STEP),
         "ExportCsv": operator(TallyfyToObjectStorageOperator, path=f"{tmp_path}/x.csv"),
         "ExportJson": operator(TallyfyToObjectStorageOperator, path=f"{tmp_path}/x.jsonl"),
+        "ExportTables": operator(
+            TallyfyToObjectStorageOperator,
+            path=f"{tmp_path}/tables",
+            tables=["runs", "tasks", "answers", "comments", "assignees", "people", "checklists", "steps"],
+        ),
         "NotifyRun": notifier(checklist_id=RUN, kickoff=FORM),
         "NotifyTask": notifier(**STEP),
     }

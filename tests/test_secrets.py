@@ -37,7 +37,7 @@ FAULTS = [
 @pytest.fixture(params=["token", "client credentials", "password", "acting as a user"])
 def secrets(request, emulator, connect):
     """A connection with one kind of credentials, and all the secrets that it and Tallyfy hold."""
-    extra = {"max_attempts": 1, "timeout": 0.3}
+    extra = {"max_attempts": 1, "max_rate_limit_wait": 0, "timeout": 0.3}
     secret = emulator.token
     if request.param != "token":
         secret = emulator.client_secret

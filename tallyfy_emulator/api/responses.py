@@ -55,9 +55,8 @@ def unprocessable(errors: Mapping[str, Any]) -> ApiError:
     return ApiError(422, {"error": True, "errors": dict(errors)})
 
 
-def rate_limited(retry_after: int) -> ApiError:
-    """Return the 429 with the seconds until the next request is allowed."""
-    headers = {"Retry-After": str(retry_after), "X-RateLimit-Remaining": "0"}
+def rate_limited(headers: Mapping[str, str]) -> ApiError:
+    """Return the 429 with headers that say when the next request is allowed."""
     return ApiError(429, {"message": "Too Many Attempts.", "code": RATE_LIMIT_EXCEEDED}, headers)
 
 

@@ -29,8 +29,9 @@ from tallyfy_provider.hooks.connection import read_connection
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 from tallyfy_provider.utils.suggestions import did_you_mean
 
-#: Bounds of a check, so that it ends soon where Tallyfy does not answer: seconds without a byte, and attempts.
-_TIMEOUT, _MAX_ATTEMPTS = 10.0, 3
+#: Bounds of a check, so that it ends soon where Tallyfy does not answer: seconds without a byte, attempts, and seconds
+#: that it waits where Tallyfy refuses requests for their rate.
+_TIMEOUT, _MAX_ATTEMPTS, _MAX_RATE_LIMIT_WAIT = 10.0, 3, 120.0
 
 DIFFERS, UNUSABLE, INTERRUPTED = 1, 2, 130
 
@@ -170,6 +171,7 @@ def _connect(conn_id: str, pauses: PauseClock) -> tuple[TallyfyHook, TallyfyClie
         timeout=min(settings.timeout, _TIMEOUT),
         max_attempts=min(settings.max_attempts, _MAX_ATTEMPTS),
         concurrency=1,
+        max_rate_limit_wait=min(settings.max_rate_limit_wait, _MAX_RATE_LIMIT_WAIT),
     )
     hook.client = build_client(bounded, on_secret=mask_secret, sleep=pauses.sleep)
     return hook, hook.client

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tallyfy_provider.check.finding import Unanswered, cannot_tell, differs, not_allowed
+from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.http.responses import Failure, Response
 from tallyfy_provider.client.http.transport import Request
 from tallyfy_provider.client.http.urls import build_path
 from tallyfy_provider.client.paging.page import read_page
-from tallyfy_provider.exceptions import TallyfyError, TallyfyResponseError
+from tallyfy_provider.exceptions import TallyfyError, TallyfyRateLimitError, TallyfyResponseError
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
@@ -173,8 +174,12 @@ class ApiReader:
     def _send(self, request: Request, with_token: bool) -> Response | Failure:
         self._check_budget()
         try:
-            outcome = self._outcome(request, with_token)
-        except TallyfyError as error:  # no token could be had
+            # Not as the pages of a list, which wait as long as Tallyfy wants.
+            with request_priority(Priority.CALL):
+                outcome = self._outcome(request, with_token)
+        except TallyfyError as error:  # no token could be had, or a pause is longer than a check waits
+            if isinstance(error, TallyfyRateLimitError) and self.refusals:
+                self._last_refusal = self.refusals[-1]
             raise Unanswered(cannot_tell(str(error))) from None
         if isinstance(outcome, Failure):
             self._failures += 1

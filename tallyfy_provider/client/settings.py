@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.auth import ActingAsUser, ClientCredentials, FixedToken, PasswordGrant, TokenSource
+from tallyfy_provider.client.http.budget_store import FileStore, MemoryStore, RedisStore, SharedStore
 from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE
 from tallyfy_provider.client.http.retry import RetryPolicy
 from tallyfy_provider.client.http.session import TallyfySession
@@ -36,6 +39,9 @@ class ClientSettings:
     :param max_pause: The longest pause in seconds that a response of Tallyfy's can ask for.
     :param concurrency: Upper bound of the requests under way at the same time.
     :param page_size: Rows on a page of a list, at most 100.
+    :param max_rate_limit_wait: Seconds that a request may wait where Tallyfy refuses requests for their rate (429);
+        lists and exports wait as long as their task may. With 0 nothing waits.
+    :param budget_url: Address of a Redis through which all machines share the limits that were learnt.
     :param where: Where the settings came from, for messages.
     """
 
@@ -52,6 +58,8 @@ class ClientSettings:
     max_pause: float = DEFAULT_MAX_PAUSE
     concurrency: int = 4
     page_size: int = MAX_PAGE_SIZE
+    max_rate_limit_wait: float = 300.0
+    budget_url: str | None = field(default=None, repr=False)
     where: str = "the client"
 
 
@@ -68,13 +76,18 @@ def build_client(
 
     :param settings: The settings.
     :param on_secret: Called with each secret, including those that Tallyfy issues later, so that it can be masked.
-    :param sleep: Waits so many seconds; by default a wait that ends when the client is closed.
+    :param sleep: Waits so many seconds; by default a wait that ends when the client is closed. With another one, limits
+        that were learnt are not shared with other processes, whose clock is not this one.
     :param jitter: Draws a number between two bounds.
     :param clock: A monotonic clock, in seconds.
     :return: The client.
     """
     secrets = Secrets(on_secret)
-    for secret in (settings.secret, settings.user_password):
+    for secret in (
+        settings.secret,
+        settings.user_password,
+        settings.budget_url and urlsplit(settings.budget_url).password,
+    ):
         secrets.add(secret)
     transport = Transport(
         timeout=settings.timeout,
@@ -83,6 +96,8 @@ def build_client(
         concurrency=settings.concurrency,
         secrets=secrets,
         where=settings.where,
+        max_rate_limit_wait=settings.max_rate_limit_wait,
+        store=MemoryStore(clock) if sleep else _shared_store(settings),
         sleep=sleep,
         jitter=jitter,
     )
@@ -91,6 +106,13 @@ def build_client(
     return TallyfyClient(
         session, settings.organization_id, page_size=settings.page_size, concurrency=settings.concurrency
     )
+
+
+def _shared_store(settings: ClientSettings) -> SharedStore:
+    """Return where all clients of the account share what they learn; its name tells nothing about them."""
+    account = (settings.organization_id, settings.client_id, settings.username, settings.act_as_user)
+    name = hashlib.sha256(repr((settings.base_url, *account)).encode()).hexdigest()[:32]
+    return SharedStore(RedisStore(name, settings.budget_url) if settings.budget_url else FileStore(name))
 
 
 def _token_source(settings: ClientSettings, transport: Transport, clock: Callable[[], float]) -> TokenSource:

@@ -42,6 +42,10 @@ def read_connection(connection: Connection) -> ClientSettings:
         max_pause=extra.number("max_pause", ClientSettings.max_pause, least=1, most=86_400),
         concurrency=int(extra.number("concurrency", ClientSettings.concurrency, least=1, most=32, whole=True)),
         page_size=int(extra.number("page_size", ClientSettings.page_size, least=1, most=MAX_PAGE_SIZE, whole=True)),
+        max_rate_limit_wait=extra.number(
+            "max_rate_limit_wait", ClientSettings.max_rate_limit_wait, least=0, most=86_400
+        ),
+        budget_url=_budget_url(extra, where),
         where=where,
     )
     _check_grant(settings)
@@ -120,6 +124,16 @@ def _secret(connection: Connection, where: str) -> str:
             f"The password of {where} has blanks, line breaks or characters that no token has: copy it again."
         )
     return secret
+
+
+def _budget_url(extra: _Extra, where: str) -> str | None:
+    url = extra.text("budget_url")
+    if url and not url.startswith(("redis://", "rediss://", "unix://")):
+        raise TallyfyConfigurationError(
+            f"The extra 'budget_url' of {where} is no address of a Redis: give redis://HOST:PORT/0, or rediss:// for "
+            "TLS."
+        )
+    return url
 
 
 def _check_grant(settings: ClientSettings) -> None:

@@ -20,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
+from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.exceptions import TallyfyError, TallyfyRateLimitError, TallyfyRunFailedError
 from tallyfy_provider.links.tallyfy import pages_of
 from tallyfy_provider.utils import arguments
@@ -208,6 +209,7 @@ class TallyfySensor(BaseSensorOperator):
         message = f"Sensor has timed out: timeout is {self.timeout:g} s. Last seen: {last_seen}"
         return AirflowSkipException(message) if self.soft_fail else AirflowSensorTimeout(message)
 
+    @request_priority(Priority.WAIT)
     def _poke_once(self, context: Context) -> bool | PokeReturnValue:
         """Poke, and treat errors as Airflow does while it pokes."""
         try:

@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.redaction import rows_without_guest_links
 from tallyfy_provider.client.runs.filter_check import FilterCheck
 from tallyfy_provider.client.runs.filters import encode
@@ -131,6 +132,7 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
         self._written: dict[str, Any] = {}
         self.strict_values = strict_values
 
+    @request_priority(Priority.EXPORT)
     def execute(self, context: Context) -> dict[str, Any]:
         """Export the runs, or the tables."""
         arguments.raise_wrong_literal(self)

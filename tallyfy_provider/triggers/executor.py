@@ -17,6 +17,7 @@ from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
     TallyfyConnectionError,
@@ -240,7 +241,7 @@ class ConnectionExecutor:
         client = self._hook.client_from(connection)
         # A pause after an outage is kept here, where fault_tolerance bounds it, and not by a thread.
         transport = client.session.transport
-        transport.retry = replace(transport.retry, max_outage_wait=0.0)
+        transport.retry = replace(transport.retry, max_retry_after=0.0)
         return client
 
     async def _in_thread(self, threads: ThreadPoolExecutor, function: Callable[[], Result]) -> Result:
@@ -248,7 +249,9 @@ class ConnectionExecutor:
         # supervisor, and from any other thread that would start a second event loop on the same connection.
         from asgiref.sync import sync_to_async
 
-        call: Callable[[], Any] = sync_to_async(function, thread_sensitive=False, executor=threads)
+        call: Callable[[], Any] = sync_to_async(
+            request_priority(Priority.WAIT)(function), thread_sensitive=False, executor=threads
+        )
         result: Result = await call()
         return result
 

@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
+from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.runs.status import COMPLETE, compact, is_over, statuses_of
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
@@ -127,6 +128,7 @@ class RunReader:
     def expect(self, run_id: str) -> None:
         """Do nothing: each run is read in each round."""
 
+    @request_priority(Priority.WAIT)
     def read(self, client: TallyfyClient, wanted: Mapping[str, IsPending]) -> None:
         """
         Read each run once.

@@ -24,6 +24,7 @@ from typing import Any
 
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
+from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.runs.filter_check import is_archived
 from tallyfy_provider.client.runs.status import compact, statuses_of
 from tallyfy_provider.client.tasks.lookup import find_task, looks_like_an_id
@@ -116,6 +117,7 @@ class TaskReader:
         """Request the tasks of a run next time, even when it seems unchanged; from any thread."""
         self._new.add(run_id)
 
+    @request_priority(Priority.WAIT)
     def read(self, client: TallyfyClient, wanted: Mapping[str, IsPending]) -> None:
         """Read the tasks of each run once, where anything may have changed."""
         self._round += 1

@@ -58,7 +58,7 @@ def main(folder: Path) -> None:
     (dag,) = dags.values()
     with Emulator(seed=False) as emulator:
         fields = json.loads(emulator.connection_json())
-        connection = {**fields, "extra": {"max_attempts": 1}}
+        connection = {**fields, "extra": {"max_attempts": 1, "max_rate_limit_wait": 0}}
         os.environ.update(airflow_home.connection_variables({"tallyfy_default": json.dumps(connection)}))
         emulator.order(Fault(kind="status", status=403, path="q=forbidden"))
         emulator.order(Fault(kind="status", status=429, path="q=limited", headers={"Retry-After": "40"}))

@@ -14,7 +14,7 @@ from tallyfy_provider.client import ClientSettings, build_client
 def client_of(emulator):
     """Build a client of the emulator that makes three attempts, and notes its waits instead of waiting."""
 
-    def build(waits=None, clock=time.monotonic, **changes):
+    def build(waits=None, clock=None, **changes):
         settings = {
             "organization_id": emulator.organization_id,
             "secret": emulator.token,
@@ -24,7 +24,8 @@ def client_of(emulator):
             **changes,
         }
         waited = [] if waits is None else waits
-        return build_client(ClientSettings(**settings), sleep=waited.append, jitter=lambda low, high: low, clock=clock)
+        now = clock or (lambda: time.monotonic() + sum(waited))
+        return build_client(ClientSettings(**settings), sleep=waited.append, jitter=lambda low, high: low, clock=now)
 
     return build
 

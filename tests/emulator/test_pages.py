@@ -81,7 +81,7 @@ def test_a_person_launches_a_process_answers_the_form_and_approves(emulator, bro
     assert (task["status"], task["is_approved"]) == ("completed", True)
     assert task["completer_id"] == emulator.people[emulator.username]
     assert "approved by Priya Raman" in browser.text
-    assert [each["verb"] for each in emulator.activities if each["auditable_id"] == task["id"]] == [["completed"]]
+    assert [each["verb"] for each in emulator.activities if each["auditable_id"] == task["id"]][-1] == ["completed"]
     browser.press("Complete")
     assert emulator.run(run_id)["status"] == "complete"
     assert emulator.fired[-1]["event"] == "process.completed"

@@ -45,3 +45,27 @@ def test_a_limit_from_the_start():
 def test_an_invalid_limit_is_refused(text):
     with pytest.raises(ValueError, match=f"'{text}' is no rate limit"):
         RateLimit.parse(text)
+
+
+@pytest.mark.parametrize(("kind", "accepted"), [("fixed", 4), ("sliding", 4), ("token", 4), ("leaky", 1)])
+def test_limits_of_each_kind_allow_their_burst(emulator, caller, clock, kind, accepted):
+    emulator.rate_limit = f"4/60:{kind}"
+    assert [caller.get("/me").status_code for _ in range(6)] == [200] * accepted + [429] * (6 - accepted)
+    clock.advance(60)
+    assert caller.get("/me").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("hints", "names"),
+    [
+        ("seconds", {"retry-after", "x-ratelimit-remaining"}),
+        ("date", {"retry-after"}),
+        ("headers", {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"}),
+        ("none", set()),
+    ],
+)
+def test_a_refusal_says_what_it_is_told_to(emulator, caller, hints, names):
+    emulator.rate_limit = f"1/60:fixed:{hints}"
+    caller.get("/me")
+    headers = {name.lower() for name in caller.get("/me").headers}
+    assert {name for name in headers if "retry" in name or "ratelimit" in name} == names

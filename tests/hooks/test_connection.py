@@ -180,6 +180,6 @@ def test_a_token_copied_with_a_line_break_is_still_good(read):
 
 
 def test_the_form_names_the_defaults_that_are_used():
-    for name in ("timeout", "max_attempts", "concurrency", "page_size"):
+    for name in ("timeout", "max_attempts", "concurrency", "page_size", "max_rate_limit_wait"):
         default = getattr(ClientSettings, name)
         assert f"default {default:g}." in CONNECTION_FIELDS[name]["description"]

@@ -133,7 +133,7 @@ if has_retry_policies:
 
 @pytest.mark.skipif(has_retry_policies, reason="this Airflow has retry policies")
 def test_an_older_airflow_says_what_it_takes_and_what_to_do_instead():
-    with pytest.raises(ImportError, match=r"needs Airflow 3\.3 or newer.*this is Airflow \d.*docs/retries\.md"):
+    with pytest.raises(ImportError, match=r"needs Airflow 3\.3 or newer.*this is Airflow \d.*docs/operate/retries\.md"):
         import tallyfy_provider.policies.retry  # noqa: F401
 
 

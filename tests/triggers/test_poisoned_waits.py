@@ -10,7 +10,7 @@ import pytest
 
 from tallyfy_emulator import Fault
 from tallyfy_provider.client.runs.api import RunsResource
-from tallyfy_provider.exceptions import TallyfyConnectionError
+from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyRateLimitError
 from tallyfy_provider.triggers import garbage
 from tallyfy_provider.triggers.activity_feed import read_batches, read_row
 from tallyfy_provider.triggers.counts import RunCountTrigger
@@ -374,3 +374,39 @@ def test_what_many_waits_hold_is_put_aside_and_given_back(mocker):
     for waits in (100, 1000, 1100, 1300, 1200, 100, 100):
         garbage.settle(waits)
     assert [call[0] for call in collector.method_calls] == ["freeze", "freeze", "unfreeze"]
+
+
+def test_comments_at_their_cap_delay_no_wait_and_no_list(emulator, connect, clock, run_waits, trigger):
+    connect(extra={"max_rate_limit_wait": 60})
+    emulator.comment_limit = "1/3600"
+    ids = emulator.add_runs(500)
+    task = emulator.tasks(ids[0])[0]["id"]
+
+    def comment(client):
+        client.comments.add_to_task(task, "A comment")
+        with pytest.raises(TallyfyRateLimitError) as refused:
+            client.comments.add_to_task(task, "Another one")
+        assert refused.value.retry_after > 60
+
+    async def seconds_for(waits, some, client):
+        began = clock.now()
+        tasks = waits.start(*(trigger(run_id, interval=60.0, timeout=1e6) for run_id in some))
+        for run_id in some:
+            emulator.complete_run(run_id)
+        listing = asyncio.to_thread(lambda: sum(1 for _ in client.runs.list()))
+        listed, events = await asyncio.gather(listing, waits.results(tasks, 600))
+        assert listed == 500
+        assert {event["status"] for event in events} == {"ended"}
+        return clock.now() - began
+
+    async def scenario(waits):
+        async with executor_for("tallyfy_default") as executor:
+            client = await executor.call(lambda client: client)
+            before = await seconds_for(waits, ids[:250], client)
+            await asyncio.to_thread(comment, client)
+            emulator.clear_requests()
+            return before, await seconds_for(waits, ids[250:], client)
+
+    before, after = run_waits(scenario)
+    assert after < 2 * before + 1
+    assert all(request.status != 429 for request in emulator.requests)

@@ -49,7 +49,7 @@ class Watcher:
 
 @pytest.fixture
 def watch(emulator, connect):
-    client = connect(extra={"max_attempts": 1}).get_conn()
+    client = connect(extra={"max_attempts": 1, "max_rate_limit_wait": 0}).get_conn()
     return lambda run_ids: Watcher(emulator, client, run_ids)
 
 

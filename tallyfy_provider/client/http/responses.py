@@ -23,6 +23,10 @@ DEFAULT_MAX_PAUSE = 3600.0
 _MAX_HEADER_LENGTH = 2048
 _MAX_RETRY_AFTER_LENGTH = 64
 _MAX_REQUEST_ID_LENGTH = 128
+#: Digits of a number in a header that are read; a limit has fewer.
+_MAX_DIGITS = 12
+#: A time of reset from this number on is a time of day.
+_TIME_OF_DAY = 1_000_000_000
 #: Nothing of Tallyfy's is nested a tenth as deep; what is walked recursively must not exhaust the stack.
 _MAX_DEPTH = 64
 #: The types that ``json`` makes of arrays and objects, exactly these.
@@ -38,7 +42,8 @@ class Response:
     :param headers: Headers by their names in lower case.
     :param body: The body.
     :param payload: The body's JSON; None where it is empty or no JSON.
-    :param retry_after: Seconds that ``Retry-After`` asks to wait, where the request may succeed after it; bounded.
+    :param retry_after: Seconds that ``Retry-After`` asks to wait, or ``X-RateLimit-Reset`` after a refusal, where the
+        request may succeed after it; bounded.
     """
 
     status: int
@@ -67,6 +72,11 @@ class Response:
     def asks_for_pause(self) -> bool:
         """Whether Tallyfy wants no requests at all for a while."""
         return self.is_rate_limited or self.retry_after is not None
+
+    @property
+    def remaining(self) -> int | None:
+        """How many requests are left (``X-RateLimit-Remaining``); None where that is not said."""
+        return _whole_number(self.headers.get("x-ratelimit-remaining", ""))
 
     @property
     def leaves_doubt(self) -> bool:
@@ -162,8 +172,30 @@ def _retry_after(status: int, headers: Mapping[str, str], max_pause: float) -> f
     """Return the pause that is asked for; after a success or a refusal for good there is nothing to wait for."""
     if status < 500 and status not in {TOO_MANY_REQUESTS, REQUEST_TIMEOUT, TOO_EARLY}:
         return None
-    seconds = parse_retry_after(headers, datetime.now(UTC))
+    now = datetime.now(UTC)
+    seconds = parse_retry_after(headers, now)
+    if not seconds and status == TOO_MANY_REQUESTS:
+        seconds = _seconds_to_reset(headers, now) or seconds
     return None if seconds is None else min(seconds, max_pause)
+
+
+def _seconds_to_reset(headers: Mapping[str, str], now: datetime) -> float | None:
+    """
+    Parse ``X-RateLimit-Reset``: a time of day in seconds with some servers, a number of seconds with others.
+
+    It is read of a refusal only: with a token bucket it often means when the bucket is full, long after requests are
+    welcome again.
+    """
+    reset = _whole_number(headers.get("x-ratelimit-reset", ""))
+    if reset is None or reset < _TIME_OF_DAY:
+        return reset
+    sent_at = _http_date(headers.get("date", "")) or now
+    return max(0.0, reset - sent_at.timestamp())
+
+
+def _whole_number(text: str) -> int | None:
+    digits = text.strip()
+    return int(digits) if len(digits) <= _MAX_DIGITS and digits.isascii() and digits.isdigit() else None
 
 
 def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

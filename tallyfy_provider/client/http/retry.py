@@ -3,7 +3,8 @@ Decide whether and when a request is sent again. Pure: no clock, no network, no 
 
 Tallyfy publishes no rate limit that all of its pages agree on, so nothing is throttled in advance: ``Retry-After`` is
 obeyed (docs/tallyfy-api.md, "Errors, limits, retries"). A request is repeated only where that cannot have its effect
-twice.
+twice. One that was refused for its rate (429) is none of this module's: it was not done, and
+:mod:`tallyfy_provider.client.http.transport` sends it again as long as it may wait.
 """
 
 from __future__ import annotations
@@ -31,14 +32,12 @@ class RetryPolicy:
     :param max_backoff: Upper bound of every wait that Tallyfy did not ask for, in seconds.
     :param max_retry_after: The longest ``Retry-After`` that is waited for, in seconds. Beyond it the error is raised
         with its ``retry_after``, so that Airflow can wait instead of a worker.
-    :param max_outage_wait: The same for a response that is no rate limit, such as a 503.
     """
 
     max_attempts: int
     first_backoff: float = 0.5
     max_backoff: float = 30.0
     max_retry_after: float = 120.0
-    max_outage_wait: float = 120.0
 
     def delay(
         self, outcome: Response | Failure, *, attempt: int, idempotent: bool, jitter: Callable[[float, float], float]
@@ -57,7 +56,7 @@ class RetryPolicy:
         backoff = min(self.max_backoff, self.first_backoff * 2 ** (attempt - 1))
         if retry_after is None:
             return jitter(0.0, backoff)
-        if retry_after > (self.max_retry_after if outcome.is_rate_limited else self.max_outage_wait):
+        if retry_after > self.max_retry_after:
             return None
         spread = retry_after + jitter(0.0, min(_MAX_JITTER, retry_after / 10))
         # "At once" has been refused before: then our own backoff keeps the attempts apart.
@@ -67,4 +66,4 @@ class RetryPolicy:
 def _may_repeat(outcome: Response | Failure, idempotent: bool) -> bool:
     if isinstance(outcome, Failure):
         return not outcome.permanent and (idempotent or not outcome.sent)
-    return outcome.is_rate_limited or (idempotent and outcome.status in RETRIED_STATUSES)
+    return idempotent and outcome.status in RETRIED_STATUSES

@@ -7,6 +7,7 @@ It adds a bearer token where it is given one; :mod:`tallyfy_provider.client.http
 from __future__ import annotations
 
 import logging
+import math
 import platform
 import random
 import threading
@@ -20,14 +21,16 @@ import requests
 
 from tallyfy_provider import __version__
 from tallyfy_provider.client.http.body import ACCEPTED_ENCODING, read_body
+from tallyfy_provider.client.http.budget_store import BudgetStore, MemoryStore
 from tallyfy_provider.client.http.deadline import Deadline, DeadlineAdapter, PlainSession, deadline_in
 from tallyfy_provider.client.http.errors import error_from_failure, error_from_response, indeterminate
 from tallyfy_provider.client.http.failures import failure_from_exception
-from tallyfy_provider.client.http.rate_limiter import RateLimiter
+from tallyfy_provider.client.http.rate_limiter import PauseTooLongError, RateLimiter, Wait
+from tallyfy_provider.client.http.request_kind import Priority, current_priority, kind_of
 from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE, Failure, Response, bounded_headers, parse_response
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS, RetryPolicy
 from tallyfy_provider.client.redaction import Secrets
-from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyError
+from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyError, TallyfyRateLimitError
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +39,9 @@ _MAX_CONNECT_TIMEOUT = 10.0
 _RESPONSE_TIMEOUTS = 10
 #: Seconds after which a wait checks whether the request is cancelled.
 _CANCEL_CHECK_INTERVAL = 0.5
+
+#: Longest pause in seconds that a request of a sensor or trigger waits for: they ask again by themselves.
+_MAX_PAUSE_OF_WAIT = 30.0
 
 #: Headers of every request. Without ``X-Tallyfy-Client`` Tallyfy answers as if the address did not exist, without
 #: ``Accept`` its errors are HTML (docs/tallyfy-api.md, "Base, headers, auth").
@@ -47,10 +53,6 @@ HEADERS = {
         f"airflow-provider-tallyfy/{__version__} requests/{requests.__version__} python/{platform.python_version()}"
     ),
 }
-
-
-#: The ends of the addresses at which comments, problems and resolutions are written.
-_COMMENTS = ("/comment", "/problem", "/resolved-threads")
 
 
 @dataclass(frozen=True)
@@ -83,11 +85,6 @@ class Request:
         return self.method in IDEMPOTENT_METHODS if self.idempotent is None else self.idempotent
 
     @property
-    def is_comment(self) -> bool:
-        """Whether it writes a comment: these have an hourly limit apart, which says nothing of other requests."""
-        return self.method == "POST" and self.url.endswith(_COMMENTS)
-
-    @property
     def is_cancelled(self) -> bool:
         """Whether it must not be sent any more."""
         return self.cancelled is not None and self.cancelled.is_set()
@@ -96,6 +93,16 @@ class Request:
     def title(self) -> str:
         """The method and the path without the query, for messages."""
         return f"{self.method} {urlsplit(self.url).path or '/'}"
+
+    @property
+    def kind(self) -> str:
+        """The kind of request, whose limit it shares."""
+        return kind_of(self.method, urlsplit(self.url).path)
+
+    @property
+    def priority(self) -> Priority:
+        """Who goes first; pages of a list come after single requests, unless whoever calls says otherwise."""
+        return current_priority(Priority.LIST if self.params and "page" in self.params else Priority.CALL)
 
     @property
     def full_url(self) -> str:
@@ -110,6 +117,8 @@ class Transport:
     :param timeout: Seconds without a byte from Tallyfy; a whole response may take ten times that.
     :param where: Where the credentials came from, for messages.
     :param max_pause: The longest pause in seconds that a response can ask for.
+    :param max_rate_limit_wait: Seconds for which refusals (429) may pause a request.
+    :param store: Where the limits are kept that are learnt from refusals; by default for this client only.
     :param sleep: Waits so many seconds (a test's own clock); by default a wait that ends when the transport is closed.
     :param jitter: Draws a number between two bounds.
     """
@@ -123,6 +132,8 @@ class Transport:
         secrets: Secrets,
         where: str,
         max_pause: float = DEFAULT_MAX_PAUSE,
+        max_rate_limit_wait: float = math.inf,
+        store: BudgetStore | None = None,
         sleep: Callable[[float], object] | None = None,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -132,7 +143,8 @@ class Transport:
         self.concurrency = concurrency
         self.secrets = secrets
         self.where = where
-        self.rate_limiter = RateLimiter(concurrency)
+        self.max_rate_limit_wait = max_rate_limit_wait
+        self.rate_limiter = RateLimiter(concurrency, store or MemoryStore(), jitter=jitter)
         #: Called with the outcome of each attempt.
         self.on_outcome: Callable[[Response | Failure], object] | None = None
         self._closed = threading.Event()
@@ -184,13 +196,22 @@ class Transport:
     def _outcome(self, request: Request, token: str | None) -> tuple[Response | Failure, int, bool]:
         """Return the last outcome, the number of attempts, and whether one of them leaves a doubt about a change."""
         in_doubt = False
-        attempt = 1
+        attempt, refusals = 1, 0
+        wait = self._wait_of(request)
+        refusal: Response | Failure | None = None
         while True:
-            outcome, delay = self._attempt(request, token, attempt)
+            try:
+                outcome, delay = self._attempt(request, token, attempt, wait)
+            except PauseTooLongError as too_long:
+                sent = attempt - 1 + refusals
+                raise self._rate_limit_error(request, refusal, sent, in_doubt, too_long.seconds) from None
+            if outcome.is_rate_limited:  # it was not done, and is sent again after the pause
+                refusal, refusals = outcome, refusals + 1
+                continue
             is_success = isinstance(outcome, Response) and outcome.is_success
             in_doubt = in_doubt or (not is_success and outcome.leaves_doubt)
             if is_success or delay is None:
-                return outcome, attempt, in_doubt
+                return outcome, attempt + refusals, in_doubt
             attempt += 1
             summary = self.secrets.redact(outcome.summary)
             log.info(
@@ -201,14 +222,30 @@ class Transport:
                 delay,
                 self.secrets.redact(request.title),
             )
-            if request.is_comment or not outcome.asks_for_pause:  # else the rate limiter holds every request back
+            if not outcome.asks_for_pause:  # else the rate limiter holds every request of this kind back
                 self._wait(delay, request)
 
-    def _attempt(self, request: Request, token: str | None, attempt: int) -> tuple[Response | Failure, float | None]:
+    def _wait_of(self, request: Request) -> Wait:
+        """Return how a request waits: lists and exports as long as their task may, waits briefly."""
+        longest = {
+            Priority.WAIT: min(_MAX_PAUSE_OF_WAIT, self.max_rate_limit_wait),
+            Priority.CALL: self.max_rate_limit_wait,
+        }
+        return Wait(
+            request.kind,
+            request.priority,
+            lambda seconds: self._wait(seconds, request),
+            seconds_left=longest.get(request.priority, math.inf if self.max_rate_limit_wait else 0.0),
+            is_cancelled=lambda: self._is_cancelled(request),
+        )
+
+    def _attempt(
+        self, request: Request, token: str | None, attempt: int, wait: Wait
+    ) -> tuple[Response | Failure, float | None]:
         """Send a request once when the rate limiter lets it; return the outcome and the delay of the next attempt."""
         outcome: Response | Failure | None = None
         pause: float | None = None
-        self.rate_limiter.acquire(lambda seconds: self._wait(seconds, request))
+        self.rate_limiter.acquire(wait)
         try:
             if self._is_cancelled(request):
                 why = "the client is closed" if self._closed.is_set() else "it was cancelled"
@@ -217,18 +254,30 @@ class Transport:
             if self.on_outcome:
                 self.on_outcome(outcome)
             delay = self.retry.delay(outcome, attempt=attempt, idempotent=request.is_idempotent, jitter=self._jitter)
-            pause = None if request.is_comment else self._pause(outcome, delay)
+            pause = self._pause(outcome, delay)
         finally:
-            self.rate_limiter.release(outcome, pause)
+            self.rate_limiter.release(wait, outcome, pause)
         return outcome, delay
 
     def _pause(self, outcome: Response | Failure, delay: float | None) -> float | None:
-        """Return for how long nothing is to be sent, also where this request is not sent again."""
-        if not outcome.asks_for_pause:
+        """Return for how long a response wants no requests of this kind; None for a 429, which the limiter reads."""
+        if outcome.is_rate_limited or not outcome.asks_for_pause:
             return None
-        if delay is None and not outcome.is_rate_limited:
-            return None  # The error tells whoever goes on for how long; nobody is to wait for it unheard.
-        return delay if delay is not None else min(outcome.retry_after or 0.0, self.retry.max_retry_after)
+        return delay  # None: the error tells whoever goes on for how long; nobody is to wait for it unheard.
+
+    def _rate_limit_error(
+        self, request: Request, refusal: Response | Failure | None, attempts: int, in_doubt: bool, pause: float
+    ) -> TallyfyError:
+        if refusal is not None:
+            error = self._error(request, refusal, attempts, in_doubt)
+        else:
+            error = TallyfyRateLimitError(
+                f"Tallyfy refuses requests of this kind for their rate, for another {pause:.0f} s; this one was not "
+                "sent. Try again later, or let it wait longer (max_rate_limit_wait of the connection).",
+                request=self.secrets.redact(request.title),
+            )
+        error.retry_after = error.retry_after or pause
+        return error
 
     def _wait(self, seconds: float, request: Request) -> None:
         if request.cancelled is None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from contextvars import copy_context
 from typing import Literal
 
 from tallyfy_provider.client.paging.base import Fetch, Paginator
@@ -102,7 +103,7 @@ class _Reader:
         self._forget_all_but(step.order)
         for request in step.order:
             if request not in self._under_way:
-                self._under_way[request] = self._threads.submit(self._one, request)
+                self._under_way[request] = self._threads.submit(copy_context().run, self._one, request)
         return self._under_way.pop(step.request).result()
 
     def _fetch_here(self, step: Fetch) -> Page:

@@ -1,4 +1,4 @@
-"""The rate limiter: so many requests at a time, none during a pause, and afterwards no faster than was allowed."""
+"""The rate limiter: turns are waited for, so long and no longer, and so many requests at a time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import threading
 
 import pytest
 
-from tallyfy_provider.client.http.rate_limiter import RateLimiter
-from tallyfy_provider.client.http.responses import Response
+from tallyfy_provider.client.http import budget
+from tallyfy_provider.client.http.budget_store import MemoryStore
+from tallyfy_provider.client.http.rate_limiter import PauseTooLongError, RateLimiter, Wait
+from tallyfy_provider.client.http.request_kind import Priority
+from tallyfy_provider.client.http.responses import Failure, Response, parse_response
 
 
 class Clock:
@@ -30,39 +33,30 @@ def clock():
 
 @pytest.fixture
 def limiter(clock):
-    return RateLimiter(4, clock=clock)
+    return RateLimiter(4, MemoryStore(clock), jitter=lambda low, high: low)
 
 
 @pytest.fixture
-def send(limiter, clock):
+def wait_of(clock):
+    return lambda kind="reads", **more: Wait(kind, Priority.CALL, clock.sleep, **more)
+
+
+@pytest.fixture
+def send(limiter, clock, wait_of):
     """Send a request; give how long it was held back."""
 
-    def send(response=None, pause=None):
+    def send(response=None, pause=None, kind="reads", **more):
         before = clock.now
-        limiter.acquire(clock.sleep)
-        limiter.release(response or Response(200), pause)
+        wait = wait_of(kind, **more)
+        limiter.acquire(wait)
+        limiter.release(wait, response or Response(200), pause)
         return clock.now - before
 
     return send
 
 
-@pytest.fixture
-def refuse(send):
-    return lambda seconds: send(refused(seconds), pause=float(seconds))
-
-
-def refused(seconds: int) -> Response:
-    return Response(429, {"retry-after": str(seconds)}, retry_after=float(seconds))
-
-
-def assert_blocked_until_release(limiter, acquire, response=None):
-    waiting = threading.Thread(target=acquire)
-    waiting.start()
-    waiting.join(0.1)
-    assert waiting.is_alive()
-    limiter.release(response or Response(200))
-    waiting.join(5)
-    assert not waiting.is_alive()
+def refused(seconds: float | None) -> Response:
+    return Response(429, retry_after=seconds)
 
 
 def test_nothing_is_held_back_before_anything_was_refused(send, clock):
@@ -72,84 +66,114 @@ def test_nothing_is_held_back_before_anything_was_refused(send, clock):
 
 
 def test_no_more_are_under_way_than_allowed():
-    limiter = RateLimiter(2)
-    limiter.acquire()
-    limiter.acquire()
-    assert_blocked_until_release(limiter, limiter.acquire)
+    limiter = RateLimiter(1, MemoryStore())
+    first = Wait("reads", Priority.CALL, lambda seconds: None)
+    limiter.acquire(first)
+    second = threading.Thread(target=limiter.acquire, args=[Wait("comments", Priority.CALL, lambda seconds: None)])
+    second.start()
+    second.join(0.1)
+    assert second.is_alive()
+    limiter.release(first, Response(200))
+    second.join(5)
+    assert not second.is_alive()
 
 
-def test_a_pause_holds_whoever_comes(refuse, send, clock):
-    refuse(30)
+def test_a_pause_holds_whoever_comes(send):
+    send(refused(30))
     assert send() == pytest.approx(30.0)
 
 
-def test_after_a_pause_one_goes_first_and_more_follow(limiter, refuse, clock):
-    refuse(1)
-    limiter.acquire(clock.sleep)
-    assert_blocked_until_release(limiter, lambda: limiter.acquire(clock.sleep))
+def test_another_kind_of_request_goes_on(send):
+    send(refused(30))
+    assert send(kind="comments") == 0
 
 
-@pytest.mark.parametrize(("allowed", "window", "retry_after"), [(10, 1.0, 1), (100, 10.0, 8), (600, 60.0, 47)])
-def test_a_rate_is_learnt_from_one_refusal(send, refuse, clock, allowed, window, retry_after):
-    clock.now += window - retry_after if window > retry_after else 0.0
-    for _ in range(allowed):
-        clock.now += 0.001
-        send()
-    refuse(retry_after)
-    elapsed = sum(send() for _ in range(3 * allowed))
-    rate = (3 * allowed - 1) / (elapsed - retry_after)
-    assert 0.95 * allowed / window <= rate <= allowed / window
+def test_a_pause_that_is_too_long_is_not_waited_for(send, clock):
+    send(refused(600))
+    with pytest.raises(PauseTooLongError) as raised:
+        send(seconds_left=300)
+    assert raised.value.seconds == pytest.approx(600.0)
+    assert clock.now == 1000.0
 
 
-def test_a_refusal_after_a_few_requests_teaches_no_rate(send, refuse):
-    send()
-    refuse(60)
-    assert sum(send() for _ in range(50)) == pytest.approx(60.0)
-
-
-def test_another_refusal_makes_it_slower(send, refuse):
-    for _ in range(10):
-        send()
-    intervals = []
+def test_all_waits_of_a_request_count_together(limiter, send, wait_of, clock):
+    wait = wait_of(seconds_left=100)
     for _ in range(2):
-        refuse(1)
-        send()
-        intervals.append(send() + send())
-    assert intervals[1] > intervals[0]
+        limiter.acquire(wait)
+        limiter.release(wait, refused(40))
+    limiter.acquire(wait)
+    limiter.release(wait, refused(40))
+    with pytest.raises(PauseTooLongError):
+        limiter.acquire(wait)
+    assert clock.now == pytest.approx(1080.0, abs=1)
 
 
-def test_after_a_long_quiet_time_something_faster_is_tried(send, refuse, clock):
+def test_what_is_cancelled_waits_no_longer(limiter, send, wait_of, clock):
+    send(refused(600))
+    wait = wait_of(is_cancelled=lambda: True)
+    limiter.acquire(wait)
+    limiter.release(wait, None)
+    assert clock.now == 1000.0
+
+
+def test_a_server_that_is_down_holds_back_its_kind_for_a_bounded_time(send):
+    send(Response(503, {"retry-after": "86400"}), pause=86_400.0)
+    assert send() == pytest.approx(3600.0)
+
+
+@pytest.mark.parametrize("outcome", [Response(500), Failure("reset", sent=True), None])
+def test_other_failures_hold_back_nothing(send, clock, limiter, wait_of, outcome):
+    wait = wait_of()
+    limiter.acquire(wait)
+    limiter.release(wait, outcome)
+    assert send() == 0
+
+
+@pytest.mark.parametrize("digits", ["3" * 5000, "-1", "", "٣", "1e3", "NaN"])
+def test_an_odd_number_of_remaining_requests_is_not_read(send, digits):
     for _ in range(10):
-        send()
-    refuse(1)
-    send()
-    first = send()
-    clock.now += 1000
-    send()
-    assert send() < first
+        send(Response(200, {"x-ratelimit-remaining": digits}))
+    assert send() == 0
 
 
-def test_what_tallyfy_says_is_left_bounds_what_is_under_way(limiter, send, clock):
-    send(Response(200, {"x-ratelimit-remaining": "3"}))
-    limiter.acquire(clock.sleep)
-    limiter.acquire(clock.sleep)
-    more = Response(200, {"x-ratelimit-remaining": "50"})
-    assert_blocked_until_release(limiter, lambda: limiter.acquire(clock.sleep), more)
+@pytest.mark.parametrize(
+    ("reset", "seconds"), [("45", 45), ("9" * 12, 3600), ("9" * 5000, 0.5), ("0", 0.5), ("-4", 0.5)]
+)
+def test_a_refusal_may_say_when_its_limit_is_reset(send, reset, seconds):
+    send(parse_response(429, {"x-ratelimit-reset": reset}, b""))
+    assert send() == pytest.approx(seconds)
 
 
-def test_a_wait_that_is_cancelled_ends(limiter, refuse, clock):
-    refuse(3600)
-    limiter.acquire(lambda seconds: clock.sleep(10))
-    assert clock.now < 1020
+def test_a_store_that_fails_leaves_no_request_under_way(clock, wait_of):
+    class Failing(MemoryStore):
+        fails = False
+
+        def update(self, change):
+            if self.fails:
+                raise RuntimeError("broken")
+            return super().update(change)
+
+    store = Failing(clock)
+    limiter = RateLimiter(1, store)
+    wait = wait_of()
+    limiter.acquire(wait)
+    store.fails = True
+    with pytest.raises(RuntimeError):
+        limiter.release(wait, Response(200))
+    store.fails = False
+    clock.sleep(60)  # until its turn counts as lost
+    limiter.acquire(wait)
 
 
-def test_what_was_under_way_when_a_request_was_refused_counts_as_allowed(limiter, send, clock):
-    for _ in range(7):
-        send()
-    for _ in range(4):
-        limiter.acquire(clock.sleep)
-    limiter.release(refused(1), 1.0)
-    for _ in range(3):
-        limiter.release(Response(200))
-    send()
-    assert sum(send() for _ in range(10)) == pytest.approx(1.02)
+def test_a_request_that_ends_wakes_the_next_one_at_once(monkeypatch, wait_of):
+    monkeypatch.setattr(budget, "_LOOK_AGAIN", 60.0)
+    limiter = RateLimiter(4, MemoryStore())
+    first = wait_of()
+    limiter.acquire(first)
+    second = threading.Thread(target=limiter.acquire, args=[wait_of()], daemon=True)
+    second.start()
+    second.join(0.1)
+    assert second.is_alive()
+    limiter.release(first, Response(200))
+    second.join(10)
+    assert not second.is_alive()

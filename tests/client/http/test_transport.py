@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tallyfy_emulator import Fault
+from tallyfy_provider import __version__
 from tallyfy_provider.client import ClientSettings, build_client
 from tallyfy_provider.client.http.deadline import Deadline
 from tallyfy_provider.client.http.failures import failure_from_exception
@@ -43,7 +44,7 @@ CASES = [
     (Fault(kind="status", status=500), TallyfyServerError, "Tallyfy failed by itself", 3),
     (Fault(kind="status", status=503), TallyfyServerError, "(after 3 attempts)", 3),
     (Fault(kind="status", status=501), TallyfyServerError, "answered 501", 1),
-    (Fault(kind="status", status=429), TallyfyRateLimitError, "Ask less often", 3),
+    (Fault(kind="status", status=429), TallyfyRateLimitError, "Ask less often", 10),
     (Fault(kind="status", status=429, headers={"Retry-After": "3600"}), TallyfyRateLimitError, "wait 3600 s", 1),
     (Fault(kind="html"), TallyfyResponseError, "an HTML page instead of JSON", 1),
     (Fault(kind="truncate"), TallyfyResponseError, "was cut off", 3),
@@ -268,7 +269,7 @@ def test_the_headers_that_tallyfy_insists_on_are_sent(emulator, client):
     headers = emulator.requests[0].headers
     assert headers["accept"] == "application/json"
     assert headers["x-tallyfy-client"] == "APIClient"
-    assert headers["user-agent"].startswith("airflow-provider-tallyfy/0.1")
+    assert headers["user-agent"].startswith(f"airflow-provider-tallyfy/{__version__}")
     assert "content-type" not in headers
     assert "cookie" not in headers
 

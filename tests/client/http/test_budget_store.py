@@ -1,0 +1,171 @@
+"""Stores of budgets: shared by processes, safe from other users, and never an error when they are lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tallyfy_provider.client.http import budget_store
+from tallyfy_provider.client.http.budget import Budget, Budgets
+from tallyfy_provider.client.http.budget_store import FileStore, RedisStore, SharedStore, StoreLostError
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tallyfy_provider.client.http.budget_store import FileStore
+store = FileStore("x", folder=Path(sys.argv[1]))
+def count(budgets, now):
+    budgets.of("reads").pause += 1
+for _ in range(100):
+    store.update(count)
+"""
+
+
+KEEPER = """
+import sys, time
+from pathlib import Path
+from tallyfy_provider.client.http.budget_store import FileStore
+def keep(budgets, now):
+    print("locked", flush=True)
+    time.sleep(60)
+FileStore("x", folder=Path(sys.argv[1])).update(keep)
+"""
+
+OLD = json.dumps({**Budgets({"reads": Budget()}).to_json(), "version": 0}).encode()
+ODD = json.dumps(Budgets({"reads": Budget(window="wide")}).to_json()).encode()
+ENDLESS = json.dumps(Budgets({"reads": Budget(next_at=float("inf"))}).to_json()).encode()
+
+
+def pause(budgets: Budgets, now: float) -> None:
+    budgets.of("reads").pause += 1
+
+
+def pauses(budgets: Budgets, now: float) -> int:
+    return budgets.of("reads").pause
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "budgets"
+
+
+def test_processes_share_a_file_and_none_loses_a_change(folder):
+    processes = [subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)]) for _ in range(3)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert FileStore("x", folder=folder).update(pauses) == 300
+
+
+def test_a_file_is_its_users_own(folder):
+    FileStore("x", folder=folder).update(pause)
+    assert (folder / "x").stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_link_is_not_followed(folder, tmp_path):
+    folder.mkdir(mode=0o700)
+    target = tmp_path / "precious"
+    target.write_text("precious")
+    (folder / "x").symlink_to(target)
+    with pytest.raises(StoreLostError):
+        FileStore("x", folder=folder).update(pause)
+    assert target.read_text() == "precious"
+
+
+@pytest.mark.parametrize("kind", ["link", "open", "file"])
+def test_a_folder_that_others_may_have_made_is_not_used(folder, tmp_path, kind):
+    if kind == "link":
+        (tmp_path / "elsewhere").mkdir()
+        folder.symlink_to(tmp_path / "elsewhere")
+    elif kind == "open":
+        folder.mkdir()
+        folder.chmod(0o777)
+    else:
+        folder.write_text("")
+    with pytest.raises(StoreLostError):
+        FileStore("x", folder=folder).update(pause)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b"[]", b'{"kinds": 5}', b"\xff" * 100, b"[" * 100_000, OLD, ODD, ENDLESS]
+)
+def test_a_damaged_file_is_begun_anew(folder, damage):
+    store = FileStore("x", folder=folder)
+    store.update(pause)
+    (folder / "x").write_bytes(damage + b"\n")
+    store.update(pause)
+    assert store.update(pauses) == 1
+
+
+def test_a_file_that_was_not_cut_is_read(folder):
+    store = FileStore("x", folder=folder)
+    store.update(pause)
+    with (folder / "x").open("ab") as file:
+        file.write(b"0}}}\n")
+    assert store.update(pauses) == 1
+
+
+def test_a_process_that_is_killed_holding_the_lock_blocks_nobody(folder):
+    with subprocess.Popen([sys.executable, "-c", KEEPER, str(folder)], stdout=subprocess.PIPE) as keeper:
+        keeper.stdout.readline()
+        keeper.kill()
+    assert FileStore("x", folder=folder).update(pauses) == 0
+
+
+def test_a_process_that_stands_still_with_the_lock_blocks_nobody_for_long(folder, monkeypatch):
+    monkeypatch.setattr(budget_store, "_LOCK_TIMEOUT", 0.1)
+    with subprocess.Popen([sys.executable, "-c", KEEPER, str(folder)], stdout=subprocess.PIPE) as keeper:
+        keeper.stdout.readline()
+        with pytest.raises(StoreLostError):
+            FileStore("x", folder=folder).update(pauses)
+        keeper.kill()
+
+
+def test_a_lost_store_is_logged_once_and_tried_again(folder, caplog):
+    folder.write_text("")
+    now = [0.0]
+    store = SharedStore(FileStore("x", folder=folder), clock=lambda: now[0])
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            store.update(pause)
+            now[0] += 100
+    assert store.update(pauses) == 3
+    assert len(caplog.records) == 1
+    folder.unlink()
+    now[0] += 100
+    assert store.update(pauses) == 0
+
+
+def test_redis_that_cannot_be_reached_says_no_password():
+    pytest.importorskip("redis")
+    with pytest.raises(StoreLostError) as raised:
+        RedisStore("x", "redis://:secret@127.0.0.1:9/0").update(pause)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_missing_package_is_a_lost_store(monkeypatch):
+    monkeypatch.setitem(sys.modules, "redis", None)
+    with pytest.raises(StoreLostError, match=r"airflow-provider-tallyfy\[redis\]"):
+        RedisStore("x", "redis://127.0.0.1:9/0").update(pause)
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs redis-server")
+def test_machines_share_budgets_through_redis(tmp_path):
+    pytest.importorskip("redis")
+    path = str(tmp_path / "redis.sock")
+    arguments = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL) as server:
+        try:
+            deadline = time.monotonic() + 10
+            while not os.path.exists(path) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            RedisStore("x", f"unix://{path}").update(pause)
+            assert RedisStore("x", f"unix://{path}").update(pauses) == 1
+        finally:
+            server.terminate()
