@@ -13,6 +13,7 @@ the first one holds everything, each later one what has changed.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from datetime import datetime, timedelta
@@ -63,11 +64,12 @@ def tallyfy_export_answers() -> None:
             for row in rows(folder, "answers")
             if row["value_text"]
         ]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, ["process", "question", "answer"])
+        writer.writeheader()
+        writer.writerows(answers)
         file = folder / "answers-for-people.csv"
-        with file.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, ["process", "question", "answer"])
-            writer.writeheader()
-            writer.writerows(answers)
+        file.write_text(text.getvalue())
         return {"path": str(file), "answers": len(answers)}
 
     write_for_people(export.output)

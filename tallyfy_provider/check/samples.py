@@ -11,12 +11,14 @@ from tallyfy_provider.check.finding import Unanswered, cannot_tell
 from tallyfy_provider.check.reader import ApiReader, ListPage, Row, page_of
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.forms.fields import rows_of
+from tallyfy_provider.client.http.responses import Response
 from tallyfy_provider.exceptions import TallyfyResponseError
 
 #: Rows of pages of which the first rows are enough.
 FEW = 25
 #: What the newest runs are listed with.
 LIST_INCLUDES = ("checklist", "tasks", "tasks.form_fields", "tasks.threads", "tags", "folders")
+_NEWEST = {"sort": "-created_at", "per_page": str(FEW), "page": "1"}
 #: Names of filters and values that Tallyfy cannot know.
 UNKNOWN = "no-such-value"
 
@@ -45,11 +47,18 @@ def oldest(reader: ApiReader) -> ListPage:
 @once
 def newest(reader: ApiReader) -> ListPage:
     """Return the newest runs, with what belongs to them where that can be had."""
-    params = {"sort": "-created_at", "per_page": str(FEW), "page": "1"}
-    with_includes = reader.response("runs", params={**params, "with": ",".join(LIST_INCLUDES)})
-    if with_includes.status in (400, 404, 422):
-        return reader.page("runs", params=params)
-    return page_of(with_includes)
+    if refuses_includes(reader):
+        return reader.page("runs", params=_NEWEST)
+    return page_of(_with_includes(reader))
+
+
+def refuses_includes(reader: ApiReader) -> bool:
+    """Return whether a list is refused where it is asked for what belongs to its runs."""
+    return _with_includes(reader).status in (400, 404, 422)
+
+
+def _with_includes(reader: ApiReader) -> Response:
+    return reader.response("runs", params={**_NEWEST, "with": ",".join(LIST_INCLUDES)})
 
 
 @once

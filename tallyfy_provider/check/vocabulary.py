@@ -75,6 +75,9 @@ _QUIRKS = (
     "capped",
     "sent",
     "rendered",
+    "without nested",
+    "left out",
+    "refused",
     "https://elsewhere.example",
 )
 

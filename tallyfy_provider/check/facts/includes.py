@@ -30,7 +30,10 @@ def _added(row: Row, names: tuple[str, ...]) -> dict[str, Any]:
 def with_on_lists(reader: ApiReader) -> Finding:
     rows = samples.needed(samples.newest(reader).rows, "a run that the user of the connection sees")
     added = _added(rows[0], ("checklist", "tasks", "tags", "folders"))
-    return found(set(added.values()) == {"data"}, **added)
+    quirks = {}
+    if set(added.values()) == {_MISSING}:
+        quirks = {"list_includes": "refused" if samples.refuses_includes(reader) else "left out"}
+    return found(set(added.values()) == {"data"}, quirks=quirks, **added)
 
 
 @INCLUDES.fact("with-nested", "tasks.form_fields and tasks.threads are added to each task in lists", "runs with those")
@@ -39,7 +42,8 @@ def with_nested(reader: ApiReader) -> Finding:
     if not tasks:
         return cannot_tell("It needs a run with tasks.")
     added = _added(tasks[0], ("form_fields", "threads"))
-    return found(set(added.values()) == {"data"}, tasks=len(tasks), **added)
+    quirks = {"list_includes": "without nested"} if set(added.values()) == {_MISSING} else {}
+    return found(set(added.values()) == {"data"}, quirks=quirks, tasks=len(tasks), **added)
 
 
 @INCLUDES.fact("with-on-a-run", "with adds everything that can be included to one run", "a run with all of it")
