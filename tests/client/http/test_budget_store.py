@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -156,11 +157,17 @@ def test_a_missing_package_is_a_lost_store(monkeypatch):
 
 
 @pytest.mark.skipif(not shutil.which("redis-server"), reason="needs redis-server")
-def test_machines_share_budgets_through_redis(tmp_path):
+def test_machines_share_budgets_through_redis():
     pytest.importorskip("redis")
-    path = str(tmp_path / "redis.sock")
-    arguments = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", str(tmp_path)]
-    with subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL) as server:
+    # Not below the tests' own folder: a socket's path has hardly more than a hundred characters.
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp") as folder,
+        subprocess.Popen(
+            ["redis-server", "--port", "0", "--unixsocket", f"{folder}/redis.sock", "--save", "", "--dir", folder],
+            stdout=subprocess.DEVNULL,
+        ) as server,
+    ):
+        path = f"{folder}/redis.sock"
         try:
             deadline = time.monotonic() + 10
             while not os.path.exists(path) and time.monotonic() < deadline:
