@@ -59,6 +59,8 @@ def main(folder: Path) -> None:
     with Emulator(seed=False) as emulator:
         fields = json.loads(emulator.connection_json())
         connection = {**fields, "extra": {"max_attempts": 1, "max_rate_limit_wait": 0}}
+        # Where no file can be: a task would wait for what another one was refused for.
+        os.environ["TALLYFY_BUDGET_FOLDER"] = os.devnull
         os.environ.update(airflow_home.connection_variables({"tallyfy_default": json.dumps(connection)}))
         emulator.order(Fault(kind="status", status=403, path="q=forbidden"))
         emulator.order(Fault(kind="status", status=429, path="q=limited", headers={"Retry-After": "40"}))
