@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -43,6 +43,8 @@ _CONNECTION_LIFETIME = 600.0
 
 #: Calls at the same time; how many requests are, the connection's ``concurrency`` says.
 _MAX_CALLS = 4
+#: Seconds after which a call looks whether the event loop that starts its helpers still runs.
+_LOOP_CHECK_INTERVAL = 1.0
 #: The longest time in seconds that a call lets others go first, before each of its requests.
 _LONGEST_STANDING_BACK = 60.0
 
@@ -154,9 +156,16 @@ class ConnectionExecutor:
         ]
         work()
         for helper in helpers:
-            helper.result()
+            self._wait_for(helper)
         if errors:
             raise errors[0]
+
+    def _wait_for(self, helper: Future[None]) -> None:
+        """Wait until a helper has ended; one whose event loop has ended never begins."""
+        while not wait([helper], timeout=_LOOP_CHECK_INTERVAL).done:
+            if not self._loop.is_running():
+                return
+        helper.result()
 
     def pause_left(self, patience: float = math.inf) -> float:
         """
