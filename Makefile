@@ -18,7 +18,7 @@ export PYTHON
 # The shell text for "the folder of this Airflow's environment", which is made first if need be.
 environment = "$$($(START) scripts/environment.py $(1))"
 
-.PHONY: help demo ui screenshots test test-all test-3.3 test-2.11 test-matrix cluster kills lint types format bench constraints build clean
+.PHONY: help demo ui screenshots test test-all test-3.3 test-2.11 test-matrix cluster kills fuzz lint types format bench constraints build clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ cluster: ## kill a worker and a triggerer of a whole deployment (needs postgresq
 kills: ## kill tasks at 200 moments of a launch, on Airflow 3.3 and on 2.11: each launches once (takes 20 minutes)
 	@for airflow in 3.3 2.11; do KILLS=$(KILLS) $(START) scripts/run_tests.py --airflow $$airflow -- \
 		tests/airflow/test_launch_once.py -o faulthandler_timeout=0 --timeout 0 $(ARGS) || exit 1; done
+
+fuzz: ## answer requests with 20,000 made-up responses, in each of two ways (takes half an hour)
+	@exec $(START) scripts/run_tests.py --select fuzz -- $(ARGS)
 
 lint: ## check style, formatting, and which package imports which
 	@folder=$(call environment,3.3) && "$$folder/bin/ruff" check . && "$$folder/bin/ruff" format --check . && \

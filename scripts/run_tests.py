@@ -68,7 +68,7 @@ class Part(NamedTuple):
     waits: bool = False
 
 
-#: What `make test` runs, and what it leaves out.
+#: What `make test` runs, what it leaves out (`make test-all`), and `make fuzz`.
 SELECTIONS = {
     "test": [
         Part("3.3", "whole Airflow", _END_TO_END, waits=True),
@@ -80,7 +80,11 @@ SELECTIONS = {
         Part("2.11", "whole Airflow", _END_TO_END, {"THOROUGH": "1", "KILLS": "16"}, waits=True),
         Part("2.11", "Airflow's database", _DATABASE, waits=True),
         Part("3.3", "more kills", _KILLS, {"THOROUGH": "1", "KILLS": "24"}, waits=True),
-        Part("3.3", "more cases", _RANDOM_CASES, {"THOROUGH": "1", "TALLYFY_FUZZ_CASES": "20000"}),
+        Part("3.3", "more cases", _RANDOM_CASES, {"THOROUGH": "1", "TALLYFY_FUZZ_CASES": "2000"}),
+    ],
+    "fuzz": [
+        Part("3.3", "made-up answers on the wire", ["tests/client/http/test_fuzz.py"], {"TALLYFY_FUZZ_CASES": "20000"}),
+        Part("3.3", "made-up answers to each way of asking", ["tests/test_fuzz.py"], {"TALLYFY_FUZZ_CASES": "20000"}),
     ],
 }
 
