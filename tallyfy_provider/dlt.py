@@ -29,7 +29,7 @@ from tallyfy_provider.tables.schema import Row, Table
 from tallyfy_provider.tables.sources import read_small_table
 from tallyfy_provider.tables.tables import TABLES, tables_named
 from tallyfy_provider.tables.values import Kind, Misfits
-from tallyfy_provider.tables.walk import RunWalk
+from tallyfy_provider.tables.walk import RunWalk, check_order, decided_filter
 from tallyfy_provider.utils import arguments
 
 try:
@@ -93,10 +93,11 @@ def tallyfy_source(
     names = arguments.names("tables", tables) or list(TABLES)
     chosen = tables_named("tables", names)
     query = encode({"archived": "true", **(filters or {})})
-    if "with" in query.params or query.page is not None or "without_pagination" in query.params:
+    if decided_filter(query):
         raise TallyfyInputError(
-            "filters cannot name with, page or without_pagination here: tables need all runs whole."
+            "filters cannot name with, form_fields_values, page or without_pagination here: tables need all runs whole."
         )
+    check_order(query)
     bound = arguments.timestamp("updated_after", updated_after)
 
     walk = dlt.resource(_runs, name="tallyfy_runs", selected=False)

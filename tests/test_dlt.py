@@ -120,6 +120,8 @@ def test_updated_after_reads_only_what_has_changed(emulator, load):
         ({"tables": ["task"]}, "did you mean 'tasks'"),
         ({"updated_after": "soon"}, "updated_after takes a time"),
         ({"filters": {"with": "tags"}}, "filters cannot name with"),
+        ({"filters": {"form_fields_values": True}}, "filters cannot name .*form_fields_values"),
+        ({"filters": {"sort": "name"}}, "in the order of created_at, in which none is missed"),
         ({"filters": {"state": "active"}}, "did you mean 'status'"),
     ],
 )

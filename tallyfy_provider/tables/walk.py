@@ -24,6 +24,7 @@ from tallyfy_provider.client.runs.filter_check import is_archived
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyIncompleteListError,
+    TallyfyInputError,
     TallyfyNotFoundError,
     TallyfyPermissionError,
     TallyfyResponseError,
@@ -49,6 +50,26 @@ _ONLY_CHANGED = "only those that have changed are wanted"
 _LEFT_OUT = "Tallyfy leaves out of the list what was asked for"
 #: Runs of one template, with the same tasks missing, that are asked for in vain before others are not.
 _MOST_IN_VAIN = 10
+
+
+#: Filters that decide what a list gives, which tables decide themselves.
+_DECIDED_BY_TABLES = ("with", "form_fields_values", "page", "without_pagination")
+
+
+def decided_filter(query: Query) -> str | None:
+    """Return the name of a filter that decides what tables decide themselves; None where there is none."""
+    params = {**query.params, **({"page": ""} if query.page is not None else {})}
+    return next((name for name in _DECIDED_BY_TABLES if name in params), None)
+
+
+def check_order(query: Query) -> None:
+    """Refuse an order of runs in which some can be missed."""
+    order = query.params.get("sort", "created_at")
+    if order.lstrip("-") != "created_at":
+        raise TallyfyInputError(
+            f"filters['sort'] is {order!r}: with tables, runs are read in the order of created_at, in which none is "
+            "missed."
+        )
 
 
 class RunWalk:

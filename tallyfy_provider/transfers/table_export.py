@@ -15,7 +15,7 @@ from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.tables.sources import read_small_table
 from tallyfy_provider.tables.tasks import tasks_of
 from tallyfy_provider.tables.values import Misfits, text_of
-from tallyfy_provider.tables.walk import RunWalk
+from tallyfy_provider.tables.walk import RunWalk, check_order, decided_filter
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
@@ -29,21 +29,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Filters that decide what a list gives, which tables decide themselves.
-_DECIDED_BY_TABLES = ("with", "form_fields_values", "page", "without_pagination")
-
 
 def check_filters(query: Query, find_changes: str) -> None:
     """Refuse filters that do not go with tables."""
-    params = {**query.params, **({"page": ""} if query.page is not None else {})}
-    for name in _DECIDED_BY_TABLES:
-        if name in params:
-            raise TallyfyInputError(f"filters[{name!r}] cannot be combined with tables, which need all runs whole.")
-    if params.get("sort", "created_at").lstrip("-") != "created_at":
-        raise TallyfyInputError(
-            f"filters['sort'] is {params['sort']!r}: with tables, runs are read in the order of created_at, in which "
-            "none is missed."
-        )
+    if name := decided_filter(query):
+        raise TallyfyInputError(f"filters[{name!r}] cannot be combined with tables, which need all runs whole.")
+    check_order(query)
     others = sorted(set(query.params) - {"archived", "sort"})
     if find_changes == "feed" and others:
         raise TallyfyInputError(
