@@ -12,6 +12,7 @@ from tallyfy_provider.check.reader import ApiReader, ListPage, Row, page_of
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.client.http.responses import Response
+from tallyfy_provider.client.runs.filters import INCLUDES
 from tallyfy_provider.exceptions import TallyfyResponseError
 
 #: Rows of pages of which the first rows are enough.
@@ -91,24 +92,8 @@ def run_alone(reader: ApiReader) -> Row:
     )
 
 
-#: Everything that a run can be requested with.
-RUN_INCLUDES = (
-    "checklist",
-    "tasks",
-    "tags",
-    "assets",
-    "next_task",
-    "permissions",
-    "tasks_meta",
-    "ko_form_fields",
-    "form_fields",
-    "stages",
-    "folders",
-    "member_watchers",
-    "guest_watchers",
-    "tasks.form_fields",
-    "tasks.threads",
-)
+#: Everything that a run can be requested with; the values of its forms have a parameter of their own.
+RUN_INCLUDES = tuple(name for name in INCLUDES if name != "form_fields_values")
 
 
 @once
