@@ -44,10 +44,12 @@ PART_BYTES = 128 * 1024 * 1024
 
 class TallyfyToObjectStorageOperator(FilteredRunsOperator):
     """
-    Export runs (processes) of Tallyfy to a file, on disk or in object storage.
+    Export runs (processes) of Tallyfy, or tables of what is in them, to disk or object storage.
 
     Runs are written page by page as they arrive, so that any number of them takes the memory of about one page. The
-    file appears when it is complete and replaces the one that was there; see ``docs/guides/export.md``.
+    file appears when it is complete and replaces the one that was there; see ``docs/guides/export.md``. With
+    ``tables``, ``path`` is a directory with parts for each table, and ``_SUCCESS`` is written last; see
+    ``docs/tables.md``, also for what is returned then.
 
     Returns ``path`` (str), ``rows`` and ``bytes`` (int, as stored), ``last_updated`` (the newest of the runs, ISO 8601
     in UTC, or None) and ``next_updated_after``: the ``updated_after`` with which the next export misses nothing.
@@ -66,6 +68,15 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
     :param created_before: Only runs created earlier than that; as ``created_after``.
     :param updated_after: Only runs changed then or later; as ``created_after``. Tallyfy has no filter for it: all runs
         are listed, and those that have not changed are left out.
+    :param tables: Names of the tables to write, templated: ``runs``, ``tasks``, ``answers``, ``comments``,
+        ``assignees``, ``people``, ``checklists`` and ``steps``. None writes runs into one file.
+    :param find_changes: With ``tables``, where changes since ``updated_after`` are looked for: ``list`` reads all runs
+        and asks for those that have changed, ``feed`` asks for those that the activity feed names, ``sweep`` writes
+        all and counts the changes that the feed does not name.
+    :param incremental: Whether an export without ``updated_after`` begins where the one before ended, as the state
+        store of the first outlet that is an asset knows (Airflow 3.3), or else the task's XCom.
+    :param unknown_fields: With ``tables``, whether each gets a column for what no other column holds, as JSON.
+    :param part_bytes: With ``tables``, bytes of a part, as stored, after which another begins.
     :param max_runs: Stop after so many runs, templated; None means all.
     :param on_empty: When no run matches: ``pass`` writes a file without runs, ``skip`` skips the task, ``fail`` fails
         it; neither of these touches the file.
@@ -169,11 +180,9 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
             writer = file_format.writer(sink, columns)
             self._write(query, selection, writer)
             notes = writer.finish()
-            if notes and self.strict_values:
-                raise TallyfyExportError(f"{' '.join(notes)} Nothing is written, since strict_values=True.")
+            self._refuse_misfits(notes)
             if not selection.taken:
-                shown = json.dumps({**query.shown, **selection.bounds.shown})
-                end_empty(self.on_empty, f"No run matches {shown}: nothing is written")
+                self._end_empty(query, selection)
         for note in [*(columns.notes if columns else []), *notes]:
             self.log.warning(note)
         written = {
@@ -213,11 +222,9 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
         with directory.writing():
             export.write_to(directory)
             self._report_mismatches(export.mismatches, "They are exported")
-            if self.strict_values and export.misfits:
-                raise TallyfyExportError(f"{' '.join(export.misfits)} Nothing is written, since strict_values=True.")
+            self._refuse_misfits(export.misfits)
             if not selection.taken and not all(table.is_small for table in tables):
-                shown = json.dumps({**query.shown, **selection.bounds.shown})
-                end_empty(self.on_empty, f"No run matches {shown}: nothing is written")
+                self._end_empty(query, selection)
             described = {
                 "schema_version": SCHEMA_VERSION,
                 "started_at": text_of(datetime.fromtimestamp(int(started), UTC)),
@@ -242,6 +249,14 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
             self._report_lineage(files.folder)
         fill_events(context, self.outlets, written)
         return written
+
+    def _refuse_misfits(self, notes: list[str]) -> None:
+        if notes and self.strict_values:
+            raise TallyfyExportError(f"{' '.join(notes)} Nothing is written, since strict_values=True.")
+
+    def _end_empty(self, query: Query, selection: Selection) -> None:
+        shown = json.dumps({**query.shown, **selection.bounds.shown})
+        end_empty(self.on_empty, f"No run matches {shown}: nothing is written")
 
     def _log_tables(self, written: dict[str, Any], unchanged: int, seconds: float) -> None:
         rows = ", ".join(f"{name} {table['rows']:,}" for name, table in written["tables"].items())
