@@ -241,7 +241,7 @@ class AirflowRest:
         return tasks
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", *, map_index: int = -1) -> Any:
-        """Read what a task handed on.
+        """Read an XCom of a task.
 
         :param dag_id: the Dag.
         :param run_id: the run.

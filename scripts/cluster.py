@@ -358,7 +358,7 @@ class Work:
         ]
 
     def _answers(self) -> list[tuple[str, float]]:
-        """Give, for each wait that succeeded, the run that it handed on, and when."""
+        """Return, for each wait that succeeded, the run in its XCom, and when it succeeded."""
         answers = []
         for task in self._instances("waits"):
             if task["task_id"] == "wait" and task["state"] == "success":

@@ -44,7 +44,7 @@ _LEGEND = """
 Each Dag below runs to its end in this Airflow, against a pretend Tallyfy of its own in which people act by
 themselves. A line for each task:
   ok  it succeeded      --  it was skipped, since a person decided otherwise      !!  it failed
-and under it what it handed on to others (its XComs), by their names. Times are UTC. "in Tallyfy" names the
+and under it its XComs (what other tasks can use), by their names. Times are UTC. "in Tallyfy" names the
 processes that the Dag launched there, each with its id: each once, also where a task is retried."""
 _NEXT = """
 Next: `make ui` starts the same with Airflow's UI and a page for each process, where you are the one who approves.
@@ -104,7 +104,7 @@ def shorten(text: str, width: int) -> str:
 
 
 def value_lines(value: Any) -> list[str]:
-    """Write a value that was handed on as a person reads it.
+    """Write the value of an XCom as a person reads it.
 
     :param value: from an XCom.
     :return: one line for a single value; for a list its length and its first items, a line for each.
@@ -132,7 +132,7 @@ def _in_one_format(text: str) -> str:
 
 
 def show_task(task: dict[str, Any]) -> None:
-    """Print how a task ended and what it handed on.
+    """Print how a task ended, and its XComs.
 
     :param task: from the event ``finished``.
     """

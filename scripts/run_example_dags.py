@@ -95,7 +95,7 @@ def purpose(dag: Any) -> str:
 
 
 def xcoms(dag_id: str, run_id: str) -> dict[tuple[str, int], dict[str, Any]]:
-    """Read what the tasks of a run handed on.
+    """Read the XComs of the tasks of a run.
 
     :param dag_id: the Dag.
     :param run_id: its run.
@@ -117,7 +117,7 @@ def xcoms(dag_id: str, run_id: str) -> dict[tuple[str, int], dict[str, Any]]:
 
 
 def describe_tasks(run: Any, dag_id: str) -> list[dict[str, Any]]:
-    """Tell how the tasks of a run ended and what they handed on.
+    """Tell how the tasks of a run ended, with their XComs.
 
     :param run: the run of a Dag, as ``dag.test()`` gives it.
     :param dag_id: the Dag.

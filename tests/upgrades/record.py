@@ -111,7 +111,7 @@ def record_launches() -> dict[str, Any]:
 
 
 def record_xcoms(folder: Path) -> dict[str, Any]:
-    """Record what operators hand on."""
+    """Record the XComs of operators."""
     with tallyfy():
         listing = build_task_context()
         runs = ListRunsOperator(task_id="list", filters={"q": "Contract"}, fields=["id", "name"]).execute(listing)
