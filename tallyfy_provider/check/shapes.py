@@ -77,6 +77,11 @@ def listed(words: Collection[str]) -> str:
     return ", ".join(quoted(word) for word in list(words)[:_SHOWN_WORDS]) + more
 
 
+def not_known(words: Collection[str]) -> str:
+    """Return the note on words that are not known; empty where there are none."""
+    return f"Not known: {listed(words)}." if words else ""
+
+
 def keys_in(rows: Iterable[Mapping[str, Any]], known: Iterable[str]) -> list[str]:
     """Return those of the known keys that all rows have."""
     listed = list(rows)

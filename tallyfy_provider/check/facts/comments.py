@@ -8,7 +8,7 @@ from tallyfy_provider.check import samples
 from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.finding import Finding, cannot_tell, found, holds
 from tallyfy_provider.check.reader import ApiReader, Row
-from tallyfy_provider.check.shapes import date_forms, id_forms, listed, split_known
+from tallyfy_provider.check.shapes import date_forms, id_forms, not_known, split_known
 from tallyfy_provider.client.comments import LABELS
 from tallyfy_provider.utils.arguments import COMMENT_STATES
 from tallyfy_provider.utils.timestamps import parse_timestamp
@@ -54,13 +54,13 @@ def order_of(by_task: list[list[Row]]) -> Finding:
 @COMMENTS.fact("thread-states", "state of a thread is open, hide-for-guests or collapsed", "the threads of tasks")
 def thread_states(reader: ApiReader) -> Finding:
     known, others = split_known((thread.get("state") for thread in _all(reader)), COMMENT_STATES)
-    return found(not others, f"Not known: {listed(others)}." if others else "", states=known, others=len(others))
+    return found(not others, not_known(others), states=known, others=len(others))
 
 
 @COMMENTS.fact("thread-labels", "label of a thread is one of those that are documented", "the threads of tasks")
 def thread_labels(reader: ApiReader) -> Finding:
     known, others = split_known((thread.get("label") for thread in _all(reader)), LABELS)
-    return found(not others, f"Not known: {listed(others)}." if others else "", labels=known, others=len(others))
+    return found(not others, not_known(others), labels=known, others=len(others))
 
 
 @COMMENTS.fact("open-problem", "An open problem has the label problem and no resolve_id", "the threads of tasks")

@@ -11,7 +11,7 @@ from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.facts.errors import refused_feed
 from tallyfy_provider.check.finding import Finding, cannot_tell, differs, found, holds, not_allowed
 from tallyfy_provider.check.reader import ApiReader, Row
-from tallyfy_provider.check.shapes import date_forms, id_forms, listed, split_known, type_of, types_of
+from tallyfy_provider.check.shapes import date_forms, id_forms, not_known, split_known, type_of, types_of
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 FEED = Subject("activity feed", "Activity feed")
@@ -94,7 +94,7 @@ def verbs(reader: ApiReader) -> Finding:
     executed = any(one_of(row.get("type")) == "execution" for row in rows)
     of_tasks = any(one_of(row.get("verb")) == "completed" and kind_of(row, "auditable") == "task" for row in rows)
     quirks = ({"feed_execution_rows": True} if executed else {}) | ({"feed_task_rows": True} if of_tasks else {})
-    note = f"Not known: {listed(others)}." if others else ""
+    note = not_known(others)
     return found(not others, note, verbs=known, others=len(others), quirks=quirks)
 
 

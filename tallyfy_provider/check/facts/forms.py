@@ -6,7 +6,7 @@ from tallyfy_provider.check import samples
 from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.finding import Finding, cannot_tell, found
 from tallyfy_provider.check.reader import ApiReader, Row
-from tallyfy_provider.check.shapes import id_forms, keys_in, listed, split_known, type_of, types_of
+from tallyfy_provider.check.shapes import id_forms, keys_in, not_known, split_known, type_of, types_of
 from tallyfy_provider.client.filtering import TYPES
 from tallyfy_provider.client.forms.fields import CHOICES, TEXT_TYPES
 
@@ -21,7 +21,7 @@ def checklists(reader: ApiReader) -> Finding:
     rows = samples.needed(samples.checklists(reader).rows, "a checklist that the user of the connection sees")
     known, others = split_known((row.get("type") for row in rows), TYPES)
     keys = keys_in(rows, ("id", "title", "type"))
-    note = f"Not known: {listed(others)}." if others else ""
+    note = not_known(others)
     return found("title" in keys and not others, note, rows=len(rows), keys=keys, types=known, others=len(others))
 
 
@@ -58,7 +58,7 @@ def field_ids(reader: ApiReader) -> Finding:
 @FORMS.fact("field-types", "The types of fields are those that can be filled", "the fields of checklists")
 def field_types(reader: ApiReader) -> Finding:
     known, others = split_known((field.get("field_type") for field in _fields(reader)), FIELD_TYPES)
-    return found(not others, f"Not known: {listed(others)}." if others else "", types=len(known), others=len(others))
+    return found(not others, not_known(others), types=len(known), others=len(others))
 
 
 @FORMS.fact("field-options", "Options are objects of id and text, the id a number", "fields with options")

@@ -8,7 +8,7 @@ from tallyfy_provider.check import samples
 from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.finding import Finding, cannot_tell, differs, found, holds
 from tallyfy_provider.check.reader import ApiReader
-from tallyfy_provider.check.shapes import date_forms, id_forms, listed, split_known, type_of, types_of
+from tallyfy_provider.check.shapes import date_forms, id_forms, not_known, split_known, type_of, types_of
 from tallyfy_provider.client.filtering import TYPES
 from tallyfy_provider.client.runs.filters import RUN_STATUSES
 from tallyfy_provider.utils.timestamps import parse_timestamp
@@ -36,14 +36,14 @@ def owner_ids(reader: ApiReader) -> Finding:
 @RUNS.fact("run-statuses", "The statuses of runs are those that are documented", "pages of runs", section="Run status")
 def run_statuses(reader: ApiReader) -> Finding:
     known, others = split_known((row.get("status") for row in samples.sample(reader)), STATUSES)
-    note = f"Not known: {listed(others)}." if others else ""
+    note = not_known(others)
     return found(bool(known) and not others, note, statuses=known, others=len(others))
 
 
 @RUNS.fact("run-types", "The types of runs are procedure, form and document", "pages of runs", section="Filters")
 def run_types(reader: ApiReader) -> Finding:
     known, others = split_known((row.get("type") for row in samples.sample(reader)), TYPES)
-    return found(not others, f"Not known: {listed(others)}." if others else "", types=known, others=len(others))
+    return found(not others, not_known(others), types=known, others=len(others))
 
 
 @RUNS.fact(

@@ -12,7 +12,7 @@ from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.finding import Finding, cannot_tell, differs, found, holds
 from tallyfy_provider.check.reader import ApiReader, ListPage, Row
 from tallyfy_provider.check.samples import UNKNOWN, filtered_tasks
-from tallyfy_provider.check.shapes import date_forms, id_forms, listed, split_known, type_of, types_of
+from tallyfy_provider.check.shapes import date_forms, id_forms, not_known, split_known, type_of, types_of
 from tallyfy_provider.client.resource import ASSIGNEE_KINDS
 from tallyfy_provider.client.tasks.status import APPROVALS, AUTO_SKIPPED, EXPIRING, PLAIN, is_completed
 from tallyfy_provider.utils.timestamps import parse_timestamp
@@ -61,7 +61,7 @@ def task_statuses(reader: ApiReader) -> Finding:
     known, others = split_known((row.get("status") for row in _with_those_of_a_run(reader)), STATUSES)
     done = [word for word in _DONE if word in known]
     quirks = {"task_done_status": done[0]} if len(done) == 1 else {}
-    note = f"Not known: {listed(others)}." if others else ""
+    note = not_known(others)
     return found(not others, note, statuses=known, others=len(others), quirks=quirks)
 
 
@@ -73,7 +73,7 @@ def _with_those_of_a_run(reader: ApiReader) -> list[Row]:
 @TASKS.fact("task-types", "The types of tasks are those that are known", "tasks of the organization")
 def task_types(reader: ApiReader) -> Finding:
     known, others = split_known((row.get("task_type") for row in _all(reader)), TYPES)
-    return found(not others, f"Not known: {listed(others)}." if others else "", types=known, others=len(others))
+    return found(not others, not_known(others), types=known, others=len(others))
 
 
 @TASKS.fact("completed-tasks", "A completed task has completed_at", "completed tasks")
