@@ -50,7 +50,7 @@ _MIN_CROWD, _MAX_CROWD, _MAX_TURNS, _SPREAD_STEP = 3, 6, 64.0, 1.2
 _IDLE_TURNS, _IDLE_SECONDS = 3, 1.0
 
 #: Of what is stored; another one is not read.
-_VERSION = 1
+_VERSION = 2
 
 Jitter = Callable[[float, float], float]
 
@@ -76,6 +76,8 @@ class Budget:
 
     learned: LearnedRate = field(default_factory=LearnedRate)
     next_at: float = 0.0
+    #: When it was last heard of a request.
+    used_at: float = 0.0
     paused_until: float = 0.0
     #: Number of the pause; requests that were sent before it say nothing about what came after it.
     pause: int = 0
@@ -129,16 +131,22 @@ class Budget:
     def record_success(self, lease: str, now: float, remaining: int | None = None) -> None:
         """Count an accepted request; ``remaining`` is what Tallyfy says is left."""
         at, pause, was_paced = self.leases.pop(lease, (now, self.pause, False))
-        if pause == self.pause and self.refusals:
+        self.used_at = now
+        is_of_this_pause = pause == self.pause
+        if is_of_this_pause and self.refusals:
             self._end_refusals(at)
         self.learned.record_success(was_paced=was_paced)
+        if is_of_this_pause:
+            self._widen()
+        if remaining is not None:
+            self._heed_remaining(remaining)
+
+    def _widen(self) -> None:
         if self.learned.rate or 1 < self.window < _FAST_START or self.learned.accepted == _ALONE:
             self.window += 1
         elif self.learned.accepted > _ALONE:
             self.window += _SLOW_START / self.window
         self.window = min(self.window, _MAX_WINDOW)
-        if remaining is not None:
-            self._heed_remaining(remaining)
 
     def _heed_remaining(self, remaining: int) -> None:
         self.unchanged = self.unchanged + 1 if remaining == self.remaining else 0
@@ -150,6 +158,7 @@ class Budget:
     def record_refusal(self, lease: str, now: float, hint: float | None, jitter: Jitter) -> None:
         """Begin or prolong a pause."""
         at, pause, _ = self.leases.pop(lease, (now, self.pause, False))
+        self.used_at = now
         if pause != self.pause:  # sent before the pause began
             return
         if self.refusals == 0:
@@ -198,7 +207,7 @@ class Budget:
     def _begin_period_after_idling(self, now: float, interval: float) -> None:
         if self.refusals or self.leases:
             return
-        idle = now - self.next_at
+        idle = now - max(self.next_at, self.used_at)
         if not self.learned.since or (idle > max(_IDLE_TURNS * interval, _IDLE_SECONDS)):
             self.learned.begin_period(now, from_empty=False)
 

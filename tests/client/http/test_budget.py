@@ -43,6 +43,27 @@ def test_the_allowed_rate_is_found(kind, limit, hints):
     assert outcome.refused <= 0.04 * run.total
 
 
+@pytest.mark.parametrize("excess", [1.1, 1.5])
+@pytest.mark.parametrize(("kind", "limit"), [each for each in LIMITS if each[1] != (1, 1)])
+def test_the_rate_is_found_by_a_list_that_is_hardly_too_quick_by_itself(kind, limit, excess):
+    requests, seconds = limit
+    latency = seconds / requests / excess
+    run = Run(kind, limit, "seconds", clients=1, total=max(300, 3 * requests), threads=1, latency=latency)
+    outcome = run.simulate(Shared(1))
+    assert outcome.accepted == run.total
+    assert run.share(outcome) >= 0.75
+    assert outcome.refused <= 0.03 * run.total
+
+
+def test_a_list_with_slow_answers_has_no_new_period_with_each_request():
+    budget = Budgets().of("reads")
+    for number in range(3):  # one after the other, 5 s each
+        budget.ask(f"r{number}", NOW + 5 * number, Priority.LIST, no_jitter, 0.0)
+        budget.record_success(f"r{number}", NOW + 5 * number + 5)
+    assert budget.learned.accepted == 3
+    assert budget.learned.since == NOW
+
+
 @pytest.mark.parametrize("hint", [1800.0, None])
 def test_a_refused_comment_does_not_delay_reads(hint):
     budgets = Budgets()
@@ -84,6 +105,18 @@ def test_after_a_pause_one_goes_first():
     assert not ask(budgets, now=NOW + 5, lease="c").granted
     budgets.of("reads").record_success("b", NOW + 5.1)
     assert ask(budgets, now=NOW + 7, lease="c").granted
+
+
+def test_what_was_sent_before_a_pause_lets_no_second_request_go_first_after_it():
+    budgets = Budgets()
+    budgets.of("reads").learned.rate = 10.0
+    budgets.of("reads").window = 2.0
+    ask(budgets, lease="refused")
+    ask(budgets, lease="accepted")
+    budgets.record_refusal("reads", "refused", NOW + 0.1, 1.0, no_jitter)
+    budgets.of("reads").record_success("accepted", NOW + 0.2)
+    assert ask(budgets, now=NOW + 2, lease="first").granted
+    assert ask(budgets, now=NOW + 2, lease="second").is_full
 
 
 def test_pauses_without_a_hint_double():
