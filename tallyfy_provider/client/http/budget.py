@@ -28,6 +28,8 @@ from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE
 MAX_PAUSE = DEFAULT_MAX_PAUSE
 #: The first pause without a hint, in seconds; the shortest one once a pace is known; and the factor of the next one.
 _FIRST_PAUSE, _SHORTEST_PAUSE, _PAUSE_FACTOR = 0.5, 0.2, 2.0
+#: Without a hint, the part of the last pause after which is looked again, as long as this one is not longer.
+_LAST_PAUSE_SHARE = 0.125
 #: A pause is at most so many times longer than the hint that turned out to be wrong.
 _MAX_DOUBT = 8.0
 #: The end of a pause is spread over this share of it, and at most so many seconds.
@@ -167,7 +169,7 @@ class Budget:
         since_first = at - self.refused_at
         self.gap_min = max(self.gap_min, since_first, since_first + (hint or 0.0) - _ROUNDING)
         self.gap_max = since_first + hint if hint else MAX_PAUSE
-        self.begin_pause(now, self._pause_length(hint), jitter)
+        self.begin_pause(now, self._pause_length(hint, since_first), jitter)
 
     def begin_pause(self, now: float, seconds: float, jitter: Jitter, lease: str = "") -> None:
         """Hold back everything for a while; with the lease of the request that is the reason."""
@@ -189,11 +191,13 @@ class Budget:
             self.spread = max(1.0, self.spread / _SPREAD_STEP)
         self.crowd = 0
 
-    def _pause_length(self, hint: float | None) -> float:
+    def _pause_length(self, hint: float | None, waited: float) -> float:
         first = max(2 * self.learned.interval, _SHORTEST_PAUSE) if self.learned.rate else _FIRST_PAUSE
         own = first * _PAUSE_FACTOR ** min(self.refusals - 1, 20)
         if not hint:
-            return own
+            # The last pause tells about how long this one will be: its end is looked for more closely then.
+            last = self.learned.price
+            return min(own, max(first, last * _LAST_PAUSE_SHARE)) if waited < last else own
         # Refused again after a hint was obeyed: then the hint is wrong, and pauses grow, but not beyond all measure.
         return max(hint, min(own, _MAX_DOUBT * hint) if self.refusals > 2 else 0.0)
 

@@ -35,7 +35,7 @@ _SPAN = 16
 #: Fewest and most requests for which a pace is tried; and where it is hardly more than a guess.
 _MIN_TRIAL, _MAX_TRIAL, _VAGUE_TRIAL = 5, 256, 2
 #: Accepted requests for which a pace stays at first, and at most; and seconds, where requests are rare.
-_FIRST_STAY, _MAX_STAY, _MAX_STAY_SECONDS = 256, 4096, 600.0
+_FIRST_STAY, _MAX_STAY, _MAX_STAY_SECONDS = 512, 4096, 600.0
 #: The first step beyond a pace that stayed; the next ones are twice as large each, up to the largest.
 _FIRST_STEP, _LARGE_STEP, _MAX_STEP = 0.025, 0.2, 0.5
 #: Part by which a pace is lowered that had been accepted for a while; twice as much each time until one is accepted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 
 import pytest
 
@@ -127,6 +128,19 @@ def test_pauses_without_a_hint_double():
         pauses.append(budgets.of("reads").paused_until - now)
         now += pauses[-1]
     assert pauses == pytest.approx([0.5, 1, 2, 4, 8])
+
+
+def test_the_end_of_a_pause_without_a_hint_is_looked_for_more_closely_once_one_is_known():
+    budgets = Budgets()
+    budgets.of("reads").learned.rate = 1.0
+    budgets.of("reads").learned.price = 800.0  # seconds that the last pause took
+    now, pauses = NOW, []
+    while now < NOW + 1600:
+        refuse(budgets, now=now)
+        pauses.append(budgets.of("reads").paused_until - now)
+        now += pauses[-1]
+    assert max(pause for pause in pauses[:-1]) <= 800
+    assert all(pause <= 100 for pause, end in zip(pauses, accumulate(pauses), strict=True) if end <= 800)
 
 
 def test_a_turn_that_a_pause_overtook_is_given_back():
