@@ -36,8 +36,8 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: What takes pictures, and makes the files small.
 PACKAGES = ("playwright", "pillow")
 _NO_BROWSER = "No Chromium was found: install one, for example with `apt-get install chromium`."
-#: Colours of a picture: what antialiased text and Airflow's few colours need.
-_COLOURS = 128
+#: Colours of a picture: as many as a palette holds.
+_COLOURS = 256
 #: Milliseconds until a page has drawn what it has, and until it has it on a machine that is busy.
 _DRAWN, _SLOW = 2000, 240_000
 APPROVAL, REVIEWS = "tallyfy_approve_before_payment", "tallyfy_wait_for_each_run"
@@ -157,7 +157,7 @@ def take_connection(camera: Camera) -> None:
     camera.page.get_by_label("Edit Connection").first.click(timeout=_SLOW)
     camera.page.get_by_text("Organization").first.wait_for(timeout=_SLOW)
     camera.wait()
-    camera.take("ui-connection", height=860)
+    camera.take("ui-connection", height=930)
 
 
 def take_docs(camera: Camera) -> None:
@@ -198,7 +198,7 @@ def take_approval(camera: Camera, airflow: AirflowRest) -> None:
     if (state := airflow.wait_for_dag_run(APPROVAL, run_id, timeout=600)["state"]) != "success":
         raise ValueError(f"The run {run_id} of {APPROVAL} is {state}: no picture for the documentation.")
     camera.open(f"/dags/{APPROVAL}/runs/{run_id}", task_id)
-    camera.take("ui-approved")
+    camera.take("ui-approved", height=830)
 
 
 def take_waits(camera: Camera, airflow: AirflowRest, tallyfy: str) -> None:
@@ -213,7 +213,7 @@ def take_waits(camera: Camera, airflow: AirflowRest, tallyfy: str) -> None:
     task_id = "wait_for_review"
     airflow.wait_for_task_state(REVIEWS, run_id, task_id, "deferred", timeout=600)
     camera.open(task_page(REVIEWS, run_id, task_id, "/mapped"), AWAITED[-1])
-    camera.take("ui-mapped-waits", height=600)
+    camera.take("ui-mapped-waits", height=640)
     for seconds, status in CHANGES:
         time.sleep(seconds)
         fetch("PATCH", f"{tallyfy}/_emulator/runs/{first}", {"status": status})
