@@ -38,7 +38,8 @@ _LINES_OF_A_LIST = 3
 _ROWS_OF_A_TABLE = 6
 _MARKS = {"success": "ok", "skipped": "--"}
 #: XComs of Airflow's own, beside those that begin with ``_``, such as the links of an operator.
-_AIRFLOWS_OWN = ("skipmixin_key",)
+_AIRFLOWS_OWN = ("pipeline_outlets", "skipmixin_key")
+_WRAPPER = textwrap.TextWrapper(_WIDTH, subsequent_indent="  ", max_lines=2, placeholder=" …", break_on_hyphens=False)
 # Tallyfy writes times in several ways.
 _TIME = re.compile(r"\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d):\d\d(?:\.\d+)?(?:Z|\+00:00)?")
 _LEGEND = """
@@ -118,7 +119,7 @@ def value_lines(value: Any) -> list[str]:
             lines.append(f"  … and {len(value) - _LINES_OF_A_LIST} more")
         return lines
     if isinstance(value, dict):
-        return textwrap.wrap(_text(value), _WIDTH, max_lines=2, placeholder=" …", subsequent_indent="  ") or ["{}"]
+        return _WRAPPER.wrap(_text(value)) or ["{}"]
     return [_one_line(value)]
 
 
