@@ -36,8 +36,6 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: What takes pictures, and makes the files small.
 PACKAGES = ("playwright", "pillow")
 _NO_BROWSER = "No Chromium was found: install one, for example with `apt-get install chromium`."
-#: Colours of a picture: as many as a palette holds.
-_COLOURS = 256
 #: Milliseconds until a page has drawn what it has, and until it has it on a machine that is busy.
 _DRAWN, _SLOW = 2000, 240_000
 APPROVAL, REVIEWS = "tallyfy_approve_before_payment", "tallyfy_wait_for_each_run"
@@ -111,7 +109,8 @@ def shrink(file: Path) -> None:
     """
     image = importlib.import_module("PIL.Image")
     with image.open(file) as picture:
-        small = picture.convert("RGB").quantize(_COLOURS, dither=image.Dither.NONE)
+        # Of 256 colours, the rare ones too: what tells the states of tasks apart is a few pixels.
+        small = picture.convert("RGB").quantize(256, image.Quantize.MAXCOVERAGE, dither=image.Dither.NONE)
     small.save(file, optimize=True)
 
 
