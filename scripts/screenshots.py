@@ -110,7 +110,7 @@ def shrink(file: Path) -> None:
     image = importlib.import_module("PIL.Image")
     with image.open(file) as picture:
         # Of 256 colours, the rare ones too: what tells the states of tasks apart is a few pixels.
-        small = picture.convert("RGB").quantize(256, image.Quantize.MAXCOVERAGE, dither=image.Dither.NONE)
+        small = picture.convert("RGB").quantize(256, image.Quantize.MAXCOVERAGE, kmeans=1, dither=image.Dither.NONE)
     small.save(file, optimize=True)
 
 
