@@ -14,7 +14,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from tallyfy_provider.exceptions import TallyfyError
 from tallyfy_provider.links.tallyfy import pages_of
 from tallyfy_provider.triggers.executor import unexpected_error
-from tallyfy_provider.triggers.poller import RunPoller, Wait
+from tallyfy_provider.triggers.poller import RunPoller
+from tallyfy_provider.triggers.wait import Wait
 from tallyfy_provider.utils.plurals import counted
 from tallyfy_provider.waiting.conditions import Outcome, WaitResult
 from tallyfy_provider.waiting.tolerance import DEFAULT_TOLERANCE, FaultTolerance, log_fault

@@ -9,7 +9,8 @@ from tallyfy_provider.client.tasks.lookup import find_task
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.triggers.base import PolledTrigger
 from tallyfy_provider.triggers.executor import ConnectionExecutor, executor_for
-from tallyfy_provider.triggers.poller import TaskPoller, TaskWait, shared_poller
+from tallyfy_provider.triggers.poller import TaskPoller, shared_poller
+from tallyfy_provider.triggers.wait import TaskWait
 from tallyfy_provider.waiting.conditions import Outcome, StatusRule, TaskRule, WaitResult
 from tallyfy_provider.waiting.task_reader import confirm, read_task
 

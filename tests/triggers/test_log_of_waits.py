@@ -13,9 +13,9 @@ from tallyfy_provider.client.runs.status import compact
 from tallyfy_provider.client.tasks.status import compact_task
 from tallyfy_provider.triggers.base import WaitTrigger
 from tallyfy_provider.triggers.counts import RunCountTrigger
-from tallyfy_provider.triggers.poller import TaskWait, Wait
 from tallyfy_provider.triggers.runs import RunStatusTrigger
 from tallyfy_provider.triggers.tasks import TaskStatusTrigger
+from tallyfy_provider.triggers.wait import TaskWait, Wait
 from tallyfy_provider.waiting.conditions import StatusRule
 from tallyfy_provider.waiting.run_reader import Snapshot
 

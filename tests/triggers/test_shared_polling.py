@@ -17,6 +17,7 @@ from tallyfy_emulator import Fault, Quirks
 from tallyfy_provider.triggers import executor as threads
 from tallyfy_provider.triggers import poller
 from tallyfy_provider.triggers.runs import RunStatusTrigger
+from tallyfy_provider.triggers.wait import wait_for_event
 
 from .conftest import Waits
 
@@ -140,7 +141,7 @@ def test_a_cancellation_right_after_its_event_is_not_lost(run):
 
     async def scenario():
         event = asyncio.Event()
-        task = asyncio.create_task(poller.wait_for_event(event, 60.0))
+        task = asyncio.create_task(wait_for_event(event, 60.0))
         await asyncio.sleep(0)
         event.set()
         task.cancel()
@@ -153,7 +154,7 @@ def test_a_cancellation_right_after_its_event_is_not_lost(run):
 def test_waiting_for_an_event_ends_with_its_time(run):
     async def scenario():
         started = asyncio.get_running_loop().time()
-        await poller.wait_for_event(asyncio.Event(), 60.0)
+        await wait_for_event(asyncio.Event(), 60.0)
         return asyncio.get_running_loop().time() - started
 
     assert run(scenario()) == pytest.approx(60.0, abs=0.1)
