@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -105,6 +106,7 @@ class ApiReader:
         self._on_request = on_request
         self._started = time.monotonic()
         self._kept: dict[Any, Response | Failure] = {}
+        self._is_spent = threading.Event()
         self._failures = 0
         self._last_refusal: Response | None = None
         client.session.transport.on_outcome = self._note
@@ -142,16 +144,35 @@ class ApiReader:
         key = (segments, tuple(sorted((params or {}).items())), query, tuple((headers or {}).items()), with_token)
         if key not in self._kept:
             url = self.client.session.base_url + build_path(segments) + (f"?{query}" if query else "")
-            self._kept[key] = self._send(Request("GET", url, params=params, headers=headers), with_token)
+            request = Request("GET", url, params=params, headers=headers, cancelled=self._is_spent)
+            self._kept[key] = self._send(request, with_token)
         outcome = self._kept[key]
         if isinstance(outcome, Failure):
             raise Unanswered(cannot_tell(f"There was no response that can be read: {outcome.reason}."))
+        status = outcome.status
+        if status >= 500 or 300 <= status < 400:
+            raise Unanswered(cannot_tell(f"Tallyfy answered {status}: check again later.", status=status))
+        if status == 401 and with_token and not headers:
+            refuse(outcome)
         return outcome
+
+    def refusal(self, *path: object, params: Mapping[str, str] | None = None) -> Response:
+        """
+        Get what Tallyfy answers where it should refuse.
+
+        :raises Unanswered: There was no such response; a page of a proxy, or of a maintenance, is none.
+        """
+        response = self.response(*path, params=params)
+        if response.is_success and response.payload is None:
+            raise Unanswered(cannot_tell("There was no JSON in the response: check again later."))
+        return response
 
     def item(self, *path: object, root: bool = False, params: Mapping[str, str] | None = None) -> Row:
         """Get the object under ``data``; an answer without one ends the fact."""
         response = self.response(*path, root=root, params=params)
         refuse(response)
+        if response.payload is None:
+            raise Unanswered(cannot_tell("There was no JSON in the response: check again later."))
         data = response.payload.get("data") if isinstance(response.payload, Mapping) else None
         if not isinstance(data, dict) or not data:
             raise Unanswered(differs("There is no object under data.", status=response.status))
@@ -180,6 +201,7 @@ class ApiReader:
         except TallyfyError as error:  # no token could be had, or a pause is longer than a check waits
             if isinstance(error, TallyfyRateLimitError) and self.refusals:
                 self._last_refusal = self.refusals[-1]
+            self._check_requests()
             raise Unanswered(cannot_tell(str(error))) from None
         if isinstance(outcome, Failure):
             self._failures += 1
@@ -191,6 +213,8 @@ class ApiReader:
     def _note(self, outcome: Response | Failure) -> None:
         """Count an attempt, also one of those that the client makes again."""
         self.requests += 1
+        if self.requests >= MAX_REQUESTS:
+            self._is_spent.set()  # nor is one sent again
         if self._on_request:
             self._on_request(self.requests)
         if isinstance(outcome, Response):
@@ -215,10 +239,13 @@ class ApiReader:
             raise Unanswered(cannot_tell(f"Tallyfy refuses requests for their rate (429): check again{after}."))
         if self._failures >= _MOST_FAILURES:
             raise Unanswered(cannot_tell("Tallyfy cannot be reached any more: check again later."))
-        if self.requests >= MAX_REQUESTS:
-            raise Unanswered(cannot_tell(f"A check sends at most {MAX_REQUESTS} requests: ask with --only."))
+        self._check_requests()
         if self.seconds > MAX_SECONDS:
             raise Unanswered(cannot_tell(f"A check asks for at most {MAX_SECONDS:.0f} s: ask with --only."))
+
+    def _check_requests(self) -> None:
+        if self._is_spent.is_set():
+            raise Unanswered(cannot_tell(f"A check sends at most {MAX_REQUESTS} requests: ask with --only."))
 
 
 def refuse(response: Response, *, strict: bool = False) -> None:
@@ -244,4 +271,6 @@ def page_of(response: Response, *, strict: bool = False) -> ListPage:
         raise Unanswered(cannot_tell(f"A list cannot be read: {error.message}")) from None
     meta = response.payload.get("meta")
     pagination = meta.get("pagination") if isinstance(meta, Mapping) else None
-    return ListPage(page.rows, pagination if isinstance(pagination, Mapping) else {}, page.total)
+    # One that is smaller than the page itself says nothing.
+    total = page.total if page.total is not None and page.total >= len(page.rows) else None
+    return ListPage(page.rows, pagination if isinstance(pagination, Mapping) else {}, total)

@@ -27,14 +27,14 @@ RATE_LIMIT_HEADERS = (
 
 @ERRORS.fact("unknown-id", "An id that does not exist is answered 404 RESOURCE_NOT_FOUND", "a run that does not exist")
 def unknown_id(reader: ApiReader) -> Finding:
-    response = reader.response("runs", "0" * 32)
+    response = reader.refusal("runs", "0" * 32)
     code = code_of(response)
     return found(response.status == 404 and code == "RESOURCE_NOT_FOUND", status=response.status, code=code)
 
 
 @ERRORS.fact("unknown-path", "A path that does not exist is answered 404 ENDPOINT_NOT_FOUND", "such a path")
 def unknown_path(reader: ApiReader) -> Finding:
-    response = reader.response(UNKNOWN)
+    response = reader.refusal(UNKNOWN)
     code = code_of(response)
     return found(response.status == 404 and code == ENDPOINT_NOT_FOUND, status=response.status, code=code)
 
@@ -56,6 +56,8 @@ def validation(reader: ApiReader) -> Finding:
         return not_allowed("The user of the connection may not see the activity feed (403).", status=403)
     if response.is_success:
         return cannot_tell("It needs a refusal; the activity feed takes unknown verbs.", status=response.status)
+    if response.status == 404:
+        return cannot_tell("It needs the activity feed.", status=404)
     payload = response.payload if isinstance(response.payload, dict) else {}
     errors = payload.get("errors")
     return found(
@@ -68,7 +70,7 @@ def validation(reader: ApiReader) -> Finding:
 def refused_feed(reader: ApiReader) -> Response:
     """Return what the feed answers to values that it cannot know."""
     params = {"verb": UNKNOWN, "entity_type": UNKNOWN, "created_before": UNKNOWN, "per_page": "1", "page": "1"}
-    return reader.response("activity-feeds", params=params)
+    return reader.refusal("activity-feeds", params=params)
 
 
 @ERRORS.fact("request-id", "Each answer has an X-Request-Id", "any")
