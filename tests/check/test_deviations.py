@@ -354,6 +354,10 @@ def after(count: int, change: Callable[[Exchange], Any]) -> Rewriter:
     return lambda exchange: change(exchange) if exchange.status and next(answers_so_far) >= count else None
 
 
+#: What a user sees who sees little.
+LISTED = (("runs",), ("tasks",), ("/me",))
+
+
 def html(exchange: Exchange) -> None:
     exchange.status, exchange.payload, exchange.body = 200, None, b""
     exchange.headers["content-type"] = "text/html"
@@ -378,6 +382,16 @@ WHOLE: dict[str, tuple[Rewriter, set[str]]] = {
     ),
     "tasks are listed without includes": (ignoring("tasks", "with"), {"tasks-with"}),
     "there is no feed": (answers("activity-feeds", status(404)), {"feed"}),
+    "a user sees lists alone": (
+        lambda exchange: status(403)(exchange) if exchange.status and exchange.path not in LISTED else None,
+        set(),
+    ),
+    "owners and types of fields are lists": (
+        everywhere(
+            fields(setting(field_type=["text"])), each_row("runs", in_each("tasks", setting(owners={"users": 5})))
+        ),
+        {"field-types"},
+    ),
     "the token ends half-way": (after(20, status(401)), set()),
     "a maintenance begins half-way": (after(20, html), set()),
     "a proxy redirects half-way": (after(20, status(302)), set()),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tallyfy_provider.check import samples
 from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.facts.access import code_of, has_words
 from tallyfy_provider.check.finding import Finding, cannot_tell, found, holds, not_allowed
 from tallyfy_provider.check.reader import ApiReader
-from tallyfy_provider.check.samples import UNKNOWN
 from tallyfy_provider.check.shapes import type_of
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.http.responses import Response
@@ -28,13 +28,17 @@ RATE_LIMIT_HEADERS = (
 @ERRORS.fact("unknown-id", "An id that does not exist is answered 404 RESOURCE_NOT_FOUND", "a run that does not exist")
 def unknown_id(reader: ApiReader) -> Finding:
     response = reader.refusal("runs", "0" * 32)
+    if response.status == 403:
+        samples.run_alone(reader)  # ends this where no run may be seen by itself
     code = code_of(response)
     return found(response.status == 404 and code == "RESOURCE_NOT_FOUND", status=response.status, code=code)
 
 
 @ERRORS.fact("unknown-path", "A path that does not exist is answered 404 ENDPOINT_NOT_FOUND", "such a path")
 def unknown_path(reader: ApiReader) -> Finding:
-    response = reader.refusal(UNKNOWN)
+    response = reader.refusal(samples.UNKNOWN)
+    if response.status == 403:
+        reader.item()  # ends this where the organization may not be seen
     code = code_of(response)
     return found(response.status == 404 and code == ENDPOINT_NOT_FOUND, status=response.status, code=code)
 
@@ -69,7 +73,13 @@ def validation(reader: ApiReader) -> Finding:
 
 def refused_feed(reader: ApiReader) -> Response:
     """Return what the feed answers to values that it cannot know."""
-    params = {"verb": UNKNOWN, "entity_type": UNKNOWN, "created_before": UNKNOWN, "per_page": "1", "page": "1"}
+    params = {
+        "verb": samples.UNKNOWN,
+        "entity_type": samples.UNKNOWN,
+        "created_before": samples.UNKNOWN,
+        "per_page": "1",
+        "page": "1",
+    }
     return reader.refusal("activity-feeds", params=params)
 
 

@@ -65,9 +65,8 @@ def field_types(reader: ApiReader) -> Finding:
 
 @FORMS.fact("field-options", "Options are objects of id and text, the id a number", "fields with options")
 def field_options(reader: ApiReader) -> Finding:
-    listed = [
-        option for field in _fields(reader) if field.get("field_type") in CHOICES for option in _each(field, "options")
-    ]
+    fields = [field for field in _fields(reader) if str(field.get("field_type")) in CHOICES]
+    listed = [option for field in fields for option in _each(field, "options")]
     options = [option for option in samples.needed(listed, "a field with options") if isinstance(option, dict)]
     keys = keys_in(options, ("id", "text"))
     ids = types_of(option.get("id") for option in options)

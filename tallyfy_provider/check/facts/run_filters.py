@@ -6,7 +6,7 @@ from tallyfy_provider.check import filtered, samples
 from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.filtered import Matches
 from tallyfy_provider.check.finding import Finding, cannot_tell, differs, found, holds
-from tallyfy_provider.check.reader import ApiReader, ListPage, Row
+from tallyfy_provider.check.reader import ApiReader, ListPage, Row, refuse
 from tallyfy_provider.check.samples import UNKNOWN, filtered_runs
 from tallyfy_provider.client.runs.filter_check import is_archived
 
@@ -142,6 +142,8 @@ def archived_run(reader: ApiReader) -> Finding:
     response = reader.response("runs", run["id"])
     if response.status == 404:
         return holds(status=404, quirks={"archived_run_status": 404})
+    if response.status == 403:
+        refuse(response)
     data = response.payload.get("data") if isinstance(response.payload, dict) else None
     if not response.is_success or not isinstance(data, dict):
         return differs(status=response.status)
@@ -186,7 +188,8 @@ def by_owner(reader: ApiReader) -> Finding:
 def _unless_on_a_task(row: Row, kind: str, one: str) -> bool | None:
     """Return False for a run none of whose tasks is assigned to one; None where it is, or is not shown."""
     owners = [task.get("owners") for task in samples.rows_in(row, "tasks")]
-    assigned = [each for every in owners if isinstance(every, dict) for each in every.get(kind) or []]
+    lists = [every.get(kind) for every in owners if isinstance(every, dict)]
+    assigned = [each for listed in lists if isinstance(listed, list) for each in listed]
     ids = {str(each.get("id") if isinstance(each, dict) else each) for each in assigned}
     return None if not owners or one in ids else False
 
