@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 MAX_REQUESTS = 60
 #: Seconds after which no more is asked, without those of the pauses that Tallyfy asks for.
 MAX_SECONDS = 50.0
+#: Seconds after which a request that is under way ends.
+_END = 58.0
 #: Requests in a row without any response after which Tallyfy counts as out of reach.
 _MOST_FAILURES = 2
 
@@ -107,6 +110,7 @@ class ApiReader:
         self._started = time.monotonic()
         self._kept: dict[Any, Response | Failure] = {}
         self._is_spent = threading.Event()
+        self._is_bounded = False
         self._failures = 0
         self._last_refusal: Response | None = None
         client.session.transport.on_outcome = self._note
@@ -196,12 +200,12 @@ class ApiReader:
         self._check_budget()
         try:
             # Not as the pages of a list, which wait as long as Tallyfy wants.
-            with request_priority(Priority.CALL):
+            with request_priority(Priority.CALL), self._bounds():
                 outcome = self._outcome(request, with_token)
         except TallyfyError as error:  # no token could be had, or a pause is longer than a check waits
             if isinstance(error, TallyfyRateLimitError) and self.refusals:
                 self._last_refusal = self.refusals[-1]
-            self._check_requests()
+            self._check_bounds()
             raise Unanswered(cannot_tell(str(error))) from None
         if isinstance(outcome, Failure):
             self._failures += 1
@@ -213,14 +217,32 @@ class ApiReader:
     def _note(self, outcome: Response | Failure) -> None:
         """Count an attempt, also one of those that the client makes again."""
         self.requests += 1
-        if self.requests >= MAX_REQUESTS:
-            self._is_spent.set()  # nor is one sent again
         if self._on_request:
             self._on_request(self.requests)
+        self._limit()
         if isinstance(outcome, Response):
             self.header_names |= set(outcome.headers)
             if outcome.is_rate_limited:
                 self.refusals.append(outcome)
+
+    @contextmanager
+    def _bounds(self) -> Iterator[None]:
+        """Let no attempt exceed the bounds, also not one that the client makes again; changes have none."""
+        transport = self.client.session.transport
+        usual, self._is_bounded = transport.response_timeout, True
+        try:
+            self._limit()
+            yield
+        finally:
+            transport.response_timeout, self._is_bounded = usual, False
+
+    def _limit(self) -> None:
+        if not self._is_bounded:
+            return
+        if self.requests >= MAX_REQUESTS or self.seconds > MAX_SECONDS:
+            self._is_spent.set()
+        transport = self.client.session.transport
+        transport.response_timeout = min(transport.response_timeout, max(1.0, _END - self.seconds))
 
     def _outcome(self, request: Request, with_token: bool) -> Response | Failure:
         session = self.client.session
@@ -239,13 +261,13 @@ class ApiReader:
             raise Unanswered(cannot_tell(f"Tallyfy refuses requests for their rate (429): check again{after}."))
         if self._failures >= _MOST_FAILURES:
             raise Unanswered(cannot_tell("Tallyfy cannot be reached any more: check again later."))
-        self._check_requests()
+        self._check_bounds()
+
+    def _check_bounds(self) -> None:
+        if self.requests >= MAX_REQUESTS:
+            raise Unanswered(cannot_tell(f"A check sends at most {MAX_REQUESTS} requests: ask with --only."))
         if self.seconds > MAX_SECONDS:
             raise Unanswered(cannot_tell(f"A check asks for at most {MAX_SECONDS:.0f} s: ask with --only."))
-
-    def _check_requests(self) -> None:
-        if self._is_spent.is_set():
-            raise Unanswered(cannot_tell(f"A check sends at most {MAX_REQUESTS} requests: ask with --only."))
 
 
 def refuse(response: Response, *, strict: bool = False) -> None:
