@@ -27,9 +27,9 @@ DAGS = Path(__file__).resolve().parent / "cluster_dags"
 EXPORT, ANSWERS = "exported.jsonl", "answers.txt"
 _PATIENCE = 3600.0
 _COMPLETIONS_A_SECOND = 5
-#: Why Airflow ends a try from outside, as its audit log names it, what explains most first: who misses a heartbeat is
-#: failed, which then does not match what the database has.
-_REASONS = ("heartbeat timeout", "state mismatch")
+#: Why Airflow ends or delays a try from outside, as its audit log names it, what explains most first: who misses a
+#: heartbeat is failed, which then does not match what the database has.
+_REASONS = ("heartbeat timeout", "state mismatch", "stuck in queued tries exceeded", "stuck in queued reschedule")
 
 
 class Amounts(NamedTuple):
@@ -148,9 +148,8 @@ class Work:
         return path.read_text().splitlines() if path.exists() else []
 
     def _tries_again(self) -> str:
-        """Tell how many tries were followed by another one, and why Airflow ended them."""
-        tried = [(dag_id, each) for dag_id in self._runs for each in self._instances(dag_id)]
-        count_of_all = sum(task["try_number"] - 1 for _, task in tried if task["try_number"])
+        """Tell how many tries were followed by another one, and what Airflow did to tries from outside."""
+        again = sum(max(0, task["try_number"] - 1) for _, task in self._tasks())
         reasons: dict[tuple[str, ...], str] = {}
         for dag_id, run_id in self._runs.items():
             for reason in _REASONS:
@@ -158,7 +157,10 @@ class Work:
                     key = (dag_id, *(str(entry[name]) for name in ("task_id", "map_index", "try_number")))
                     reasons.setdefault(key, reason)
         told = Counter(f"{key[1]}: {reason}" for key, reason in reasons.items())
-        return f"{count_of_all} ({written(told)})"
+        return f"{again} ({written(told)})"
+
+    def _tasks(self) -> list[tuple[str, dict[str, Any]]]:
+        return [(dag_id, task) for dag_id in self._runs for task in self._instances(dag_id)]
 
     def measurements(self) -> dict[str, str]:
         """Tell how long it took, and what it cost."""
@@ -173,7 +175,8 @@ class Work:
                 if times
             ),
             "running when the worker was killed": written(self._running),
-            "tried again (why Airflow ended the try)": self._tries_again(),
+            "tried again, and what Airflow did": self._tries_again(),
+            "ended in": written(Counter(f"{task['task_id']}: {task['state']}" for _, task in self._tasks())),
             "requests to Tallyfy": f"{requests.total()}: {written(requests)}",
         }
 

@@ -158,7 +158,10 @@ class Deployment(AirflowRest):
         passwords.write_text(json.dumps({USERNAME: PASSWORD}))
         return {
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-            "AIRFLOW__CORE__PARALLELISM": "64",
+            # Few more than the workers run at a time: what waits in Celery's queue for over a minute counts as stuck,
+            # as does what a dead worker has taken and not begun; stuck too often, a task fails without a retry.
+            "AIRFLOW__CORE__PARALLELISM": str(4 * WORKER_CONCURRENCY),
+            "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "100",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
             "AIRFLOW__CELERY__BROKER_URL": broker,
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database}",
