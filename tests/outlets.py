@@ -11,7 +11,7 @@ class ByOutlet:
     """
     Things by their assets or aliases, made when they are asked for.
 
-    No dict: assets of Airflow 3.0 cannot be keys of one.
+    No dict: assets of Airflow 3.0 and 3.1 cannot be keys of one.
     """
 
     def __init__(self, make: Callable[[], Any]) -> None:
