@@ -230,15 +230,31 @@ class AirflowRest:
         wait_until(reached, timeout=timeout, what=f"the task {task_id} of {dag_id} to be {state}")
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """List the task instances of a run.
+        """List the task instances of a run, however many they are.
 
         :param dag_id: the Dag.
         :param run_id: the run.
         :return: as the API gives them: ``task_id``, ``state``, ``map_index``, ``duration`` and more.
         """
         path = f"/dags/{_quoted(dag_id)}/dagRuns/{_quoted(run_id)}/taskInstances?limit=100"
-        tasks: list[dict[str, Any]] = self.rest("GET", path)["task_instances"]
-        return tasks
+        tasks: list[dict[str, Any]] = []
+        while True:
+            answer = self.rest("GET", f"{path}&offset={len(tasks)}")
+            tasks += answer["task_instances"]
+            if len(tasks) >= answer["total_entries"] or not answer["task_instances"]:
+                return tasks
+
+    def event_logs(self, dag_id: str, run_id: str, event: str) -> list[dict[str, Any]]:
+        """List the first hundred entries of the audit log on the tasks of a run (Airflow 3).
+
+        :param dag_id: the Dag.
+        :param run_id: the run.
+        :param event: only these, for example ``heartbeat timeout``.
+        :return: as the API gives them: ``event``, ``task_id``, ``map_index``, ``try_number`` and more.
+        """
+        query = urllib.parse.urlencode({"dag_id": dag_id, "run_id": run_id, "event": event, "limit": 100})
+        entries: list[dict[str, Any]] = self.rest("GET", f"/eventLogs?{query}")["event_logs"]
+        return entries
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", *, map_index: int = -1) -> Any:
         """Read an XCom of a task.

@@ -50,4 +50,4 @@ class DagRuns:
 
     def _run(self, command: Iterable[str | Path]) -> None:
         with self._log.open("a") as output:
-            subprocess.run(list(command), env=self.environment, stdout=output, stderr=output, timeout=900, check=True)
+            subprocess.run(list(command), env=self.environment, stdout=output, stderr=output, check=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import json
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -19,6 +18,7 @@ from airflow.version import version
 from tallyfy_emulator import Emulator, Fault, ManualClock
 
 from .conftest import fire_trigger
+from .outlets import outlet_events
 
 ROOT = Path(__file__).resolve().parent.parent
 SNIPPETS = ROOT / "docs" / "snippets"
@@ -123,7 +123,7 @@ class QuickDagRun:
             "macros": importlib.import_module(
                 "airflow.sdk.execution_time.macros" if AIRFLOW_V_3_0_PLUS else "airflow.macros"
             ),
-            "outlet_events": defaultdict(lambda: SimpleNamespace(extra={})),
+            "outlet_events": outlet_events(),
             "expanded_ti_count": None,
         }
 

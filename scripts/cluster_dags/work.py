@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
+from typing import Any
 
 from airflow.sdk import DAG
 
@@ -19,9 +20,19 @@ def dag_of(dag_id: str) -> DAG:
     return DAG(dag_id, schedule=None, start_date=datetime(2026, 1, 1), max_active_tasks=1000, default_args=RETRIES)
 
 
+def note_answer(context: dict[str, Any]) -> None:
+    """Add a line for a wait that was answered: two answers to one wait are two lines."""
+    path = os.path.join(os.environ["AIRFLOW_HOME"], os.environ["CLUSTER_ANSWERS"])
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(f"{context['task'].run_id}\n")
+
+
 with dag_of("waits"):
     listed = ListRunsOperator(task_id="list_runs", filters={"q": "Awaited", "status": "active"}, fields=["id"])
-    RunStatusSensor.partial(task_id="wait", deferrable=True, poke_interval=2).expand(run_id=listed.output["run_ids"])  # type: ignore[index]
+    run_ids = listed.output["run_ids"]  # type: ignore[index]
+    RunStatusSensor.partial(task_id="wait", deferrable=True, poke_interval=2, on_success_callback=note_answer).expand(
+        run_id=run_ids
+    )
 
 with dag_of("launches"):
     LaunchRunOperator.partial(task_id="launch", checklist_id=os.environ["CLUSTER_CHECKLIST"]).expand(

@@ -94,7 +94,8 @@ def _check(arguments: argparse.Namespace, output: IO[str]) -> int:
 def _describe_what_is_left(trial: Trial) -> str:
     if trial.run_id is None:
         return str(trial.error("launch"))
-    return f"Run {trial.run_id} could not be archived: archive it in Tallyfy. {trial.error('archive')}"
+    why = trial.error("archive") or "Tallyfy answered that it did, and the run is not archived."
+    return f"Run {trial.run_id} could not be archived: archive it in Tallyfy. {why}"
 
 
 def _print_list(arguments: argparse.Namespace, output: IO[str]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 MAX_REQUESTS = 60
 #: Seconds after which no more is asked, without those of the pauses that Tallyfy asks for.
 MAX_SECONDS = 50.0
+#: Seconds after which a request that is under way ends.
+_END = 58.0
 #: Requests in a row without any response after which Tallyfy counts as out of reach.
 _MOST_FAILURES = 2
 
@@ -105,6 +109,8 @@ class ApiReader:
         self._on_request = on_request
         self._started = time.monotonic()
         self._kept: dict[Any, Response | Failure] = {}
+        self._is_spent = threading.Event()
+        self._is_bounded = False
         self._failures = 0
         self._last_refusal: Response | None = None
         client.session.transport.on_outcome = self._note
@@ -142,16 +148,35 @@ class ApiReader:
         key = (segments, tuple(sorted((params or {}).items())), query, tuple((headers or {}).items()), with_token)
         if key not in self._kept:
             url = self.client.session.base_url + build_path(segments) + (f"?{query}" if query else "")
-            self._kept[key] = self._send(Request("GET", url, params=params, headers=headers), with_token)
+            request = Request("GET", url, params=params, headers=headers, cancelled=self._is_spent)
+            self._kept[key] = self._send(request, with_token)
         outcome = self._kept[key]
         if isinstance(outcome, Failure):
             raise Unanswered(cannot_tell(f"There was no response that can be read: {outcome.reason}."))
+        status = outcome.status
+        if status >= 500 or 300 <= status < 400:
+            raise Unanswered(cannot_tell(f"Tallyfy answered {status}: check again later.", status=status))
+        if status == 401 and with_token and not headers:
+            refuse(outcome)
         return outcome
+
+    def refusal(self, *path: object, params: Mapping[str, str] | None = None) -> Response:
+        """
+        Get what Tallyfy answers where it should refuse.
+
+        :raises Unanswered: There was no such response; a page of a proxy, or of a maintenance, is none.
+        """
+        response = self.response(*path, params=params)
+        if response.is_success and response.payload is None:
+            raise Unanswered(cannot_tell("There was no JSON in the response: check again later."))
+        return response
 
     def item(self, *path: object, root: bool = False, params: Mapping[str, str] | None = None) -> Row:
         """Get the object under ``data``; an answer without one ends the fact."""
         response = self.response(*path, root=root, params=params)
         refuse(response)
+        if response.payload is None:
+            raise Unanswered(cannot_tell("There was no JSON in the response: check again later."))
         data = response.payload.get("data") if isinstance(response.payload, Mapping) else None
         if not isinstance(data, dict) or not data:
             raise Unanswered(differs("There is no object under data.", status=response.status))
@@ -175,11 +200,12 @@ class ApiReader:
         self._check_budget()
         try:
             # Not as the pages of a list, which wait as long as Tallyfy wants.
-            with request_priority(Priority.CALL):
+            with request_priority(Priority.CALL), self._bounds():
                 outcome = self._outcome(request, with_token)
         except TallyfyError as error:  # no token could be had, or a pause is longer than a check waits
             if isinstance(error, TallyfyRateLimitError) and self.refusals:
                 self._last_refusal = self.refusals[-1]
+            self._check_bounds()
             raise Unanswered(cannot_tell(str(error))) from None
         if isinstance(outcome, Failure):
             self._failures += 1
@@ -193,10 +219,30 @@ class ApiReader:
         self.requests += 1
         if self._on_request:
             self._on_request(self.requests)
+        self._limit()
         if isinstance(outcome, Response):
             self.header_names |= set(outcome.headers)
             if outcome.is_rate_limited:
                 self.refusals.append(outcome)
+
+    @contextmanager
+    def _bounds(self) -> Iterator[None]:
+        """Let no attempt exceed the bounds, also not one that the client makes again; changes have none."""
+        transport = self.client.session.transport
+        usual, self._is_bounded = transport.response_timeout, True
+        try:
+            self._limit()
+            yield
+        finally:
+            transport.response_timeout, self._is_bounded = usual, False
+
+    def _limit(self) -> None:
+        if not self._is_bounded:
+            return
+        if self.requests >= MAX_REQUESTS or self.seconds > MAX_SECONDS:
+            self._is_spent.set()
+        transport = self.client.session.transport
+        transport.response_timeout = min(transport.response_timeout, max(1.0, _END - self.seconds))
 
     def _outcome(self, request: Request, with_token: bool) -> Response | Failure:
         session = self.client.session
@@ -215,6 +261,9 @@ class ApiReader:
             raise Unanswered(cannot_tell(f"Tallyfy refuses requests for their rate (429): check again{after}."))
         if self._failures >= _MOST_FAILURES:
             raise Unanswered(cannot_tell("Tallyfy cannot be reached any more: check again later."))
+        self._check_bounds()
+
+    def _check_bounds(self) -> None:
         if self.requests >= MAX_REQUESTS:
             raise Unanswered(cannot_tell(f"A check sends at most {MAX_REQUESTS} requests: ask with --only."))
         if self.seconds > MAX_SECONDS:
@@ -244,4 +293,6 @@ def page_of(response: Response, *, strict: bool = False) -> ListPage:
         raise Unanswered(cannot_tell(f"A list cannot be read: {error.message}")) from None
     meta = response.payload.get("meta")
     pagination = meta.get("pagination") if isinstance(meta, Mapping) else None
-    return ListPage(page.rows, pagination if isinstance(pagination, Mapping) else {}, page.total)
+    # One that is smaller than the page itself says nothing.
+    total = page.total if page.total is not None and page.total >= len(page.rows) else None
+    return ListPage(page.rows, pagination if isinstance(pagination, Mapping) else {}, total)

@@ -18,6 +18,7 @@ from tallyfy_provider.client.forms.decode import stored_values
 from tallyfy_provider.client.forms.encode import encode_form
 from tallyfy_provider.client.forms.fields import FormField, read_fields, rows_of
 from tallyfy_provider.client.resource import assigned_ids
+from tallyfy_provider.client.runs.filter_check import is_archived
 from tallyfy_provider.client.runs.launch import Launcher
 from tallyfy_provider.client.runs.launch_marker import LaunchMarker
 from tallyfy_provider.client.tasks.status import PLAIN, is_completed, is_hidden
@@ -123,7 +124,8 @@ class Trial:
         finally:
             if self.run_id is not None:
                 self._try("archive", self._archive)
-                self.is_left = "archive" in self._errors
+                archived = self._results.get("archive", {"run": {}})["run"]
+                self.is_left = not is_archived(archived)
 
     def _try(self, part: str, act: Callable[[], Any]) -> None:
         try:

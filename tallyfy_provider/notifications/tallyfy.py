@@ -197,6 +197,8 @@ class TallyfyNotifier(BaseNotifier):
         if "run_id" not in context:  # as in that of a deadline
             context = {**context, "run_id": event.facts.get("Run", "")}
         environment = self.get_template_env(dag=_dag_in(context))
+        # Not all callbacks have one, and whoever names it in kickoff is to be told all the same.
+        environment.globals.setdefault("exception", "")
         return {name: self._rendered_argument(name, context, environment) for name in self.template_fields}
 
     def _rendered_argument(self, name: str, context: Context, environment: jinja2.Environment) -> Any:

@@ -140,8 +140,17 @@ def test_what_will_be_written_is_said_beforehand(emulator: Emulator, capsys: pyt
     assert "could not be archived" not in err
 
 
-def test_a_run_that_is_left_behind_is_said(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
-    emulator.order(Fault(kind="status", status=422, method="DELETE"))
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(kind="status", status=422, method="DELETE"),
+        Fault(kind="status", status=200, body={"data": {"id": "0" * 32}}, method="DELETE"),
+    ],
+)
+def test_a_run_that_is_left_behind_is_said(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], fault: Fault
+) -> None:
+    emulator.order(fault)
 
     code, _, err = call(capsys, "--only=launch,archive", "--with-writes", emulator.checklists["Incident"])
 

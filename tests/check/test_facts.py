@@ -11,7 +11,7 @@ import pytest
 
 from tallyfy_emulator import Emulator, Fault, ManualClock
 from tallyfy_provider.check.facts.registry import FACTS
-from tallyfy_provider.check.reader import MAX_REQUESTS, ApiReader
+from tallyfy_provider.check.reader import MAX_REQUESTS, MAX_SECONDS, ApiReader
 from tallyfy_provider.check.runner import Outcome, run
 from tallyfy_provider.check.trial import NAME, Trial
 from tallyfy_provider.client.settings import ClientSettings, build_client
@@ -48,6 +48,29 @@ def test_five_thousand_runs_cost_no_more_than_sixty_requests() -> None:
         assert outcome.requests == len(emulator.requests) <= MAX_REQUESTS
         assert {request.method for request in emulator.requests} == {"GET"}
         assert answered(outcome, "differs") == set()
+
+
+def test_attempts_count_among_the_sixty_requests(seeded: Emulator) -> None:
+    seeded.order(Fault(kind="status", status=500, path="/tasks", times=None))
+
+    outcome = ask(seeded)
+
+    assert outcome.requests == len(seeded.requests) == MAX_REQUESTS
+    assert answered(outcome, "differs") == set()
+
+
+def test_a_request_is_not_sent_again_when_the_time_is_over(seeded: Emulator) -> None:
+    client = connect(seeded)
+    usual = client.session.transport.response_timeout
+    reader = ApiReader(client, on_request=lambda count: setattr(reader, "_started", reader._started - MAX_SECONDS))
+    seeded.order(Fault(kind="status", status=500, times=None))
+
+    outcome = run(FACTS, reader)
+    client.close()
+
+    assert len(seeded.requests) == 1
+    assert {finding.answer for _, finding in outcome.findings} == {"cannot tell"}
+    assert client.session.transport.response_timeout == usual
 
 
 def test_an_organization_without_runs_is_no_difference(emulator: Emulator) -> None:

@@ -53,6 +53,7 @@ TABLE: dict[str, list[tuple[Any, set[str]]]] = {
                 "unknown-values",
                 "unknown-names",
                 "archived-true",
+                "meta",
             },
         )
     ],

@@ -165,6 +165,14 @@ def test_a_text_that_cannot_be_rendered_is_replaced_by_its_default(emulator, not
     assert "'dag_run' is undefined" in told
 
 
+def test_an_exception_that_airflow_does_not_tell_is_empty(emulator, notifier):
+    context = failure()
+    del context["exception"]
+    notifier(kickoff={"what-failed": "{{ ti.task_id }}: {{ exception }}"}, comment=None)(context)
+    (run,) = emulator.launched
+    assert "load: " in run["prerun"].values()
+
+
 @pytest.mark.parametrize(("value", "why"), [({"a": 1}, "a dict"), (StrictUndefined(name="parms"), "'parms'")])
 def test_what_is_no_text_keeps_nobody_from_being_told(emulator, notifier, said, mocker, value, why):
     mocker.patch.object(TallyfyNotifier, "render_template", lambda self, written, *rest: written)

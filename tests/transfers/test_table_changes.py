@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from tallyfy_emulator import Quirks
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.transfers.lineage import namespace_and_name
 from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
+from tests.outlets import outlet_events, state_stores
 
 FIELDS = [{"label": "Amount"}]
 TABLES = ["runs", "answers", "comments"]
@@ -148,22 +148,9 @@ def test_what_does_not_go_with_tables_is_refused_before_any_request(emulator, ex
     assert emulator.requests == []
 
 
-class Store(dict):
-    """A state store of assets, as Airflow 3.3 has it: one for each asset."""
-
-    def __missing__(self, asset):
-        self[asset] = SimpleNamespace(values={})
-        self[asset].get = self[asset].values.get
-        self[asset].set = self[asset].values.__setitem__
-        return self[asset]
-
-
 def run(context: dict[str, Any], path: Path, **arguments: Any) -> dict[str, Any]:
     operator = TallyfyToObjectStorageOperator(task_id="task", path=str(path), **{"tables": TABLES, **arguments})
-    return operator.execute({"outlet_events": EVENTS, **context})
-
-
-EVENTS: Any = {}
+    return operator.execute({"outlet_events": outlet_events(), **context})
 
 
 @pytest.mark.parametrize("has_store", [True, False])
@@ -171,8 +158,7 @@ def test_an_incremental_export_begins_where_the_one_before_ended(
     emulator, tasks, connect, task_context, tmp_path, has_store
 ):
     connect()
-    asset, store, before = Asset("tallyfy_runs"), Store(), {}
-    EVENTS[asset] = SimpleNamespace(extra={})
+    asset, store, before = Asset("tallyfy_runs"), state_stores(), {}
 
     def export(name: str) -> list[str]:
         context = task_context(xcom_pull=lambda **pulled: None if has_store else before.get("xcom"))
@@ -196,12 +182,12 @@ def test_each_table_has_an_event_and_lineage(emulator, tasks, connect, task_cont
     answers, everything = Asset("s3://bucket/tallyfy/answers"), Asset("s3://bucket/tallyfy")
     alias = AssetAlias("tallyfy")
     added: list[tuple[str, Any]] = []
-    EVENTS.update({each: SimpleNamespace(extra={}) for each in (answers, everything)})
-    EVENTS[alias] = SimpleNamespace(add=lambda asset, extra: added.append((asset.uri, extra)))
-    done = run(task_context(), tmp_path, outlets=[answers, everything, alias])
-    assert EVENTS[answers].extra["table"] == "answers"
-    assert EVENTS[answers].extra["rows"] == done["tables"]["answers"]["rows"] == 206
-    assert EVENTS[everything].extra == done
+    events = outlet_events()
+    events[alias].add = lambda asset, extra: added.append((asset.uri, extra))
+    done = run({**task_context(), "outlet_events": events}, tmp_path, outlets=[answers, everything, alias])
+    assert events[answers].extra["table"] == "answers"
+    assert events[answers].extra["rows"] == done["tables"]["answers"]["rows"] == 206
+    assert events[everything].extra == done
     assert [(uri, extra["table"]) for uri, extra in added] == [(f"file://{tmp_path}/{name}", name) for name in TABLES]
     outputs = lineage.get_hook_lineage_collector().collected_assets.outputs
     assert [output.asset.uri for output in outputs] == [f"file://{tmp_path}/{name}" for name in TABLES]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from tallyfy_provider.check import samples
 from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.finding import Finding, cannot_tell, differs, found, holds, not_allowed
-from tallyfy_provider.check.reader import ApiReader
+from tallyfy_provider.check.reader import ApiReader, refuse
 from tallyfy_provider.check.shapes import id_form, type_of
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.http.responses import Response
@@ -29,13 +29,16 @@ def answers_are_json(reader: ApiReader) -> Finding:
 def client_header_is_needed(reader: ApiReader) -> Finding:
     params = {"per_page": "1", "page": "1"}
     response = reader.response("runs", params=params, headers={"X-Tallyfy-Client": None})
-    is_refused = response.status == 401 or (response.status == 404 and code_of(response) == ENDPOINT_NOT_FOUND)
-    return found(is_refused, status=response.status, code=code_of(response))
+    return found(response.status in (400, 401, 403, 404), status=response.status, code=code_of(response))
 
 
 @ACCESS.fact("accept-header", "Without Accept, an error may be HTML", "a run that does not exist, without that header")
 def errors_without_accept(reader: ApiReader) -> Finding:
     response = reader.response("runs", "0" * 32, headers={"Accept": None})
+    if response.status == 401:
+        refuse(response)
+    if response.status == 403:
+        samples.run_alone(reader)  # ends this where no run may be seen by itself
     return found(response.status == 404, status=response.status, json=response.payload is not None)
 
 

@@ -54,13 +54,13 @@ def order_of(by_task: list[list[Row]]) -> Finding:
 @COMMENTS.fact("thread-states", "state of a thread is open, hide-for-guests or collapsed", "the threads of tasks")
 def thread_states(reader: ApiReader) -> Finding:
     known, others = split_known((thread.get("state") for thread in _all(reader)), COMMENT_STATES)
-    return found(not others, not_known(others), states=known, others=len(others))
+    return found(bool(known) and not others, not_known(others), states=known, others=len(others))
 
 
 @COMMENTS.fact("thread-labels", "label of a thread is one of those that are documented", "the threads of tasks")
 def thread_labels(reader: ApiReader) -> Finding:
     known, others = split_known((thread.get("label") for thread in _all(reader)), LABELS)
-    return found(not others, not_known(others), labels=known, others=len(others))
+    return found(bool(known) and not others, not_known(others), labels=known, others=len(others))
 
 
 @COMMENTS.fact("open-problem", "An open problem has the label problem and no resolve_id", "the threads of tasks")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tallyfy_provider.check import samples
 from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.facts.access import code_of, has_words
 from tallyfy_provider.check.finding import Finding, cannot_tell, found, holds, not_allowed
 from tallyfy_provider.check.reader import ApiReader
-from tallyfy_provider.check.samples import UNKNOWN
 from tallyfy_provider.check.shapes import type_of
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
 from tallyfy_provider.client.http.responses import Response
@@ -27,14 +27,18 @@ RATE_LIMIT_HEADERS = (
 
 @ERRORS.fact("unknown-id", "An id that does not exist is answered 404 RESOURCE_NOT_FOUND", "a run that does not exist")
 def unknown_id(reader: ApiReader) -> Finding:
-    response = reader.response("runs", "0" * 32)
+    response = reader.refusal("runs", "0" * 32)
+    if response.status == 403:
+        samples.run_alone(reader)  # ends this where no run may be seen by itself
     code = code_of(response)
     return found(response.status == 404 and code == "RESOURCE_NOT_FOUND", status=response.status, code=code)
 
 
 @ERRORS.fact("unknown-path", "A path that does not exist is answered 404 ENDPOINT_NOT_FOUND", "such a path")
 def unknown_path(reader: ApiReader) -> Finding:
-    response = reader.response(UNKNOWN)
+    response = reader.refusal(samples.UNKNOWN)
+    if response.status == 403:
+        reader.item()  # ends this where the organization may not be seen
     code = code_of(response)
     return found(response.status == 404 and code == ENDPOINT_NOT_FOUND, status=response.status, code=code)
 
@@ -56,6 +60,8 @@ def validation(reader: ApiReader) -> Finding:
         return not_allowed("The user of the connection may not see the activity feed (403).", status=403)
     if response.is_success:
         return cannot_tell("It needs a refusal; the activity feed takes unknown verbs.", status=response.status)
+    if response.status == 404:
+        return cannot_tell("It needs the activity feed.", status=404)
     payload = response.payload if isinstance(response.payload, dict) else {}
     errors = payload.get("errors")
     return found(
@@ -67,8 +73,14 @@ def validation(reader: ApiReader) -> Finding:
 
 def refused_feed(reader: ApiReader) -> Response:
     """Return what the feed answers to values that it cannot know."""
-    params = {"verb": UNKNOWN, "entity_type": UNKNOWN, "created_before": UNKNOWN, "per_page": "1", "page": "1"}
-    return reader.response("activity-feeds", params=params)
+    params = {
+        "verb": samples.UNKNOWN,
+        "entity_type": samples.UNKNOWN,
+        "created_before": samples.UNKNOWN,
+        "per_page": "1",
+        "page": "1",
+    }
+    return reader.refusal("activity-feeds", params=params)
 
 
 @ERRORS.fact("request-id", "Each answer has an X-Request-Id", "any")

@@ -159,7 +159,7 @@ def pages(reader: ApiReader) -> Finding:
     begins = first.index(second[0])
     # What happened meanwhile moves rows on; a row that comes again is told by its id.
     return found(
-        begins <= gap, rows=len(second), repeated=max(0, gap - begins), quirks={"feed_duplicates": begins < gap}
+        0 < begins <= gap, rows=len(second), repeated=max(0, gap - begins), quirks={"feed_duplicates": begins < gap}
     )
 
 

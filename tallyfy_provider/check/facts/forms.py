@@ -22,7 +22,9 @@ def checklists(reader: ApiReader) -> Finding:
     known, others = split_known((row.get("type") for row in rows), TYPES)
     keys = keys_in(rows, ("id", "title", "type"))
     note = not_known(others)
-    return found("title" in keys and not others, note, rows=len(rows), keys=keys, types=known, others=len(others))
+    return found(
+        keys == ["id", "title", "type"] and not others, note, rows=len(rows), keys=keys, types=known, others=len(others)
+    )
 
 
 @FORMS.fact("checklist-form", "prerun of a checklist is a bare list", "a checklist with its steps", section="Endpoints")
@@ -46,7 +48,7 @@ def checklist_steps(reader: ApiReader) -> Finding:
 def field_keys(reader: ApiReader) -> Finding:
     fields = _fields(reader)
     keys = keys_in(fields, FIELD_KEYS)
-    return found({"id", "label", "field_type"} <= set(keys), fields=len(fields), keys=keys)
+    return found(keys == list(FIELD_KEYS), fields=len(fields), keys=keys)
 
 
 @FORMS.fact("field-ids", "Values are kept by the field's id, 32 hexadecimal digits", "the fields of checklists")
@@ -63,13 +65,13 @@ def field_types(reader: ApiReader) -> Finding:
 
 @FORMS.fact("field-options", "Options are objects of id and text, the id a number", "fields with options")
 def field_options(reader: ApiReader) -> Finding:
-    listed = [
-        option for field in _fields(reader) if field.get("field_type") in CHOICES for option in _each(field, "options")
-    ]
+    fields = [field for field in _fields(reader) if str(field.get("field_type")) in CHOICES]
+    listed = [option for field in fields for option in _each(field, "options")]
     options = [option for option in samples.needed(listed, "a field with options") if isinstance(option, dict)]
     keys = keys_in(options, ("id", "text"))
-    fits = len(options) == len(listed) and keys == ["id", "text"]
-    return found(fits, options=len(listed), keys=keys, ids=types_of(option.get("id") for option in options))
+    ids = types_of(option.get("id") for option in options)
+    fits = len(options) == len(listed) and keys == ["id", "text"] and ids == ["number"]
+    return found(fits, options=len(listed), keys=keys, ids=ids)
 
 
 @FORMS.fact("field-columns", "Columns of a table are objects of id and label", "fields that are tables")
@@ -79,7 +81,7 @@ def field_columns(reader: ApiReader) -> Finding:
     ]
     columns = [column for column in samples.needed(listed, "a table in a form") if isinstance(column, dict)]
     keys = keys_in(columns, ("id", "label"))
-    return found(len(columns) == len(listed) and "label" in keys, columns=len(listed), keys=keys)
+    return found(len(columns) == len(listed) and keys == ["id", "label"], columns=len(listed), keys=keys)
 
 
 @FORMS.fact("value-key", "A field holds its value under field_value, or value", "the forms of runs and tasks")

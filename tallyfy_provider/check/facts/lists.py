@@ -45,7 +45,13 @@ def meta(reader: ApiReader) -> Finding:
         return differs("There is no meta.pagination.", meta=False, quirks=quirks)
     types = {key: type_of(page.pagination.get(key)) for key in _KEYS}
     is_right = page.pagination.get("count") in (None, len(page.rows)) and page.total is not None
-    return found(is_right and set(types.values()) == {"number"}, quirks=quirks, **types)
+    numbers = [page.pagination.get("current_page") == 1]
+    again = samples.optional(lambda: _middle(reader)) if len(page.rows) >= _PART * _NUMBER else None
+    if again is not None and again.pagination:
+        is_right = is_right and samples.is_same_count(page.total or 0, again.total or 0)
+        numbers.append(again.pagination.get("current_page") == _NUMBER)
+    fits = is_right and all(numbers) and set(types.values()) == {"number"}
+    return found(fits, quirks=quirks, **types, right_pages=numbers)
 
 
 @LISTS.fact("total-pages", "meta.pagination.total_pages is the last page", "a page of runs")
@@ -80,6 +86,8 @@ def _links_shape(pagination: Any) -> str:
     if not isinstance(value, dict) or not value:
         return type_of(value) if value in (None, [], {}) else "other text"
     if not set(value) <= set(_LINKS):
+        return "other text"
+    if not all(link is None or isinstance(link, str) for link in value.values()):
         return "other text"
     return "nulls" if None in value.values() else " and ".join(sorted(value))
 

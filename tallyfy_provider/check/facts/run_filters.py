@@ -2,44 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from tallyfy_provider.check import samples
+from tallyfy_provider.check import filtered, samples
 from tallyfy_provider.check.fact import Subject
+from tallyfy_provider.check.filtered import Matches
 from tallyfy_provider.check.finding import Finding, cannot_tell, differs, found, holds
-from tallyfy_provider.check.reader import ApiReader, ListPage, Row
+from tallyfy_provider.check.reader import ApiReader, ListPage, Row, refuse
 from tallyfy_provider.check.samples import UNKNOWN, filtered_runs
 from tallyfy_provider.client.runs.filter_check import is_archived
 
 RUN_FILTERS = Subject("run filters", "Filters")
 
-#: Tells whether a filter allows a run; None where the run does not show it.
-Matches = Callable[[Row], bool | None]
-
 
 def compare(reader: ApiReader, page: ListPage, matches: Matches, what: str) -> Finding:
-    """
-    Tell whether a filter filters, from the newest runs that it allows and a sample of all.
-
-    :param what: What would be needed where nothing shows it.
-    """
-    everything = samples.oldest(reader).total
-    verdicts = [matches(row) for row in page.rows]
-    seen: dict[str, Any] = {"rows": len(page.rows), "wrong": verdicts.count(False)}
-    if False in verdicts:
-        return differs("It gives runs that it should leave out.", **seen)
-    known = [str(row["id"]) for row in samples.newest(reader).rows if matches(row) is True]
-    if known and set(known).isdisjoint(page.ids):
-        return differs("It leaves out runs that it should give.", **seen)
-    if not page.rows:
-        return cannot_tell(f"It needs {what}.", **seen)
-    others = [row for row in samples.sample(reader) if matches(row) is False]
-    if page.total is not None and everything is not None and page.total >= everything:
-        if others:
-            return differs("Its total counts all runs.", **seen)
-        return cannot_tell(f"It needs {what}, and a run that it leaves out.", **seen)
-    return holds(**seen)
+    """Tell whether a filter filters, from the newest runs that it allows, the newest of all, and a sample of all."""
+    newest, everything = samples.newest(reader), samples.oldest(reader)
+    return filtered.compare(
+        page, matches, what, expected=newest.rows, sample=samples.sample(reader), total=everything.total
+    )
 
 
 @RUN_FILTERS.fact("filter-q", "q finds runs by their name", "runs by the name of one")
@@ -75,7 +54,16 @@ _status_fact("problem", _has_status("problem", "issue"))  # both, as documented
 _status_fact("issue", _has_status("issue"))
 _status_fact("complete", _has_status("complete", "completed"))
 _status_fact("starred", _is_starred)
-_status_fact("improvement", lambda row: None)
+
+
+def _has_no_improvement(row: Row) -> bool | None:
+    """Return False for a run on whose tasks nobody proposes an improvement: what the status means is not documented."""
+    tasks = samples.rows_in(row, "tasks")
+    labels = [thread.get("label") for task in tasks for thread in samples.rows_in(task, "threads")]
+    return None if not any("threads" in task for task in tasks) or "improvement" in labels else False
+
+
+_status_fact("improvement", _has_no_improvement)
 
 
 @RUN_FILTERS.fact("unknown-values", "A value that Tallyfy does not know is ignored", "runs by unknown values")
@@ -121,7 +109,7 @@ def archived_only(reader: ApiReader) -> Finding:
     page = samples.archived(reader)
     if not page.rows:
         return cannot_tell("It needs an archived run.")
-    count = sum(is_archived(row) for row in page.rows)
+    count = sum(bool(row.get("archived_at")) or is_archived(row) for row in page.rows)
     return found(count == len(page.rows), rows=len(page.rows), archived=count)
 
 
@@ -154,6 +142,8 @@ def archived_run(reader: ApiReader) -> Finding:
     response = reader.response("runs", run["id"])
     if response.status == 404:
         return holds(status=404, quirks={"archived_run_status": 404})
+    if response.status == 403:
+        refuse(response)
     data = response.payload.get("data") if isinstance(response.payload, dict) else None
     if not response.is_success or not isinstance(data, dict):
         return differs(status=response.status)
@@ -183,24 +173,25 @@ def by_type(reader: ApiReader) -> Finding:
 @RUN_FILTERS.fact("filter-owners", "owners gives the runs of their owners, and of who has a task", "runs of one owner")
 def by_owner(reader: ApiReader) -> Finding:
     def owners(row: Row) -> list[str]:
-        return samples.texts(row.get("owner_id"))
+        return [each for each in samples.texts(row.get("owner_id")) if each.isdigit()]
 
     owner = samples.rarest(samples.newest(reader).rows, owners, samples.sample(reader), "a run with an owner")
 
     def matches(row: Row) -> bool | None:
         if str(row.get("owner_id")) == owner:
             return True
-        owned = [task.get("owners") for task in samples.rows_in(row, "tasks")]
-        users = [user for each in owned if isinstance(each, dict) for user in each.get("users") or []]
-        ids = {str(user.get("id") if isinstance(user, dict) else user) for user in users}
-        return None if not owned or owner in ids else False
+        return _unless_on_a_task(row, "users", owner)
 
-    return compare(reader, filtered_runs(reader, owners=owner), _unless_listed(matches), "runs of several owners")
+    return compare(reader, filtered_runs(reader, owners=owner), matches, "runs of several owners")
 
 
-def _unless_listed(matches: Matches) -> Matches:
-    """Leave out rows without tasks, which do not show all of their people."""
-    return lambda row: matches(row) if "tasks" in row or matches(row) else None
+def _unless_on_a_task(row: Row, kind: str, one: str) -> bool | None:
+    """Return False for a run none of whose tasks is assigned to one; None where it is, or is not shown."""
+    owners = [task.get("owners") for task in samples.rows_in(row, "tasks")]
+    lists = [every.get(kind) for every in owners if isinstance(every, dict)]
+    assigned = [each for listed in lists if isinstance(listed, list) for each in listed]
+    ids = {str(each.get("id") if isinstance(each, dict) else each) for each in assigned}
+    return None if not owners or one in ids else False
 
 
 def _by_included(fact_id: str, name: str, key: str, id_keys: tuple[str, ...], what: str) -> None:
@@ -213,8 +204,12 @@ def _by_included(fact_id: str, name: str, key: str, id_keys: tuple[str, ...], wh
     @RUN_FILTERS.fact(fact_id, f"{name} filters", f"runs of one {what}")
     def by_included(reader: ApiReader) -> Finding:
         wanted = samples.rarest(samples.newest(reader).rows, ids, samples.newest(reader).rows, f"a run with a {what}")
-        page = filtered_runs(reader, **{name: wanted, "with": key})
+        page = filtered_runs(reader, **{name: wanted}, **_with(reader, key))
         return compare(reader, page, lambda row: wanted in ids(row) if key in row else None, f"runs with other {key}")
+
+
+def _with(reader: ApiReader, key: str) -> dict[str, str]:
+    return {} if samples.refuses_includes(reader) else {"with": key}
 
 
 _by_included("filter-folder", "folder", "folders", ("id",), "folder")
@@ -224,7 +219,7 @@ _by_included("filter-tag-ids", "tag_ids", "tags", ("tag_id", "id"), "tag")
 
 @RUN_FILTERS.fact("filter-untagged", "untagged=true gives the runs without tags", "runs with untagged=true")
 def untagged(reader: ApiReader) -> Finding:
-    page = filtered_runs(reader, untagged="true", **{"with": "tags"})
+    page = filtered_runs(reader, untagged="true", **_with(reader, "tags"))
     return compare(
         reader, page, lambda row: not samples.rows_in(row, "tags") if "tags" in row else None, "runs without tags"
     )
@@ -237,9 +232,12 @@ def by_group(reader: ApiReader) -> Finding:
         return [str(group.get("id") if isinstance(group, dict) else group) for group in each or []]
 
     group = samples.rarest(samples.newest(reader).rows, groups, samples.sample(reader), "a run with a group")
-    # Those whose task is a group's may be given as well, so that no run is known to be wrong.
-    page = filtered_runs(reader, groups=group)
-    return compare(reader, page, lambda row: group in groups(row) or None, "runs of several groups")
+
+    def matches(row: Row) -> bool | None:
+        # Those whose task is a group's may be given as well.
+        return True if group in groups(row) else _unless_on_a_task(row, "groups", group)
+
+    return compare(reader, filtered_runs(reader, groups=group), matches, "runs of several groups")
 
 
 @RUN_FILTERS.fact("filter-starred", "starred=true gives the starred runs", "runs with starred=true")

@@ -43,7 +43,7 @@ def run_statuses(reader: ApiReader) -> Finding:
 @RUNS.fact("run-types", "The types of runs are procedure, form and document", "pages of runs", section="Filters")
 def run_types(reader: ApiReader) -> Finding:
     known, others = split_known((row.get("type") for row in samples.sample(reader)), TYPES)
-    return found(not others, not_known(others), types=known, others=len(others))
+    return found(bool(known) and not others, not_known(others), types=known, others=len(others))
 
 
 @RUNS.fact(
@@ -70,14 +70,14 @@ def run_dates(reader: ApiReader) -> Finding:
 @RUNS.fact("created-at", "Each run in a list has a created_at", "pages of runs")
 def created_at(reader: ApiReader) -> Finding:
     rows = samples.sample(reader)
-    without = sum(parse_timestamp(row.get("created_at")) is None for row in rows)
+    without = sum(not row.get("created_at") for row in rows)
     return found(without == 0, rows=len(rows), without_date=without)
 
 
 @RUNS.fact("last-updated", "last_updated tells when a run was changed", "pages of runs")
 def last_updated(reader: ApiReader) -> Finding:
     rows = samples.sample(reader)
-    without = sum(parse_timestamp(row.get("last_updated")) is None for row in rows)
+    without = sum(not row.get("last_updated") for row in rows)
     return found(without == 0, rows=len(rows), without_date=without)
 
 
@@ -85,7 +85,10 @@ def last_updated(reader: ApiReader) -> Finding:
 def progress(reader: ApiReader) -> Finding:
     values = [row.get("progress") for row in samples.sample(reader)]
     types = types_of(values)
-    whole = all({"complete", "total", "percent"} <= set(value) for value in values if isinstance(value, dict) and value)
+    parts = ("complete", "total", "percent")
+    whole = all(
+        type_of(value.get(part)) == "number" for value in values if isinstance(value, dict) and value for part in parts
+    )
     fits = set(types) <= {"object", "{}", "[]", "null"} and whole
     return found(fits, progress=types, whole=whole, quirks={"numbers_for_objects": "number" in types})
 
@@ -126,8 +129,11 @@ def run_users(reader: ApiReader) -> Finding:
     if "users" not in run or "groups" not in run:
         return differs(users=type_of(run.get("users")), groups=type_of(run.get("groups")))
     elements = [*_elements(run["users"]), *_elements(run["groups"])]
+    are_lists = all(isinstance(run[kind], (list, dict)) for kind in ("users", "groups"))
     are_ids = all(isinstance(each, (int, str)) or (isinstance(each, dict) and "id" in each) for each in elements)
-    return found(are_ids, users=type_of(run["users"]), groups=type_of(run["groups"]), ids=types_of(elements))
+    return found(
+        are_lists and are_ids, users=type_of(run["users"]), groups=type_of(run["groups"]), ids=types_of(elements)
+    )
 
 
 def _elements(value: object) -> list[object]:

@@ -138,6 +138,8 @@ class Transport:
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.timeout = timeout
+        #: Seconds that a whole response may take.
+        self.response_timeout = timeout * _RESPONSE_TIMEOUTS
         self.max_pause = max_pause
         self.retry = retry
         self.concurrency = concurrency
@@ -306,7 +308,7 @@ class Transport:
 
     def _exchange(self, request: Request, token: str | None) -> Response | Failure:
         connect_timeout = min(_MAX_CONNECT_TIMEOUT, self.timeout)
-        with deadline_in(self.timeout * _RESPONSE_TIMEOUTS) as deadline:
+        with deadline_in(self.response_timeout) as deadline:
             try:
                 return self._receive(request, token, connect_timeout, deadline)
             except Exception as error:  # Whatever a response does to the libraries below, it is a failure.
