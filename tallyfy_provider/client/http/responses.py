@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -131,10 +131,15 @@ def bounded_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_response(
-    status: int, headers: Mapping[str, str], body: bytes, *, max_pause: float = DEFAULT_MAX_PAUSE
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    max_pause: float = DEFAULT_MAX_PAUSE,
+    parse_float: Callable[[str], float] | None = None,
 ) -> Response | Failure:
     """Parse the body and ``Retry-After`` of a response."""
-    payload, is_json = _parse_json(body)
+    payload, is_json = _parse_json(body, parse_float)
     retry_after = _retry_after(status, headers, max_pause)
     response = Response(status, headers, body, payload, retry_after)
     if not is_json and response.is_success and "json" in headers.get("content-type", ""):
@@ -144,11 +149,11 @@ def parse_response(
     return response
 
 
-def _parse_json(body: bytes) -> tuple[Any, bool]:
+def _parse_json(body: bytes, parse_float: Callable[[str], float] | None) -> tuple[Any, bool]:
     if not body.strip():
         return None, True
     try:
-        payload = json.loads(body)
+        payload = json.loads(body, parse_float=parse_float)
     except (ValueError, RecursionError):
         return None, False
     return (None, False) if _is_too_deep(payload) else (payload, True)

@@ -139,6 +139,8 @@ class Transport:
     ) -> None:
         self.timeout = timeout
         self.max_pause = max_pause
+        #: What reads numbers with a point in responses; None is ``float``.
+        self.parse_float: Callable[[str], float] | None = None
         self.retry = retry
         self.concurrency = concurrency
         self.secrets = secrets
@@ -332,7 +334,9 @@ class Transport:
             # A header may quote a secret, and goes into messages by itself: the request id, the target of a redirect.
             headers = {name: self.secrets.redact(text) for name, text in bounded_headers(response.headers).items()}
             body = read_body(response, deadline)
-            return parse_response(response.status_code, headers, body, max_pause=self.max_pause)
+            return parse_response(
+                response.status_code, headers, body, max_pause=self.max_pause, parse_float=self.parse_float
+            )
 
 
 class _Bearer(requests.auth.AuthBase):
