@@ -105,9 +105,10 @@ def tallyfy_source(
     def source() -> Iterator[Any]:
         of_runs = [table for table in chosen if not table.is_small]
         connection = client or _Later(tallyfy_conn_id)
-        runs = walk(connection, of_runs, query, bound, incremental, on_incomplete)
+        misfits = Misfits()
+        runs = walk(connection, of_runs, query, bound, incremental, on_incomplete, misfits)
         for table in of_runs:
-            yield runs | dlt.transformer(_rows_of_runs, **_hints(table))(table)
+            yield runs | dlt.transformer(_rows_of_runs, **_hints(table))(table, misfits)
         for table in chosen:
             if table.is_small:
                 yield dlt.resource(_small_rows, **_hints(table))(connection, table)
@@ -139,6 +140,7 @@ def _runs(
     bound: datetime | None,
     incremental: bool,
     on_incomplete: OnIncomplete,
+    misfits: Misfits,
 ) -> Iterator[Any]:
     """Yield runs with all that the tables need, and remember where the next load begins."""
     watermarks: dict[str, str] = dlt.current.source_state().setdefault(_WATERMARK, {}) if incremental else {}
@@ -150,21 +152,27 @@ def _runs(
     walk = RunWalk(_connected(connection), tables, on_incomplete=on_incomplete)
     with closing(walk.listed(query, selection, wanted=Range(), progress=Progress("runs"))) as runs:
         yield from runs
-    for note in walk.notes():
-        log.warning(note)
+    _warn([*walk.notes(), *misfits.notes])
     if following := selection.next_updated_after(started):
         watermarks.update({table.name: following for table in tables})
 
 
-def _rows_of_runs(run: Mapping[str, Any], table: Table) -> Iterator[list[Row]]:
+def _warn(notes: list[str]) -> None:
+    for note in notes:
+        log.warning(note)
+
+
+def _rows_of_runs(run: Mapping[str, Any], table: Table, misfits: Misfits) -> Iterator[list[Row]]:
     """Yield the rows of a run; where it has none, one that takes out those which it had."""
-    rows = list(table.typed_rows(run, Misfits()))
+    rows = list(table.typed_rows(run, misfits))
     yield rows or [{"id": f"{run['id']}:none", "run_id": str(run["id"]), _DELETED: True}]
 
 
 def _small_rows(connection: Any, table: Table) -> Iterator[list[Row]]:
+    misfits = Misfits()
     for source in read_small_table(_connected(connection), table.name):
-        yield list(table.typed_rows(source, Misfits()))
+        yield list(table.typed_rows(source, misfits))
+    _warn(misfits.notes)
 
 
 def _hints(table: Table) -> dict[str, Any]:

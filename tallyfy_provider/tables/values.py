@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from tallyfy_provider.utils.numbers import GivenNumber
+from tallyfy_provider.utils.plurals import counted
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: What a column holds. ``text``: text, with anything else written as JSON. ``json``: JSON text. ``list``: texts.
@@ -51,11 +52,11 @@ class Misfits:
         """One sentence for each column that has any, without values."""
         return [
             *(
-                f"Column {name!r} is of type {kind}: {count} of its values are not, and became null."
+                f"Column {name!r} is of type {kind}: {counted(count, 'value')} of another type became null."
                 for (name, kind), count in self._of_another_type.items()
             ),
             *(
-                f"{name!r} holds {count} numbers that are none (NaN or infinite), which became null."
+                f"Column {name!r} holds NaN or infinite numbers: {counted(count, 'value')} became null."
                 for name, count in self._not_finite.items()
             ),
         ]

@@ -165,9 +165,7 @@ def test_comments_and_tasks_come_once_and_comments_without_ids_have_keys():
 
 @pytest.mark.parametrize(("table", "tasks"), [("tasks", [{"title": "x"}]), ("answers", ["x"]), ("comments", "x")])
 def test_tasks_that_cannot_be_read_are_a_clear_error(table, tasks):
-    with pytest.raises(
-        TallyfyResponseError, match=r"Tallyfy .* a (task without an id|list of tasks)"
-    ):
+    with pytest.raises(TallyfyResponseError, match=r"Tallyfy .* a (task without an id|list of tasks)"):
         rows(table, {"tasks": tasks})
 
 
@@ -240,7 +238,7 @@ def test_values_of_another_type_become_null_and_are_counted_without_being_shown(
     misfits = Misfits()
     (row,) = TABLES["runs"].typed_rows({"id": 5, "late_tasks": "many", "users": "x", "starred": "?"}, misfits)
     assert (row["id"], row["late_tasks"], row["users"], row["starred"]) == ("5", None, None, None)
-    assert "Column 'runs.late_tasks' is of type integer: 1 of its values are not, and became null." in misfits.notes
+    assert "Column 'runs.late_tasks' is of type integer: 1 value of another type became null." in misfits.notes
 
 
 def test_every_row_has_every_column_in_order():

@@ -83,7 +83,7 @@ def test_a_sweep_has_all_that_the_feed_hides_and_counts_it_in_a_warning(emulator
     assert names(tmp_path / "feed") == ["0"]
     done = export(str(tmp_path / "sweep"), tables=TABLES, updated_after=SINCE, find_changes="sweep")
     assert done["not_in_feed"] == 2
-    assert "2 runs have changed since 2026-06-01T00:00:00Z that the activity feed does not name" in said()
+    assert "Changed since 2026-06-01T00:00:00Z and not named by the activity feed: 2 runs, for example" in said()
     assert len(names(tmp_path / "sweep")) == 206
     assert {row["content"] for row in rows(tmp_path / "sweep", "comments")} == {"Seen", "Hidden"}
 
@@ -104,7 +104,7 @@ def test_what_the_feed_names_and_is_archived_or_gone(emulator, tasks, export, tm
     emulator.delete_run(run_ids[1])
     export(str(tmp_path / "live"), tables=TABLES, updated_after=SINCE, find_changes="feed")
     assert names(tmp_path / "live") == ["2"]
-    assert "1 runs were gone, or may not be read" in said()
+    assert "Left out: 1 run that could not be read any more one by one." in said()
     filters = {"archived": "true"}
     export(str(tmp_path / "all"), tables=TABLES, updated_after=SINCE, find_changes="feed", filters=filters)
     assert names(tmp_path / "all") == ["0", "2"]
@@ -217,3 +217,12 @@ def test_each_table_has_an_event_and_lineage(emulator, tasks, connect, task_cont
 )
 def test_datasets_are_named_as_openlineage_names_them(path, dataset):
     assert namespace_and_name(path) == dataset
+
+
+@pytest.mark.parametrize("find_changes", ["list", "feed", "sweep"])
+def test_runs_alone_are_whole_however_changes_are_found(emulator, tasks, export, tmp_path, find_changes):
+    change(emulator, tasks)
+    export(str(tmp_path), tables=["runs"], updated_after=SINCE, find_changes=find_changes)
+    found = [row for row in rows(tmp_path, "runs") if row["name"] in ("0", "1", "2")]
+    assert [row["name"] for row in found] == ["0", "1", "2"]
+    assert {(row["status"], row["tags"] is None) for row in found} <= {("active", False), ("complete", False)}

@@ -156,7 +156,7 @@ def test_what_lists_leave_out_or_refuse_is_asked_for_run_by_run_and_counted(emul
     export(str(tmp_path / "asked"), tables=RUN_TABLES)
     assert tables_in(tmp_path / "asked") == tables_in(tmp_path / "given")
     assert len(emulator.requests) < 1.2 * (RUNS + 2 * 5) + 10
-    assert f"{RUNS + 5} runs were asked for by themselves: Tallyfy" in said().replace("and", "")
+    assert f"Asked for one by one: {RUNS + 5} runs, since Tallyfy" in said()
 
 
 def test_lists_are_read_in_pages_and_only_runs_that_hide_tasks_are_asked_for(emulator, export, tmp_path, said):
@@ -164,7 +164,7 @@ def test_lists_are_read_in_pages_and_only_runs_that_hide_tasks_are_asked_for(emu
     lists = [each for each in emulator.requests if each.path.endswith("/runs")]
     assert len(lists) <= 6
     assert len(emulator.requests) - len(lists) == 5
-    assert "5 runs were asked for by themselves: the list hides tasks of theirs that a rule skips." in said()
+    assert "Asked for one by one: 5 runs, since the list hides tasks of theirs that a rule skips." in said()
 
 
 def test_small_tables_have_their_own_endpoints(emulator, export, tmp_path):

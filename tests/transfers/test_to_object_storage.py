@@ -163,7 +163,7 @@ def test_a_run_whose_dates_cannot_be_read_is_written_rather_than_lost(emulator, 
 
 def test_runs_that_had_not_changed_are_counted_in_the_log(days, export, tmp_path, said):
     export(str(tmp_path / "runs.jsonl"), updated_after="2026-10-14")
-    assert "2 had not changed and were left out." in said()
+    assert "Left out since unchanged: 2 runs." in said()
 
 
 def test_max_runs_counts_the_runs_that_are_written(days, export, tmp_path):
@@ -228,7 +228,7 @@ def test_values_that_cannot_be_written_become_null_with_a_warning(emulator, expo
     assert next(csv.DictReader(path.open()))["created_at"] == ""
     output = said()
     assert "'created_at' is of type timestamp: 1 of its values" in output
-    assert "'progress' holds 1 numbers that are none" in output
+    assert "Column 'progress' holds NaN or infinite numbers: 1 value became null." in output
     with pytest.raises(TallyfyExportError, match="Nothing is written, since strict_values=True"):
         export(str(tmp_path / "y.csv"), strict_values=True)
     assert [each.name for each in tmp_path.iterdir()] == ["x.csv"]
