@@ -84,6 +84,29 @@ class EmulatorProcess:
         """
         self._order("limit", limit=limit)
 
+    def truth(self) -> dict[str, list[int]]:
+        """Digest the rows of each table that it holds: see ``Digest.result``."""
+        found: dict[str, list[int]] = self._order("truth")
+        return found
+
+    def includes(self, includes: str) -> None:
+        """
+        Change what lists do with includes.
+
+        :param includes: See ``Quirks.list_includes`` of the emulator.
+        """
+        self._order("includes", includes=includes)
+
+    def change(self, count: int, *, shown: int) -> set[str]:
+        """
+        Add runs of old that have changed just now.
+
+        :param count: How many.
+        :param shown: How many of them the activity feed shows.
+        :return: Their ids.
+        """
+        return set(self._order("change", count=count, shown=shown))
+
     def completed(self) -> set[str]:
         """Give the ids of the runs that completed while it was asked."""
         return set(self._order("completed"))
