@@ -145,6 +145,7 @@ def emulator_with(
     launching: int = 0,
     steps: int = 0,
     includes: str = "given",
+    since: float | None = None,
 ) -> Iterator[EmulatorProcess]:
     """
     Start an emulator and stop it at the end. A ``GET`` of an archived run answers 404 there.
@@ -160,6 +161,8 @@ def emulator_with(
     :param steps: How many steps, of five fields each, the generated runs have, all of them with answers and some with
         comments; 0 leaves the answers out.
     :param includes: What lists do with includes: see ``Quirks.list_includes`` of the emulator.
+    :param since: When the first of the generated runs that have steps was created, in seconds since the epoch, the
+        others a minute apart; None lets the last be created now.
     :return: The emulator.
     """
     wanted = {
@@ -173,6 +176,7 @@ def emulator_with(
         "launching": launching,
         "steps": steps,
         "includes": includes,
+        "since": since,
     }
     command = [sys.executable, str(_PROGRAM), json.dumps(wanted)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

@@ -86,13 +86,11 @@ def change(emulator: Emulator, count: int, shown: int) -> list[str]:
     :param shown: How many of them the activity feed shows.
     :return: Their ids.
     """
-    checklist_id, ids = next(iter(emulator.checklists().values())), []
+    checklist_id, ids = next(iter(emulator.checklists.values())), []
     for number in range(count):
         emulator.quirks = quirks_with("given", feed_records=False)
-        old = "2026-01-01T00:00:00Z"
-        run = emulator.add_run(
-            f"Old {number}", checklist_id=checklist_id, tasks_done=0, created_at=old, last_updated=old
-        )
+        times = {"created_at": "2026-01-01T00:00:00Z", "last_updated": "2026-01-01T00:00:00Z"}
+        run = emulator.add_run(f"Old {number}", checklist_id=checklist_id, tasks_done=0, **times)
         emulator.quirks = quirks_with("given", feed_records=number < shown)
         task_id = emulator.tasks(run["id"])[0]["id"]
         emulator.fill_task(task_id, {"Amount": "12.50"})
@@ -146,11 +144,11 @@ FIELDS: tuple[dict[str, Any], ...] = (
 )
 
 
-def add_filled_runs(emulator: Emulator, count: int, steps: int) -> None:
+def add_filled_runs(emulator: Emulator, count: int, steps: int, since: float | None) -> None:
     """Generate runs of one template whose forms have answers."""
     made = [{"title": f"Step {number}", "form_fields": FIELDS} for number in range(1, steps + 1)]
     checklist = emulator.add_checklist("Equipment", kickoff=FIELDS, steps=made)
-    emulator.add_generated_runs(count, checklist_id=checklist["id"], filled=True)
+    emulator.add_generated_runs(count, checklist_id=checklist["id"], first_created_at=since, filled=True)
 
 
 def main() -> None:
@@ -171,7 +169,7 @@ def main() -> None:
         if wanted["reopening"]:
             server.complete_some(len(ids) // 10)
         if wanted["generated"] and wanted["steps"]:
-            add_filled_runs(emulator, wanted["generated"], wanted["steps"])
+            add_filled_runs(emulator, wanted["generated"], wanted["steps"], wanted["since"])
         elif wanted["generated"]:
             emulator.add_generated_runs(wanted["generated"])
         known = {
