@@ -86,7 +86,7 @@ def change(emulator: Emulator, count: int, shown: int) -> list[str]:
     :param shown: How many of them the activity feed shows.
     :return: Their ids.
     """
-    checklist_id, ids = next(iter(emulator.checklists.values())), []
+    checklist_id, ids = emulator.checklists["Equipment"], []
     for number in range(count):
         emulator.quirks = quirks_with("given", feed_records=False)
         times = {"created_at": "2026-01-01T00:00:00Z", "last_updated": "2026-01-01T00:00:00Z"}
