@@ -149,11 +149,12 @@ def _runs(
     since = bound or (arguments.timestamp("dlt's state", min(map(str, known))) if all(known) else None)
     started = time.time()
     selection = Selection(Bounds(updated_after=since))
-    walk = RunWalk(_connected(connection), tables, on_incomplete=on_incomplete)
+    client = _connected(connection)
+    walk = RunWalk(client, tables, on_incomplete=on_incomplete)
     with closing(walk.listed(query, selection, wanted=Range(), progress=Progress("runs"))) as runs:
         yield from runs
     _warn([*walk.notes(), *misfits.notes])
-    if following := selection.next_updated_after(started):
+    if following := selection.next_updated_after(client.on_tallyfys_clock(started)):
         watermarks.update({table.name: following for table in tables})
 
 

@@ -190,7 +190,7 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
             "rows": selection.taken,
             "bytes": sink.count,
             "last_updated": selection.last_updated,
-            "next_updated_after": selection.next_updated_after(started),
+            "next_updated_after": selection.next_updated_after(self.hook.client.on_tallyfys_clock(started)),
         }
         self._log_export(written, selection.unchanged, seconds=time.time() - started)
         self._report_lineage(path)
@@ -233,7 +233,7 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
                 "find_changes": self.find_changes,
                 "not_in_feed": export.not_in_feed,
                 "last_updated": selection.last_updated,
-                "next_updated_after": selection.next_updated_after(started),
+                "next_updated_after": selection.next_updated_after(self.hook.client.on_tallyfys_clock(started)),
             }
             directory.complete(described)
         for note in [*export.notes, *export.misfits]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from datetime import UTC, date, datetime
+import time
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, ObjectStoragePath
@@ -184,6 +186,18 @@ def test_the_next_export_begins_where_this_one_ended_and_misses_nothing_at_the_e
     third = export(str(path), updated_after="2026-10-20")
     assert (third["rows"], third["last_updated"]) == (0, None)
     assert third["next_updated_after"] == "2026-10-20T00:00:00Z"
+
+
+def test_the_next_bound_goes_by_tallyfys_clock_where_this_machines_is_ahead(emulator, export, tmp_path, monkeypatch):
+    ahead = timedelta(hours=1)
+    clock = SimpleNamespace(now=lambda zone: datetime.now(zone) + ahead)
+    monkeypatch.setattr("tallyfy_provider.client.http.transport.datetime", clock)
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + ahead.total_seconds())
+    now = datetime.now(UTC)
+    emulator.add_run(last_updated=now.isoformat())
+    done = export(str(tmp_path / "runs.jsonl"))
+    # What changed while this export ran is older than the newest change that it saw.
+    assert datetime.fromisoformat(done["next_updated_after"]) < now - timedelta(minutes=9)
 
 
 @pytest.mark.parametrize("partial", [{"max_runs": 1}, {"filters": {"page": 1, "per_page": 1}}])
