@@ -241,7 +241,7 @@ def test_values_that_cannot_be_written_become_null_with_a_warning(emulator, expo
     assert export(str(path))["last_updated"] is None
     assert next(csv.DictReader(path.open()))["created_at"] == ""
     output = said()
-    assert "'created_at' is of type timestamp: 1 of its values" in output
+    assert "'created_at' is of type timestamp: 1 value of another type became null." in output
     assert "Column 'progress' holds NaN or infinite numbers: 1 value became null." in output
     with pytest.raises(TallyfyExportError, match="Nothing is written, since strict_values=True"):
         export(str(tmp_path / "y.csv"), strict_values=True)
