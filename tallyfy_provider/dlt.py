@@ -62,6 +62,8 @@ _TYPES: Mapping[Kind, str] = {
 _DELETED = "is_deleted"
 #: The key in dlt's state of where the next load begins.
 _WATERMARK = "next_updated_after"
+#: What follows the last run: dlt reads rows of a run when it has asked for the next one.
+_END: Mapping[str, Any] = {}
 
 
 def tallyfy_source(
@@ -105,10 +107,9 @@ def tallyfy_source(
     def source() -> Iterator[Any]:
         of_runs = [table for table in chosen if not table.is_small]
         connection = client or _Later(tallyfy_conn_id)
-        misfits = Misfits()
-        runs = walk(connection, of_runs, query, bound, incremental, on_incomplete, misfits)
+        runs = walk(connection, of_runs, query, bound, incremental, on_incomplete)
         for table in of_runs:
-            yield runs | dlt.transformer(_rows_of_runs, **_hints(table))(table, misfits)
+            yield runs | dlt.transformer(_rows_of_run, **_hints(table))(table, Misfits())
         for table in chosen:
             if table.is_small:
                 yield dlt.resource(_small_rows, **_hints(table))(connection, table)
@@ -140,9 +141,8 @@ def _runs(
     bound: datetime | None,
     incremental: bool,
     on_incomplete: OnIncomplete,
-    misfits: Misfits,
 ) -> Iterator[Any]:
-    """Yield runs with all that the tables need, and remember where the next load begins."""
+    """Yield runs with all that the tables need, then :data:`_END`, and remember where the next load begins."""
     watermarks: dict[str, str] = dlt.current.source_state().setdefault(_WATERMARK, {}) if incremental else {}
     known = [watermarks.get(table.name) for table in tables]
     # A table that was never loaded needs all runs.
@@ -153,27 +153,29 @@ def _runs(
     walk = RunWalk(client, tables, on_incomplete=on_incomplete)
     with closing(walk.listed(query, selection, wanted=Range(), progress=Progress("runs"))) as runs:
         yield from runs
-    _warn([*walk.notes(), *misfits.notes])
+    yield _END
+    for note in walk.notes():
+        log.warning(note)
     if following := selection.next_updated_after(client.on_tallyfys_clock(started)):
         watermarks.update({table.name: following for table in tables})
 
 
-def _warn(notes: list[str]) -> None:
-    for note in notes:
-        log.warning(note)
-
-
-def _rows_of_runs(run: Mapping[str, Any], table: Table, misfits: Misfits) -> Iterator[list[Row]]:
-    """Yield the rows of a run; where it has none, one that takes out those which it had."""
+def _rows_of_run(run: Mapping[str, Any], table: Table, misfits: Misfits) -> list[Row]:
+    """Return the rows of a run; where it has none, one that takes out those which it had. Warn at the end."""
+    if run == _END:
+        for note in misfits.notes:
+            log.warning(note)
+        return []
     rows = list(table.typed_rows(run, misfits))
-    yield rows or [{"id": f"{run['id']}:none", "run_id": str(run["id"]), _DELETED: True}]
+    return rows or [{"id": f"{run['id']}:none", "run_id": str(run["id"]), _DELETED: True}]
 
 
 def _small_rows(connection: Any, table: Table) -> Iterator[list[Row]]:
     misfits = Misfits()
     for source in read_small_table(_connected(connection), table.name):
         yield list(table.typed_rows(source, misfits))
-    _warn(misfits.notes)
+    for note in misfits.notes:
+        log.warning(note)
 
 
 def _hints(table: Table) -> dict[str, Any]:
