@@ -131,6 +131,13 @@ def test_json_lines_keep_the_given_fields_under_the_given_names():
     assert notes == ["fields: no run has 'nmae', so it is null for all; runs have a.b, id, progress."]
 
 
+def test_a_line_of_json_is_a_line_for_every_reader():
+    run = {"id": "a", "name": "one\u2028two\u2029three\x85four\x1cfive\rsix\nseven"}
+    data, _ = written(Format("jsonl"), [run])
+    (line,) = data.decode().splitlines()
+    assert json.loads(line) == run
+
+
 def test_half_a_surrogate_pair_does_not_break_a_file():
     run = {"id": "a", "name": "\ud83d", "prerun": {"x": "\ud83d"}}
     data, _ = written(Format("jsonl"), [run])
