@@ -58,9 +58,9 @@ def _kickoff_fields(run: Mapping[str, Any]) -> list[Described]:
 
 def _of_form(described: list[Described], values: Mapping[str, Any], place: Row, prefix: str) -> Iterator[Row]:
     seen: dict[str, int] = {}
-    known = {str(field.get(name)) for field in described for name in _IDS}
     # What was written into a field that the form does not have any more is an answer as well.
-    bare: list[Described] = [{"id": field_id} for field_id in values if field_id not in known]
+    unknown = set(values).difference(str(field.get(name)) for name in _IDS for field in described) if values else ()
+    bare: list[Described] = [{"id": field_id} for field_id in values if field_id in unknown]
     for number, field in enumerate([*described, *bare], 1):
         field_id, alias = field.get("id") or field.get("timeline_id"), field.get("alias")
         name = str(field_id or alias or number)
@@ -85,8 +85,10 @@ def _of_form(described: list[Described], values: Mapping[str, Any], place: Row, 
 
 def _value(field: Described, kind: str, of_form: Mapping[str, Any]) -> Any:
     """Return a field's value, which stands beside it, or among the values of the form by its id; None for none."""
-    beside = (field.get("field_value"), field.get("value"), *(of_form.get(str(field.get(name))) for name in _IDS))
-    found = next((value for value in beside if not is_empty(value)), None)
+    found = next((field[name] for name in ("field_value", "value") if not is_empty(field.get(name))), None)
+    if found is None and of_form:
+        stored = (of_form.get(str(field.get(name))) for name in _IDS)
+        found = next((value for value in stored if not is_empty(value)), None)
     if kind in _STRUCTURED:
         found = None if found == "null" else parse_json(found, read_given)
     return None if is_empty(found) else found
@@ -174,13 +176,15 @@ def _labelled(labels: list[str], cells: list[Any]) -> list[tuple[str, Any]]:
 
 def _text(field: FormField, value: Any) -> str | None:
     """Return a value as people read it; None for no text, as that of a choice of which nothing is selected."""
+    if type(value) is str and field.field_type not in CHOICES:
+        return as_plain_text(value) or None
     chosen = _chosen(value) if field.field_type in CHOICES else [value]
     return ", ".join(filter(None, (_text_of_one(field, each) for each in chosen))) or None
 
 
 def _text_of_one(field: FormField, value: Any) -> str:
     if field.field_type in CHOICES:
-        option = _option(field, value)
+        option = _option(field, value) if not isinstance(value, Mapping) or is_empty(value.get("text")) else None
         value = option.text if option else value
     if isinstance(value, str):
         return as_plain_text(value) or ""
@@ -203,10 +207,12 @@ def _number(kind: str, text: str | None) -> str | None:
 
 
 def _option_ids(field: FormField, value: Any) -> list[Any]:
-    found = [each.get("id") if isinstance(each, Mapping) else None for each in _chosen(value)]
-    options = [_option(field, each) for each in _chosen(value)]
-    ids = [option.id if each is None and option else each for each, option in zip(found, options, strict=True)]
-    return [each for each in ids if each is not None]
+    found = []
+    for each in _chosen(value):
+        given = each.get("id") if isinstance(each, Mapping) else None
+        option = _option(field, each) if given is None else None
+        found.append(option.id if option else given)
+    return [each for each in found if each is not None]
 
 
 def _chosen(value: Any) -> list[Any]:

@@ -94,7 +94,7 @@ class Table:
             if kind == "text" and type(value) is str and value.isascii() and "/guest" not in value.lower():
                 found[name] = value  # as most values are
                 continue
-            if isinstance(value, (dict, list, str)):
+            if isinstance(value, (dict, list)) or (takes_empty_text and "/guest" in str(value).lower()):
                 value = without_guest_links(value)
             try:
                 value = read(value)

@@ -19,9 +19,10 @@ PERSON_KINDS = {"users": "user", "guests": "guest", "groups": "group"}
 def tasks_of(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the tasks that came along with a run, each once."""
     tasks = rows_of(run.get("tasks"), "tasks")
-    if any(task.get("id") in (None, "") for task in tasks):
+    by_id = {task.get("id"): task for task in reversed(tasks)}
+    if not {None, ""}.isdisjoint(by_id):
         raise TallyfyResponseError(f"Tallyfy gave a task without an id in run {run.get('id')}.")
-    return list({str(task["id"]): task for task in reversed(tasks)}.values())[::-1]
+    return tasks if len(by_id) == len(tasks) else list(by_id.values())[::-1]
 
 
 def elements_of(value: Any) -> Any:

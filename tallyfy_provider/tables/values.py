@@ -74,6 +74,8 @@ def json_text(value: Any) -> str:
 
 def json_as_given(value: Any) -> str:
     """Return what :func:`json_text` does, with numbers in the digits that Tallyfy gave them in."""
+    if not GivenNumber.exists:
+        return json_text(value)
     if isinstance(value, dict):
         return "{" + ",".join(f"{json_text(str(key))}:{json_as_given(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):

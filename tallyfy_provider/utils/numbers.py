@@ -7,6 +7,8 @@ class GivenNumber(float):
     """A float that remembers the digits that it was given in, such as ``12.50`` or more than a float holds."""
 
     digits: str
+    #: Whether there was any in this process: most never have one.
+    exists = False
 
 
 def read_given(digits: str) -> float:
@@ -16,4 +18,5 @@ def read_given(digits: str) -> float:
         return number
     given = GivenNumber(number)
     given.digits = digits
+    GivenNumber.exists = True
     return given
