@@ -14,6 +14,8 @@ from tallyfy_emulator import Quirks
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.transfers.lineage import namespace_and_name
 from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
+from tallyfy_provider.triggers.activity_feed import Activity
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 FIELDS = [{"label": "Amount"}]
 TABLES = ["runs", "answers", "comments"]
@@ -108,6 +110,22 @@ def test_what_the_feed_names_and_is_archived_or_gone(emulator, tasks, export, tm
     filters = {"archived": "true"}
     export(str(tmp_path / "all"), tables=TABLES, updated_after=SINCE, find_changes="feed", filters=filters)
     assert names(tmp_path / "all") == ["0", "2"]
+
+
+def test_the_next_bound_is_what_a_late_feed_has_shown_and_not_what_its_runs_say(
+    emulator, tasks, export, tmp_path, monkeypatch
+):
+    emulator.complete_task(tasks[0])
+    shown = Activity("1", "completed", emulator.runs()[0]["id"], parse_timestamp("2026-06-02T00:00:00Z"))
+    monkeypatch.setattr("tallyfy_provider.triggers.activity_feed.read_feed", lambda client, edge: [shown])
+    done = export(str(tmp_path), tables=TABLES, updated_after=SINCE, find_changes="feed")
+    assert (names(tmp_path), done["next_updated_after"]) == (["0"], "2026-06-02T00:00:00Z")
+
+
+def test_max_runs_counts_the_runs_of_the_feed_that_are_written(emulator, tasks, export, tmp_path):
+    change(emulator, tasks)
+    emulator.archive_run(emulator.runs()[0]["id"])
+    assert export(str(tmp_path), tables=TABLES, updated_after=SINCE, find_changes="feed", max_runs=2)["runs"] == 2
 
 
 def test_without_a_bound_the_feed_is_not_needed(emulator, tasks, export, tmp_path):

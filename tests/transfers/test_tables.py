@@ -15,6 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from tallyfy_emulator import Emulator, Fault, Quirks
+from tallyfy_provider.client.runs import api as runs_api
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyExportError,
@@ -302,6 +303,23 @@ def test_a_file_where_the_directory_has_to_be_is_an_error_before_anything_is_ask
         export(str(tmp_path / "file" / below), tables=["runs"])
     assert emulator.requests == []
     assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("dialect", ["bare", "null", "steps not counted"])
+def test_includes_may_be_bare_or_null_and_steps_not_counted(emulator, export, tmp_path, monkeypatch, dialect):
+    def listed(rows):
+        for run in rows:
+            whole = {**run, **{name: run[name]["data"] for name in ("tasks", "checklist") if name in run}}
+            if dialect == "null" and int(run["id"], 16) % 2:
+                whole |= {"tasks": None, "ko_form_fields": None}
+            if dialect == "steps not counted":
+                whole["checklist"] = None
+            yield whole
+
+    read_rows = runs_api.read_rows
+    monkeypatch.setattr(runs_api, "read_rows", lambda *given, **more: listed(read_rows(*given, **more)))
+    export(str(tmp_path), tables=RUN_TABLES)
+    assert shown(tmp_path) == truth(emulator)
 
 
 def test_a_missing_bucket_is_found_before_anything_is_asked(emulator, export):
