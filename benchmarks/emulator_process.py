@@ -84,6 +84,29 @@ class EmulatorProcess:
         """
         self._order("limit", limit=limit)
 
+    def truth(self) -> dict[str, list[int]]:
+        """Digest the rows of each table that it holds: see ``Digest.result``."""
+        found: dict[str, list[int]] = self._order("truth")
+        return found
+
+    def includes(self, includes: str) -> None:
+        """
+        Change what lists do with includes.
+
+        :param includes: See ``Quirks.list_includes`` of the emulator.
+        """
+        self._order("includes", includes=includes)
+
+    def change(self, count: int, *, shown: int) -> set[str]:
+        """
+        Add runs of old that have changed just now.
+
+        :param count: How many.
+        :param shown: How many of them the activity feed shows.
+        :return: Their ids.
+        """
+        return set(self._order("change", count=count, shown=shown))
+
     def completed(self) -> set[str]:
         """Give the ids of the runs that completed while it was asked."""
         return set(self._order("completed"))
@@ -122,6 +145,7 @@ def emulator_with(
     launching: int = 0,
     steps: int = 0,
     includes: str = "given",
+    since: float | None = None,
 ) -> Iterator[EmulatorProcess]:
     """
     Start an emulator and stop it at the end. A ``GET`` of an archived run answers 404 there.
@@ -137,6 +161,8 @@ def emulator_with(
     :param steps: How many steps, of five fields each, the generated runs have, all of them with answers and some with
         comments; 0 leaves the answers out.
     :param includes: What lists do with includes: see ``Quirks.list_includes`` of the emulator.
+    :param since: When the first of the generated runs that have steps was created, in seconds since the epoch, the
+        others a minute apart; None lets the last be created now.
     :return: The emulator.
     """
     wanted = {
@@ -150,6 +176,7 @@ def emulator_with(
         "launching": launching,
         "steps": steps,
         "includes": includes,
+        "since": since,
     }
     command = [sys.executable, str(_PROGRAM), json.dumps(wanted)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:

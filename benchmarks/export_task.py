@@ -55,6 +55,24 @@ def tables(path: str, file_format: str) -> int:
     return sum(table["rows"] for table in written.values())
 
 
+def changed(path: str, since: str, find_changes: str) -> int:
+    """Export the runs that have changed, and give how many."""
+    from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
+
+    ways: Any = find_changes
+    operator = TallyfyToObjectStorageOperator(
+        task_id="export",
+        path=path,
+        tables=["runs", "tasks", "answers", "comments"],
+        updated_after=since,
+        find_changes=ways,
+    )
+    task = SimpleNamespace(dag_id="export", run_id="benchmark", task_id="export", map_index=-1, try_number=1)
+    written: dict[str, Any] = operator.execute(context={"ti": task, "outlet_events": {}})
+    print("NOT_IN_FEED" + json.dumps(written["not_in_feed"]))
+    return int(written["runs"])
+
+
 def run_by_run(path: str) -> int:
     """List the runs by hand, and ask for each with its tasks, forms and comments, as a script does."""
     import requests
@@ -108,6 +126,7 @@ def main() -> None:
         "by_hand": lambda: by_hand(path),
         "operator": lambda: by_operator(operator),
         "tables": lambda: tables(path, *more),
+        "changed": lambda: changed(path, *more),
         "run_by_run": lambda: run_by_run(path),
     }
     rows = ways[how]()

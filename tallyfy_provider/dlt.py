@@ -62,6 +62,8 @@ _TYPES: Mapping[Kind, str] = {
 _DELETED = "is_deleted"
 #: The key in dlt's state of where the next load begins.
 _WATERMARK = "next_updated_after"
+#: What follows the last run: dlt reads rows of a run when it has asked for the next one.
+_END: Mapping[str, Any] = {}
 
 
 def tallyfy_source(
@@ -107,7 +109,7 @@ def tallyfy_source(
         connection = client or _Later(tallyfy_conn_id)
         runs = walk(connection, of_runs, query, bound, incremental, on_incomplete)
         for table in of_runs:
-            yield runs | dlt.transformer(_rows_of_runs, **_hints(table))(table)
+            yield runs | dlt.transformer(_rows_of_run, **_hints(table))(table, Misfits())
         for table in chosen:
             if table.is_small:
                 yield dlt.resource(_small_rows, **_hints(table))(connection, table)
@@ -140,31 +142,40 @@ def _runs(
     incremental: bool,
     on_incomplete: OnIncomplete,
 ) -> Iterator[Any]:
-    """Yield runs with all that the tables need, and remember where the next load begins."""
+    """Yield runs with all that the tables need, then :data:`_END`, and remember where the next load begins."""
     watermarks: dict[str, str] = dlt.current.source_state().setdefault(_WATERMARK, {}) if incremental else {}
     known = [watermarks.get(table.name) for table in tables]
     # A table that was never loaded needs all runs.
     since = bound or (arguments.timestamp("dlt's state", min(map(str, known))) if all(known) else None)
     started = time.time()
     selection = Selection(Bounds(updated_after=since))
-    walk = RunWalk(_connected(connection), tables, on_incomplete=on_incomplete)
+    client = _connected(connection)
+    walk = RunWalk(client, tables, on_incomplete=on_incomplete)
     with closing(walk.listed(query, selection, wanted=Range(), progress=Progress("runs"))) as runs:
         yield from runs
+    yield _END
     for note in walk.notes():
         log.warning(note)
-    if following := selection.next_updated_after(started):
+    if following := selection.next_updated_after(client.on_tallyfys_clock(started)):
         watermarks.update({table.name: following for table in tables})
 
 
-def _rows_of_runs(run: Mapping[str, Any], table: Table) -> Iterator[list[Row]]:
-    """Yield the rows of a run; where it has none, one that takes out those which it had."""
-    rows = list(table.typed_rows(run, Misfits()))
-    yield rows or [{"id": f"{run['id']}:none", "run_id": str(run["id"]), _DELETED: True}]
+def _rows_of_run(run: Mapping[str, Any], table: Table, misfits: Misfits) -> list[Row]:
+    """Return the rows of a run; where it has none, one that takes out those which it had. Warn at the end."""
+    if run == _END:
+        for note in misfits.notes:
+            log.warning(note)
+        return []
+    rows = list(table.typed_rows(run, misfits))
+    return rows or [{"id": f"{run['id']}:none", "run_id": str(run["id"]), _DELETED: True}]
 
 
 def _small_rows(connection: Any, table: Table) -> Iterator[list[Row]]:
+    misfits = Misfits()
     for source in read_small_table(_connected(connection), table.name):
-        yield list(table.typed_rows(source, Misfits()))
+        yield list(table.typed_rows(source, misfits))
+    for note in misfits.notes:
+        log.warning(note)
 
 
 def _hints(table: Table) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import dlt
 import duckdb
 import pytest
 
-from tallyfy_emulator import Emulator
+from tallyfy_emulator import Emulator, Fault
 from tallyfy_provider.dlt import tallyfy_source
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.tables.tables import TABLES
@@ -112,6 +112,14 @@ def test_updated_after_reads_only_what_has_changed(emulator, load):
     emulator.add_run("Of old", checklist_id=emulator.checklist_id, created_at="2020-01-01", last_updated="2020-01-01")
     names = {row["name"] for row in load("changed", tables="runs", updated_after="2026-01-01")["runs"].values()}
     assert "Of old" not in names
+
+
+def test_values_that_became_null_are_counted_in_a_warning(emulator, load, said):
+    runs = [{"id": str(number), "created_at": "2026-01-01", "due_date": "0000-00-00 00:00:00"} for number in range(3)]
+    emulator.order(Fault(kind="status", status=200, body={"data": [{**run, "tags": []} for run in runs]}))
+    load("odd", tables="runs")
+    emulator.clear_faults()
+    assert "Column 'runs.due_date' is of type timestamp: 3 values of another type became null." in said()
 
 
 @pytest.mark.parametrize(

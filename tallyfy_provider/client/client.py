@@ -96,6 +96,10 @@ class TallyfyClient(Resource):
         segments = split_path(path)
         return segments if path.startswith("/") else self._path(*segments)
 
+    def on_tallyfys_clock(self, moment: float) -> float:
+        """Return a moment of this machine's clock, in seconds since the epoch, by Tallyfy's where that is behind."""
+        return moment - self.session.transport.clock_ahead
+
     def close(self) -> None:
         """Close all connections for good; a closed client sends no more requests."""
         self.session.close()

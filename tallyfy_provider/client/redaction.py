@@ -30,12 +30,14 @@ _PERSONAL_KEYS = frozenset({"prerun", "taskdata", "content", "form_value", "valu
 _MIN_VALUE_LENGTH = 2
 #: Shorter values are hidden only where they stand as a word, longer ones wherever they are.
 _MIN_LENGTH_WITHIN_WORDS = 5
-_GUEST_LINK_KEYS = frozenset({"taskurls", "guest-links", "guest_links", "guestlinks", "guest_link", "guest-link"})
-
-
+_GUEST_LINK_KEYS = frozenset(
+    {"taskurls", "guest-links", "guest_links", "guestlinks", "guest_link", "guest-link", "guest_code", "guest-code"}
+)
 #: What colours or moves a terminal: an escape sequence, as far as it goes.
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]?|\][^\x07\x1b]*(\x07|\x1b\\)?|.)?", re.DOTALL)
-_GUEST_LINK = re.compile(r"https?://[^\s'\"<>]*/guests?/[^\s'\"<>]*", re.IGNORECASE)
+#: An address, and what makes it a guest link; PHP escapes slashes in JSON.
+_ADDRESS = re.compile(r"https?:\\?/\\?/[^\s'\"<>]*", re.IGNORECASE)
+_OF_A_GUEST = re.compile(r"/guests?\\?/", re.IGNORECASE)
 #: The secrets of all clients of this process.
 _every_secret: set[str] = set()
 _every_secret_lock = threading.Lock()
@@ -80,7 +82,14 @@ def one_line(text: str) -> str:
     text = " ".join(_ESCAPE_SEQUENCE.sub("", text).split())
     if not text.isprintable():
         text = " ".join("".join(filter(str.isprintable, text)).split())
-    return _GUEST_LINK.sub(_HIDDEN, text)
+    return without_guest_addresses(text)
+
+
+def without_guest_addresses(text: str) -> str:
+    """Return a text with ``***`` for each address of a guest's page in it."""
+    if "/guest" not in text and "/guest" not in text.lower():
+        return text
+    return _ADDRESS.sub(lambda found: _HIDDEN if _OF_A_GUEST.search(found[0]) else found[0], text)
 
 
 def shown(value: Any) -> str:
@@ -179,12 +188,14 @@ def _personal_values(body: Any, is_personal: bool = False) -> Iterator[str]:
 
 
 def without_guest_links(value: Any) -> Any:
-    """Return a run, a task or a list of them without guest links; what has none is returned as it is."""
+    """Return a run, a task, a list of them or a text without guest links; what has none is returned as it is."""
+    if isinstance(value, str):
+        return without_guest_addresses(value)
     if not _has_guest_link(value):
         return value
     if isinstance(value, dict):
         return {name: without_guest_links(inner) for name, inner in value.items() if not _is_guest_link(name)}
-    return [without_guest_links(inner) for inner in value]
+    return [without_guest_links(inner) for inner in value] if isinstance(value, list) else value
 
 
 def rows_without_guest_links(rows: Generator[dict[str, Any]], params: Mapping[str, str]) -> Generator[dict[str, Any]]:
@@ -201,4 +212,6 @@ def _is_guest_link(name: object) -> bool:
 def _has_guest_link(value: Any) -> bool:
     if isinstance(value, dict):
         return any(_is_guest_link(name) or _has_guest_link(inner) for name, inner in value.items())
+    if isinstance(value, str):
+        return "/guest" in value or "/guest" in value.lower()
     return isinstance(value, list) and any(_has_guest_link(inner) for inner in value)

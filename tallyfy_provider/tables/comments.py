@@ -13,11 +13,18 @@ from tallyfy_provider.utils.html import as_plain_text
 
 def _rows(run: Mapping[str, Any]) -> Iterator[Row]:
     # Tallyfy documents no threads of a run itself in a list of runs; where there are any, they are taken.
-    places = [(None, run.get("threads")), *((task["id"], task.get("threads")) for task in tasks_of(run))]
+    places = [*((task["id"], task.get("threads")) for task in tasks_of(run)), (None, run.get("threads"))]
+    seen = set()
     for task_id, threads in places:
-        for thread in rows_of(threads):
+        for number, thread in enumerate(rows_of(threads, "comments"), 1):
+            given = thread.get("id")
+            comment_id = f"{task_id or run['id']}:comment:{number}" if given in (None, "") else str(given)
+            if comment_id in seen:
+                continue
+            seen.add(comment_id)
             yield {
                 **thread,
+                "id": comment_id,
                 "run_id": run["id"],
                 "task_id": task_id,
                 "content_text": as_plain_text(thread.get("content")),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.tables.schema import Column, Row, Table, columns
+from tallyfy_provider.tables.tasks import elements_of, ids_of
 from tallyfy_provider.utils.html import as_plain_text
 
 #: The fields of a run (docs/tallyfy-api.md, "Run object"). Ids are text: Tallyfy gives some as a number or as text.
@@ -60,6 +60,9 @@ def _rows(run: Mapping[str, Any]) -> Iterator[Row]:
     parts = progress if isinstance(progress, Mapping) else {}
     yield {
         **run,
+        "users": ids_of(run.get("users"), "users"),
+        "groups": ids_of(run.get("groups"), "groups"),
+        "collaborators": ids_of(run.get("collaborators"), "users"),
         "tags": _titles(run.get("tags")),
         "has_open_issue": run.get("has_open_issue", run.get("status") in _OPEN_ISSUE),
         "summary_text": as_plain_text(run.get("summary")),
@@ -70,9 +73,10 @@ def _rows(run: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _titles(tags: Any) -> Any:
-    if isinstance(tags, Mapping) and "data" in tags:
-        return [tag.get("title") or tag.get("name") or tag.get("id") for tag in rows_of(tags)]
-    return tags
+    tags = elements_of(tags)
+    if not isinstance(tags, list):
+        return tags
+    return [tag.get("title") or tag.get("name") or tag.get("id") if isinstance(tag, Mapping) else tag for tag in tags]
 
 
 RUNS = Table(

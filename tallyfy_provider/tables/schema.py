@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from tallyfy_provider.client.redaction import without_guest_links
-from tallyfy_provider.tables.values import MISFIT, READERS, Kind, Misfits, json_text
+from tallyfy_provider.tables.values import MISFIT, READERS, Kind, Misfits, json_as_given
 
 #: Raised when a column is added, or changes its name, type or meaning.
 SCHEMA_VERSION = 1
@@ -91,10 +91,10 @@ class Table:
             if value is None or (value == "" and not takes_empty_text):
                 found[name] = None
                 continue
-            if kind == "text" and type(value) is str and value.isascii():
+            if kind == "text" and type(value) is str and value.isascii() and "/guest" not in value.lower():
                 found[name] = value  # as most values are
                 continue
-            if isinstance(value, (dict, list)):
+            if isinstance(value, (dict, list)) or (takes_empty_text and "/guest" in str(value).lower()):
                 value = without_guest_links(value)
             try:
                 value = read(value)
@@ -108,7 +108,7 @@ class Table:
 
     def _unknown(self, row: Mapping[str, Any]) -> str | None:
         unknown = without_guest_links({name: value for name, value in row.items() if name not in self._known})
-        return json_text(Misfits().finite("", unknown)) if unknown else None
+        return json_as_given(Misfits().finite("", unknown)) if unknown else None
 
 
 def columns(*given: tuple[str, Kind, str] | tuple[str, Kind, str, bool]) -> tuple[Column, ...]:

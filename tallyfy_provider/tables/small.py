@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tallyfy_provider.tables.schema import Row, Table, columns
+from tallyfy_provider.tables.tasks import id_of, ids_of
 from tallyfy_provider.utils.html import as_plain_text
 
 
 def _people(person: Mapping[str, Any]) -> Iterator[Row]:
     kind = person["kind"]
-    person_id = person.get("email") if kind == "guest" else person.get("id")
+    person_id = id_of(person, "guests" if kind == "guest" else "users")
     names = [person.get("full_name"), person.get("name")]
     whole = " ".join(str(person[part]) for part in ("first_name", "last_name") if person.get(part))
     yield {
@@ -19,15 +20,9 @@ def _people(person: Mapping[str, Any]) -> Iterator[Row]:
         "id": f"{kind}:{person_id}",
         "person_id": person_id,
         "name": next((name for name in names if name), whole or None),
-        "members": _ids(person.get("members"), "id"),
-        "guests": _ids(person.get("guests"), "email"),
+        "members": ids_of(person.get("members"), "users"),
+        "guests": ids_of(person.get("guests"), "guests"),
     }
-
-
-def _ids(people: Any, key: str) -> Any:
-    if not isinstance(people, list):
-        return None
-    return [each.get(key) if isinstance(each, Mapping) else each for each in people]
 
 
 def _checklists(checklist: Mapping[str, Any]) -> Iterator[Row]:
@@ -35,7 +30,12 @@ def _checklists(checklist: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _steps(step: Mapping[str, Any]) -> Iterator[Row]:
-    yield {**step, "summary_text": as_plain_text(step.get("summary"))}
+    yield {
+        **step,
+        "summary_text": as_plain_text(step.get("summary")),
+        "assignees": ids_of(step.get("assignees"), "users"),
+        "groups": ids_of(step.get("groups"), "groups"),
+    }
 
 
 PEOPLE = Table(

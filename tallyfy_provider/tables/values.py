@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
+from tallyfy_provider.utils.numbers import GivenNumber
+from tallyfy_provider.utils.plurals import counted
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: What a column holds. ``text``: text, with anything else written as JSON. ``json``: JSON text. ``list``: texts.
@@ -21,6 +23,7 @@ Kind = Literal["text", "json", "list", "integer", "number", "decimal", "boolean"
 MISFIT: Any = object()
 _LARGEST_INTEGER = 2**63 - 1
 _DECIMAL = re.compile(r"[+-]?\d+(\.\d+)?")
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -49,11 +52,11 @@ class Misfits:
         """One sentence for each column that has any, without values."""
         return [
             *(
-                f"Column {name!r} is of type {kind}: {count} of its values are not, and became null."
+                f"Column {name!r} is of type {kind}: {counted(count, 'value')} of another type became null."
                 for (name, kind), count in self._of_another_type.items()
             ),
             *(
-                f"{name!r} holds {count} numbers that are none (NaN or infinite), which became null."
+                f"Column {name!r} holds NaN or infinite numbers: {counted(count, 'value')} became null."
                 for name, count in self._not_finite.items()
             ),
         ]
@@ -66,7 +69,18 @@ def json_text(value: Any) -> str:
     :raises ValueError: It holds NaN or an infinite number, which JSON does not have.
     """
     text = _encode(value)
-    return text if _is_utf8(text) else json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text if _is_utf8(text) else _HALF_A_PAIR.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
+def json_as_given(value: Any) -> str:
+    """Return what :func:`json_text` does, with numbers in the digits that Tallyfy gave them in."""
+    if not GivenNumber.exists:
+        return json_text(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json_text(str(key))}:{json_as_given(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{','.join(map(json_as_given, value))}]"
+    return value.digits if isinstance(value, GivenNumber) else json_text(value)
 
 
 def plain_text(value: Any) -> str:
@@ -75,7 +89,7 @@ def plain_text(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    text = value if isinstance(value, str) else json_text(value)
+    text = value if isinstance(value, str) else json_as_given(value)
     return text if _is_utf8(text) else text.encode("utf-8", "replace").decode()
 
 
@@ -102,7 +116,7 @@ def _timestamp_text(text: str) -> Any:
 
 def read_json(value: Any) -> Any:
     """Return a value as JSON text."""
-    return plain_text(json_text(value))
+    return json_as_given(value)
 
 
 def read_integer(value: Any) -> Any:

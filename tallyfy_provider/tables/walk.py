@@ -29,6 +29,9 @@ from tallyfy_provider.exceptions import (
     TallyfyPermissionError,
     TallyfyResponseError,
 )
+from tallyfy_provider.tables.values import MISFIT, read_integer
+from tallyfy_provider.utils.numbers import read_given
+from tallyfy_provider.utils.plurals import counted
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
@@ -48,6 +51,7 @@ _MOST_WITHOUT = 10
 _HIDES_TASKS = "the list hides tasks of theirs that a rule skips"
 _ONLY_CHANGED = "only those that have changed are wanted"
 _LEFT_OUT = "Tallyfy leaves out of the list what was asked for"
+_NULL = "Tallyfy gives null in the list for what was asked for"
 #: Runs of one template, with the same tasks missing, that are asked for in vain before others are not.
 _MOST_IN_VAIN = 10
 
@@ -83,12 +87,14 @@ class RunWalk:
 
     def __init__(self, client: TallyfyClient, tables: Iterable[Table], *, on_incomplete: OnIncomplete = "fail") -> None:
         needed = list(dict.fromkeys(include for table in tables for include in table.includes))
+        client.session.transport.parse_float = read_given
         self._client = client
         self._on_incomplete = on_incomplete
         self._needs_tasks = "tasks" in needed
         self._of_tasks = [name.partition(".")[2] for name in needed if name.startswith("tasks.")]
         self._needs_kickoff = "ko_form_fields" in needed
         self._includes = Includes([*needed, *([_TEMPLATE] if self._needs_tasks else [])])
+        self._asks_for_all = False
         self._lock = Lock()
         #: How many runs were asked for by themselves, and why.
         self.asked: Counter[str] = Counter()
@@ -105,7 +111,7 @@ class RunWalk:
         changed is asked for by itself.
         """
         if selection.bounds.updated_after is not None and not selection.takes_unchanged:
-            self._includes.drop(_ONLY_CHANGED)
+            self._ask_for_all()
         rows = self._client.runs.list_weighed(
             query, self._includes, wanted=wanted, progress=progress, on_incomplete=self._on_incomplete
         )
@@ -114,24 +120,26 @@ class RunWalk:
 
     def named(self, run_ids: Sequence[str]) -> Generator[Run]:
         """Read runs by their ids, in this order; those that are gone, or may not be read, are counted."""
-        self._includes.drop(_ONLY_CHANGED)
+        self._ask_for_all()
         yield from self._whole({"id": run_id} for run_id in run_ids)
 
     def notes(self) -> list[str]:
         """Return what a user should know once the runs were read."""
         reasons = {why: count for why, count in self.asked.items() if why != _ONLY_CHANGED}
-        notes = [f"{count} runs were asked for by themselves: {why}." for why, count in reasons.items()]
+        notes = [f"Asked for one by one: {counted(count, 'run')}, since {why}." for why, count in reasons.items()]
         if self._gone:
-            notes.append(
-                f"{self._gone} runs were gone, or may not be read, when they were asked for by themselves: they are "
-                "left out."
-            )
+            notes.append(f"Left out: {counted(self._gone, 'run')} that could not be read any more one by one.")
         if self._not_asked:
             notes.append(
-                f"{self._not_asked} runs have fewer tasks than their template has steps, and were not asked for by "
-                f"themselves, since {_MOST_IN_VAIN} others of the kind hid no task: the template has changed."
+                f"Not asked for one by one: {counted(self._not_asked, 'run')} with fewer tasks than the template has "
+                f"steps, since {_MOST_IN_VAIN} others of the kind hid no task: the template has changed."
             )
         return notes
+
+    def _ask_for_all(self) -> None:
+        """Ask for each run by itself, and for the list without includes."""
+        self._asks_for_all = bool(self._includes.names)
+        self._includes.drop(_ONLY_CHANGED)
 
     def _whole(self, runs: Iterable[Run]) -> Iterator[Run]:
         """Yield runs with all that is needed, in their order; several are asked for by themselves at a time."""
@@ -151,9 +159,13 @@ class RunWalk:
 
     def _why_asked(self, run: Run) -> str | None:
         """Return why a run of the list is asked for by itself; None where it is not."""
+        if self._asks_for_all:
+            return _ONLY_CHANGED
         if self._has_what_is_needed(run) and ("ko_form_fields" in run or not self._needs_kickoff):
             self._without = -1
-            return _HIDES_TASKS if self._hides_tasks(run) else None
+            if self._hides_tasks(run):
+                return _HIDES_TASKS
+            return _NULL if self._has_doubtful_nulls(run) else None
         if 0 <= self._without < _MOST_WITHOUT:
             self._without += 1
             if self._without == _MOST_WITHOUT:
@@ -163,7 +175,7 @@ class RunWalk:
     def _has_what_is_needed(self, run: Run) -> bool:
         if not self._needs_tasks:
             return True
-        if "tasks" not in run:
+        if run.get("tasks") is None:
             return False
         return all(name in task for task in rows_of(run["tasks"]) for name in self._of_tasks)
 
@@ -184,13 +196,25 @@ class RunWalk:
             return None
         of_steps = [task for task in rows_of(run.get("tasks")) if task.get("step_id") is not None]
         steps = frozenset(str(task["step_id"]) for task in of_steps)
-        template = run.get(_TEMPLATE)
-        count = (template.get("data") or {}).get("steps_count") if isinstance(template, Mapping) else None
+        count = read_integer(_object_in(run.get(_TEMPLATE)).get("steps_count"))
         places = [place for task in of_steps if isinstance(place := task.get("position"), int)]
         has_gap = bool(places) and max(places) > len(rows_of(run.get("tasks")))
-        if not has_gap and not (isinstance(count, int) and count > len(steps)):
+        # Where the number of steps is not known, a few runs of each kind are asked for to find out.
+        if not has_gap and count is not MISFIT and count <= len(steps):
             return None
         return (run.get("checklist_id"), count, steps)
+
+    def _nulls(self, run: Run) -> tuple[str, ...]:
+        """Return the names of what was asked for, and is null."""
+        of_tasks = (name for name in self._of_tasks for task in rows_of(run.get("tasks")) if task.get(name) is None)
+        of_run = ["ko_form_fields"] if self._needs_kickoff and run.get("ko_form_fields") is None else []
+        return tuple(sorted({*of_tasks, *of_run}))
+
+    def _has_doubtful_nulls(self, run: Run) -> bool:
+        """Tell whether null may stand for more than nothing, as a few runs that are asked for by themselves show."""
+        kind = self._nulls(run)
+        with self._lock:
+            return bool(kind) and self._in_vain[kind] < _MOST_IN_VAIN
 
     def _ask(self, listed: Run, why: str) -> Run | None:
         """Ask for a run by itself; None where it is gone."""
@@ -202,6 +226,9 @@ class RunWalk:
             run = self._client.runs.get(listed["id"], self._includes.names)
         except (TallyfyNotFoundError, TallyfyPermissionError) as error:
             return self._instead_of_missing(listed, error)
+        if why == _NULL and self._nulls(run) == self._nulls(listed):
+            with self._lock:
+                self._in_vain[self._nulls(run)] += 1
         if not self._has_what_is_needed(run) or self._hides_tasks(run):
             return self._with_all_tasks(run, listed)
         return _as_listed(run, listed)
@@ -231,7 +258,7 @@ class RunWalk:
                 "and for the run by itself: leave the tables 'answers' and 'comments' out, or ask Tallyfy's support."
             )
         self._remember_what_came(run, tasks)
-        found = next((row for task in tasks if isinstance(row := (task.get("run") or {}).get("data"), Mapping)), None)
+        found = next((row for task in tasks if (row := _object_in(task.get("run")))), None)
         whole = {**(run if found is None else found), "tasks": {"data": tasks}}
         if found is not None and "tags" in run:
             whole["tags"] = run["tags"]
@@ -265,6 +292,12 @@ def _found(run: Run | Future[Run | None]) -> Iterator[Run]:
     found = run.result() if isinstance(run, Future) else run
     if found is not None:
         yield found
+
+
+def _object_in(value: Any) -> Run:
+    """Return an object, which may stand under ``data``; an empty one for anything else."""
+    inner = value.get("data", value) if isinstance(value, Mapping) else None
+    return inner if isinstance(inner, Mapping) else {}
 
 
 def _as_listed(run: Run, listed: Run) -> Run:

@@ -140,6 +140,8 @@ def _way_out(error: Exception) -> str:
         return "Such a bucket, container or folder is not there: check the name, or make it first."
     if isinstance(error, PermissionError):
         return "Check the connection named before the '@' and its permissions: these credentials may not write there."
+    if isinstance(error, NotADirectoryError):
+        return "A file is where a folder has to be: remove it, or give another path."
     if isinstance(error, IsADirectoryError):
         return "That is a folder: give the name of a file in it."
     if isinstance(error, (ImportError, ValueError)) and "filesystem" in str(error).lower():
@@ -180,7 +182,10 @@ class _LocalFile(_FileBeside):
     def clear(self) -> None:
         if os.path.isdir(self._path):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self._path)
-        os.makedirs(self._folder, exist_ok=True)
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), self._folder) from error
         for part in [*self._earlier_parts, self._part]:
             _remove(part)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tallyfy_provider.tables.tables import TABLES
 from tallyfy_provider.tables.values import Kind
+from tallyfy_provider.transfers.outlets import uri_of
 
 #: Names of types as OpenLineage's users know them from warehouses.
 _TYPES: Mapping[Kind, str] = {
@@ -57,8 +58,8 @@ def operator_lineage(written: Mapping[str, Any]) -> Any:
 
 def namespace_and_name(path: str) -> tuple[str, str]:
     """Return the dataset of a folder by OpenLineage's naming: ``s3://bucket`` and the key, or ``file`` and the path."""
-    protocol, separator, rest = path.partition("://")
-    if not separator or protocol == "file":
-        return "file", rest if separator else path
+    protocol, _, rest = uri_of(path).partition("://")
+    if protocol == "file":
+        return protocol, rest
     bucket, _, key = rest.partition("/")
-    return f"{protocol}://{bucket.rpartition('@')[2]}", key or "/"
+    return f"{protocol}://{bucket}", key or "/"

@@ -21,7 +21,7 @@ from tallyfy_provider.tables.incremental import Bounds, Selection
 from tallyfy_provider.tables.schema import SCHEMA_VERSION, Table
 from tallyfy_provider.tables.tables import tables_named
 from tallyfy_provider.tables.values import text_of
-from tallyfy_provider.transfers.outlets import fill_events, keep_watermark, read_watermark
+from tallyfy_provider.transfers.outlets import fill_events, keep_watermark, read_watermark, uri_of
 from tallyfy_provider.transfers.writers import check_format, directory_format, format_of
 from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.plurals import counted
@@ -190,7 +190,7 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
             "rows": selection.taken,
             "bytes": sink.count,
             "last_updated": selection.last_updated,
-            "next_updated_after": selection.next_updated_after(started),
+            "next_updated_after": selection.next_updated_after(self.hook.client.on_tallyfys_clock(started)),
         }
         self._log_export(written, selection.unchanged, seconds=time.time() - started)
         self._report_lineage(path)
@@ -233,7 +233,7 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
                 "find_changes": self.find_changes,
                 "not_in_feed": export.not_in_feed,
                 "last_updated": selection.last_updated,
-                "next_updated_after": selection.next_updated_after(started),
+                "next_updated_after": selection.next_updated_after(self.hook.client.on_tallyfys_clock(started)),
             }
             directory.complete(described)
         for note in [*export.notes, *export.misfits]:
@@ -261,15 +261,14 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
     def _log_tables(self, written: dict[str, Any], unchanged: int, seconds: float) -> None:
         rows = ", ".join(f"{name} {table['rows']:,}" for name, table in written["tables"].items())
         size = _size(sum(table["bytes"] for table in written["tables"].values()))
-        left_out = f" {unchanged} runs had not changed and were left out." if unchanged else ""
         self.log.info(
-            "Exported %d runs to %s (%s) in %.1f seconds, rows: %s.%s",
-            written["runs"],
+            "Exported %s to %s (%s) in %.1f seconds, rows: %s.%s",
+            counted(written["runs"], "run"),
             written["path"],
             size,
             seconds,
             rows,
-            left_out,
+            _left_out(unchanged),
         )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
@@ -319,10 +318,10 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
         yield from rows_without_guest_links(rows, query.params)
 
     def _log_export(self, written: dict[str, Any], unchanged: int, seconds: float) -> None:
-        were = "was" if unchanged == 1 else "were"
-        left_out = f" {unchanged} had not changed and {were} left out." if unchanged else ""
         rows, size = counted(written["rows"], "run"), _size(written["bytes"])
-        self.log.info("Exported %s (%s) to %s in %.1f seconds.%s", rows, size, written["path"], seconds, left_out)
+        self.log.info(
+            "Exported %s (%s) to %s in %.1f seconds.%s", rows, size, written["path"], seconds, _left_out(unchanged)
+        )
 
     def _report_lineage(self, path: ObjectStoragePath) -> None:
         """Name the file as an output, for OpenLineage or whatever collects lineage here."""
@@ -330,7 +329,7 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
 
         try:
             collector: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
-            collector.add_output_asset(context=self.hook, uri=_uri(path))
+            collector.add_output_asset(context=self.hook, uri=uri_of(str(path)))
         except Exception as error:
             # The file is there: a failure to report it must not fail the task, whose retry would write it again.
             self.log.warning("Lineage to %s could not be reported: %s", path, error)
@@ -350,17 +349,16 @@ def _absolute(path: str) -> str:
     )
 
 
-def _uri(path: ObjectStoragePath) -> str:
-    """Return the URI of the file without the id of its connection."""
-    return f"{path.protocol or 'file'}://{path.path}"
-
-
 def _attempt(context: Context) -> Attempt:
     from tallyfy_provider.transfers.atomic_file import Attempt
 
     task_instance = context["ti"]
     owner = (task_instance.dag_id, task_instance.run_id, task_instance.task_id, task_instance.map_index)
     return Attempt(json.dumps(owner), max(1, task_instance.try_number or 1))
+
+
+def _left_out(unchanged: int) -> str:
+    return f" Left out since unchanged: {counted(unchanged, 'run')}." if unchanged else ""
 
 
 def _size(count: int) -> str:

@@ -28,7 +28,7 @@ def fill_events(context: Context, outlets: Sequence[Any] | None, written: dict[s
         if isinstance(outlet, AssetAlias):
             for name, table in written.get("tables", {}).items():
                 extra = extra_of(written, name)
-                context["outlet_events"][outlet].add(Asset(_without_connection(table["path"])), extra=extra)
+                context["outlet_events"][outlet].add(Asset(uri_of(table["path"])), extra=extra)
         elif isinstance(outlet, Asset):
             context["outlet_events"][outlet].extra = extra_of(written, _table_of(outlet, written))
 
@@ -46,8 +46,8 @@ def _table_of(asset: Any, written: dict[str, Any]) -> str | None:
     return next((name for name in names if name in written.get("tables", {})), None)
 
 
-def _without_connection(path: str) -> str:
-    """Return the URI of a folder without the id of its connection; a local path as a URI."""
+def uri_of(path: str) -> str:
+    """Return the URI of a file or a folder without the id of its connection; a local path as a URI."""
     protocol, separator, rest = path.partition("://")
     if not separator:
         return f"file://{path}"

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.client.paging.order import Range
 from tallyfy_provider.client.paging.progress import Progress
-from tallyfy_provider.client.runs.filter_check import FilterCheck, Mismatch
+from tallyfy_provider.client.runs.filter_check import FilterCheck, Mismatch, is_archived
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.tables.sources import read_small_table
 from tallyfy_provider.tables.tasks import tasks_of
 from tallyfy_provider.tables.values import Misfits, text_of
 from tallyfy_provider.tables.walk import RunWalk, check_order, decided_filter
+from tallyfy_provider.utils.plurals import counted
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 if TYPE_CHECKING:
@@ -107,10 +108,14 @@ class TableExport:
     def _runs(self, progress: Progress) -> Generator[Mapping[str, Any]]:
         bounds = self._selection.bounds
         if self._find_changes == "feed" and bounds.updated_after is not None:
-            named = self._named_by_feed()
-            log.info("The activity feed names %d runs since %s.", len(named), text_of(bounds.updated_after))
+            activities = self._activities()
+            named = list(dict.fromkeys(activity.run_id for activity in reversed(activities)))
+            # What the feed shows is as new as its newest row, whatever the runs say.
+            newest = max((activity.at for activity in activities if activity.at), default=None)
+            log.info("The activity feed names %s since %s.", counted(len(named), "run"), text_of(bounds.updated_after))
             with closing(self._walk.named(named)) as runs:
-                yield from self._within_bounds(runs)
+                yield from self._selection.of(self._matching(runs))
+            self._selection.newest = newest
             return
         # Runs that are left out here must not count, so their number is limited there only where there are no bounds.
         count = None if bounds.shown else self._selection.max_runs
@@ -121,22 +126,10 @@ class TableExport:
                 self._note_change(run)
                 yield run
 
-    def _within_bounds(self, runs: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        """Yield the runs that a list would have, without a filter for archived ones."""
+    def _matching(self, runs: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Yield the runs that a list would have by its filter for archived ones."""
         archived = self._query.params.get("archived")
-        for run in self._selection.of(runs):
-            is_archived = run.get("archived_at") is not None
-            if archived == "true" or is_archived == (archived == "only"):
-                yield run
-            else:
-                self._selection.taken -= 1
-
-    def _named_by_feed(self) -> list[str]:
-        activities = self._activities()
-        if activities:
-            # What the feed shows is as new as its newest row, whatever the runs say.
-            self._selection.newest = max(activity.at for activity in activities)
-        return list(dict.fromkeys(activity.run_id for activity in reversed(activities)))
+        return (run for run in runs if archived == "true" or is_archived(run) == (archived == "only"))
 
     def _activities(self) -> list[Activity]:
         """Return what happened to runs since ``updated_after``, the newest first; rows without a date count as new."""
@@ -159,8 +152,8 @@ class TableExport:
         if not hidden or since is None:
             return
         self.notes.append(
-            f"{len(hidden)} runs have changed since {text_of(since)} that the activity feed does not name, for example "
-            f"{', '.join(hidden[:3])}: exports with find_changes='feed' do not have these changes, this one has."
+            f"Changed since {text_of(since)} and not named by the activity feed: {counted(len(hidden), 'run')}, for "
+            f"example {', '.join(hidden[:3])}; exports with find_changes='feed' lack these changes, this one has them."
         )
 
 

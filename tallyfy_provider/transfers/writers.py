@@ -28,6 +28,8 @@ _CHOICES = ".jsonl (or .ndjson), .csv, each of them also with .gz, or .parquet"
 _BUFFER = 128 * 1024
 #: What makes quotes necessary (RFC 4180), and the blanks at an end, which some readers drop where there are none.
 _NEEDS_QUOTES = re.compile(r'[",\r\n]|^\s|\s$')
+#: What ends a line beside a line feed where readers go by Unicode, as Python's ``splitlines`` does.
+_LINE_ENDS = re.compile("[\u0085\u2028\u2029]")
 #: The form of a date, of whatever year: ``0000-00-00 00:00:00``, ``-0001-11-30``, ``10000-01-01``.
 _DATE = re.compile(r"\s*[+-]?\d{4,}-\d\d-\d\d")
 
@@ -79,6 +81,8 @@ class JsonLines(_TextWriter):
             text = json_text(kept)
         except ValueError:
             text = json_text({name: self._misfits.finite(name, value) for name, value in kept.items()})
+        if not text.isascii():
+            text = _LINE_ENDS.sub(lambda end: f"\\u{ord(end[0]):04x}", text)
         self._line(text + "\n")
 
 

@@ -11,7 +11,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -100,12 +100,12 @@ def optional(value: Any) -> Any:
     return None if is_nothing(value) else value
 
 
-def parse_json(value: Any) -> Any:
+def parse_json(value: Any, parse_float: Callable[[str], float] | None = None) -> Any:
     """Return the list or dict that a template rendered with ``tojson``; any other value as it is."""
     if not isinstance(value, str) or not value.strip().startswith(("[", "{")):
         return value
     try:
-        return json.loads(value)
+        return json.loads(value, parse_float=parse_float)
     except (ValueError, RecursionError):
         return value
 

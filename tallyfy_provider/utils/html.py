@@ -6,13 +6,19 @@ import html
 import re
 from typing import Any
 
-_TAG = re.compile(r"<[^>]*>")
-#: What a browser does not show at all.
-_UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+# No pattern reads on to the end from more than one place: a text of a megabyte would take hours.
+_TAG = re.compile(r"<[^<>]*>")
+#: Where something begins that a browser does not show at all, and where each of these ends.
+_UNSEEN = re.compile(r"<(script|style)\b|<!--", re.IGNORECASE)
+_ENDS = {
+    "script": re.compile(r"</script\s*>", re.IGNORECASE),
+    "style": re.compile(r"</style\s*>", re.IGNORECASE),
+    "": re.compile(r"-->"),
+}
 #: Where a browser begins a new line.
 _LINE = re.compile(r"<br\s*/?>|</(?:p|div|li|tr|h[1-6]|blockquote|pre|ul|ol|table)\s*>", re.IGNORECASE)
 #: Tags by which text is taken for HTML: "a < b" is none.
-_LOOKS_LIKE_HTML = re.compile(r"</?[a-z][^>]*>|<!--|&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)
+_LOOKS_LIKE_HTML = re.compile(r"</?[a-z][^<>]*>|<!--|&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)
 
 
 def readings(content: Any) -> set[str]:
@@ -29,5 +35,18 @@ def as_plain_text(content: Any) -> str | None:
     text = str(content).replace("\ufeff", "")
     if not _LOOKS_LIKE_HTML.search(text):
         return text
-    lines = html.unescape(_TAG.sub("", _LINE.sub("\n", _UNSEEN.sub("", text)))).replace("\xa0", " ").splitlines()
+    lines = html.unescape(_TAG.sub("", _LINE.sub("\n", _without_unseen(text)))).replace("\xa0", " ").splitlines()
     return "\n".join(line.strip() for line in lines if line.strip())
+
+
+def _without_unseen(text: str) -> str:
+    """Return HTML without scripts, styles and comments; what does not end is left, as text that people typed."""
+    kept, at, endless = [], 0, set()
+    while begin := _UNSEEN.search(text, at):
+        kind = (begin[1] or "").lower()
+        end = None if kind in endless else _ENDS[kind].search(text, begin.end())
+        kept.append(text[at : begin.start() if end else begin.end()])
+        if end is None:
+            endless.add(kind)
+        at = end.end() if end else begin.end()
+    return "".join([*kept, text[at:]])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
 
+from tallyfy_provider.exceptions import TallyfyResponseError
 from tallyfy_provider.tables.tables import TABLES, tables_named
 from tallyfy_provider.tables.values import Misfits
+from tallyfy_provider.utils.numbers import read_given
 
 
 def rows(table: str, run: dict) -> list[dict]:
@@ -49,6 +52,22 @@ OPTIONS = [{"id": 1, "text": "Red"}, {"id": 2, "text": "Dark blue"}]
             {"value_text": "Dark blue", "option_ids": ["2"]},
         ),
         ("assignees_form", {"users": [7], "guests": ["a@b.example"], "groups": []}, {"value_text": "7, a@b.example"}),
+        ("dropdown", 2, {"value_text": "Dark blue", "option_ids": ["2"]}),
+        ("dropdown", {"id": "2"}, {"value_text": "Dark blue", "option_ids": ["2"]}),
+        ("dropdown", {"id": None, "text": None}, {"value_text": None, "option_ids": []}),
+        ("multiselect", [1, "2"], {"value_text": "Red, Dark blue", "option_ids": ["1", "2"]}),
+        ("multiselect", {"1": {"id": 1, "text": "Red"}}, {"value_text": "Red", "option_ids": ["1"]}),
+        ("multiselect", [{"id": 1, "text": "Red", "selected": False}], {"value_text": None, "option_ids": []}),
+        (
+            "assignees_form",
+            {"users": [{"id": 7, "full_name": "Jo"}], "guests": [{"id": "open-sesame", "email": "a@b.example"}]},
+            {
+                "value_text": "Jo, a@b.example",
+                "value_json": '{"users":[{"id":7,"full_name":"Jo"}],"guests":["a@b.example"]}',
+            },
+        ),
+        ("assignees_form", {"users": [], "guests": [], "groups": []}, {"value_text": None}),
+        ("text", read_given("12.50"), {"value_text": "12.50", "value_json": "12.50", "value_number": "12.50"}),
         ("file", [{"id": "x", "filename": "a.pdf"}, {"url": "https://b"}], {"value_text": "a.pdf, https://b"}),
         ("something_new", {"a": 1}, {"value_text": '{"a":1}', "value_json": '{"a":1}'}),
     ],
@@ -60,8 +79,14 @@ def test_an_answer_is_a_row_with_its_value_as_text_json_number_date_and_options(
     assert (row["id"], row["form"], row["task_id"], row["field_type"]) == ("run:kickoff:f", "kickoff", None, kind)
 
 
-@pytest.mark.parametrize("empty", [None, "", [], {}])
-@pytest.mark.parametrize("kind", ["text", "dropdown", "table"])
+@pytest.mark.parametrize(
+    ("kind", "empty"),
+    [
+        *itertools.product(["text", "dropdown", "table"], [None, "", " \n", [], {}]),
+        *itertools.product(["dropdown", "multiselect", "table", "file", "assignees_form"], ["[]", "{}", "null"]),
+        ("table", [[]]),
+    ],
+)
 def test_a_field_that_was_not_answered_is_a_row_without_value(kind, empty):
     (row,) = answers({"field_type": kind, "field_value": empty})
     assert [row[name] for name in row if name.startswith(("value", "table", "option"))] == [None] * 7
@@ -77,6 +102,14 @@ def test_a_field_that_was_not_answered_is_a_row_without_value(kind, empty):
             [["A", "1"], ["B", ""]],
             [(1, "Item", "A", None), (1, "Count", "1", "1"), (2, "Item", "B", None), (2, "Count", None, None)],
         ),
+        (
+            [["A"], ["B", "1", "2"], [], None],
+            [(1, "Item", "A", None), (2, "Item", "B", None), (2, "Count", "1", "1"), (2, "3", "2", "2")],
+        ),
+        ([{"Item": "A"}, {"Item": "B"}], [(1, "Item", "A", None), (2, "Item", "B", None)]),
+        ([{"2": "3", "1": "A"}], [(1, "Count", "3", "3"), (1, "Item", "A", None)]),
+        ({"2": "3", "1": "A"}, [(1, "Count", "3", "3"), (1, "Item", "A", None)]),
+        ('[["A", 1.50]]', [(1, "Item", "A", None), (1, "Count", "1.50", "1.50")]),
         (["A", "B", "C"], [(1, "Item", "A", None), (1, "Count", "B", None), (1, "3", "C", None)]),
     ],
 )
@@ -95,6 +128,52 @@ def test_values_stand_beside_the_fields_or_by_id_and_fields_may_be_those_of_the_
         assert (row["field_label"], row["value_text"]) == ("Field", "by id")
     (row,) = rows("answers", {"prerun": {"f": "bare"}})
     assert (row["field_id"], row["field_label"], row["value_text"]) == ("f", None, "bare")
+
+
+def test_columns_of_a_table_may_be_bare_labels():
+    found = answers({"field_type": "table", "columns": ["Item", "Count"], "field_value": ["A", "1"]})
+    assert [row["table_column"] for row in found] == ["Item", "Count"]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [{"f": "x", "gone": "y"}, '{"f": "x", "gone": "y"}', [{"id": "f", "value": "x"}, {"id": "gone", "value": "y"}]],
+)
+def test_values_are_found_in_every_form_and_those_of_fields_that_are_gone_are_kept(stored):
+    fields = [{"id": "f", "label": "Field", "field_type": "text"}]
+    task = {"id": "t", "form_fields": fields, "taskdata": stored}
+    for found in (rows("answers", {"ko_form_fields": fields, "prerun": stored}), rows("answers", {"tasks": [task]})):
+        assert [(row["field_id"], row["field_label"], row["value_text"]) for row in found] == [
+            ("f", "Field", "x"),
+            ("gone", None, "y"),
+        ]
+
+
+def test_values_may_go_by_the_id_of_the_template():
+    (row,) = rows("answers", {"ko_form_fields": [{"id": "f", "timeline_id": "t"}], "prerun": {"t": "x"}})
+    assert (row["field_id"], row["value_text"]) == ("f", "x")
+
+
+def test_comments_and_tasks_come_once_and_comments_without_ids_have_keys():
+    threads = [{"id": "a"}, {"content": "x"}, {"id": ""}, {"id": 5}]
+    task = {"id": "t", "threads": threads}
+    run = {"tasks": [task, task], "threads": {"data": [{"id": "a"}, {"id": "of-run"}]}}
+    assert [row["id"] for row in rows("tasks", run)] == ["t"]
+    found = [(row["id"], row["task_id"]) for row in rows("comments", run)]
+    assert found == [("a", "t"), ("t:comment:2", "t"), ("t:comment:3", "t"), ("5", "t"), ("of-run", None)]
+
+
+@pytest.mark.parametrize(("table", "tasks"), [("tasks", [{"title": "x"}]), ("answers", ["x"]), ("comments", "x")])
+def test_tasks_that_cannot_be_read_are_a_clear_error(table, tasks):
+    with pytest.raises(TallyfyResponseError, match=r"Tallyfy .* a (task without an id|list of tasks)"):
+        rows(table, {"tasks": tasks})
+
+
+def test_people_and_tags_of_a_run_may_be_objects():
+    people = {"data": [{"id": 7, "full_name": "Jo"}, 8]}
+    run = {"users": people, "groups": [{"id": "g"}], "collaborators": {}, "tags": [{"title": "Tag"}, "bare"]}
+    (row,) = rows("runs", run)
+    assert (row["users"], row["groups"], row["collaborators"], row["tags"]) == (["7", "8"], ["g"], [], ["Tag", "bare"])
 
 
 def test_fields_without_ids_or_with_the_same_one_have_keys_of_their_own():
@@ -126,8 +205,22 @@ def test_assignees_are_users_guests_and_groups_each_once():
 
 
 def test_a_guests_id_which_opens_the_guests_page_is_in_no_column():
+    link = "See https://go.tallyfy.com/guest/open-sesame."
     task = {"id": "t", "completer_guest": "open-sesame", "webhook": "open-sesame", "x": {"taskUrls": ["open-sesame"]}}
+    task |= {"owners": {"guests": ["open-sesame", {"id": "open-sesame", "email": "a@b.example"}]}, "title": link}
+    task |= {"threads": [{"id": "c", "content": f"<p>{link}</p>"}], "y": json.dumps([link]).replace("/", "\\/")}
     run = {"tasks": {"data": [task]}, "custom_fields": {"guest-links": ["open-sesame"], "kept": 1}}
+    everything = [rows(table, run) for table in ("assignees", "comments", "tasks")]
+    assert "open-sesame" not in json.dumps(everything)
+    assert everything[1][0]["content_text"] == "See ***"
+    guests = [row["person_id"] for row in everything[0]]
+    assert guests[0].startswith("guest-")
+    assert guests[1:] == ["a@b.example"]
+    guest = {"kind": "guest", "id": "open-sesame", "link": link, "guest_code": "open-sesame"}
+    people = TABLES["people"].with_unknown_fields()
+    (person,) = people.typed_rows(guest, Misfits())
+    assert "open-sesame" not in json.dumps(person)
+    assert person["person_id"] == guests[0]
     (table,) = tables_named("tables", ["tasks"], unknown_fields=True)
     (row,) = table.typed_rows({"id": "run", **run}, Misfits())
     assert "open-sesame" not in json.dumps([row, rows("runs", run)])
@@ -145,7 +238,7 @@ def test_values_of_another_type_become_null_and_are_counted_without_being_shown(
     misfits = Misfits()
     (row,) = TABLES["runs"].typed_rows({"id": 5, "late_tasks": "many", "users": "x", "starred": "?"}, misfits)
     assert (row["id"], row["late_tasks"], row["users"], row["starred"]) == ("5", None, None, None)
-    assert "Column 'runs.late_tasks' is of type integer: 1 of its values are not, and became null." in misfits.notes
+    assert "Column 'runs.late_tasks' is of type integer: 1 value of another type became null." in misfits.notes
 
 
 def test_every_row_has_every_column_in_order():

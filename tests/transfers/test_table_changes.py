@@ -13,6 +13,8 @@ from tallyfy_emulator import Quirks
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.transfers.lineage import namespace_and_name
 from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
+from tallyfy_provider.triggers.activity_feed import Activity
+from tallyfy_provider.utils.timestamps import parse_timestamp
 from tests.outlets import outlet_events, state_stores
 
 FIELDS = [{"label": "Amount"}]
@@ -83,7 +85,7 @@ def test_a_sweep_has_all_that_the_feed_hides_and_counts_it_in_a_warning(emulator
     assert names(tmp_path / "feed") == ["0"]
     done = export(str(tmp_path / "sweep"), tables=TABLES, updated_after=SINCE, find_changes="sweep")
     assert done["not_in_feed"] == 2
-    assert "2 runs have changed since 2026-06-01T00:00:00Z that the activity feed does not name" in said()
+    assert "Changed since 2026-06-01T00:00:00Z and not named by the activity feed: 2 runs, for example" in said()
     assert len(names(tmp_path / "sweep")) == 206
     assert {row["content"] for row in rows(tmp_path / "sweep", "comments")} == {"Seen", "Hidden"}
 
@@ -104,10 +106,26 @@ def test_what_the_feed_names_and_is_archived_or_gone(emulator, tasks, export, tm
     emulator.delete_run(run_ids[1])
     export(str(tmp_path / "live"), tables=TABLES, updated_after=SINCE, find_changes="feed")
     assert names(tmp_path / "live") == ["2"]
-    assert "1 runs were gone, or may not be read" in said()
+    assert "Left out: 1 run that could not be read any more one by one." in said()
     filters = {"archived": "true"}
     export(str(tmp_path / "all"), tables=TABLES, updated_after=SINCE, find_changes="feed", filters=filters)
     assert names(tmp_path / "all") == ["0", "2"]
+
+
+def test_the_next_bound_is_what_a_late_feed_has_shown_and_not_what_its_runs_say(
+    emulator, tasks, export, tmp_path, monkeypatch
+):
+    emulator.complete_task(tasks[0])
+    shown = Activity("1", "completed", emulator.runs()[0]["id"], parse_timestamp("2026-06-02T00:00:00Z"))
+    monkeypatch.setattr("tallyfy_provider.triggers.activity_feed.read_feed", lambda client, edge: [shown])
+    done = export(str(tmp_path), tables=TABLES, updated_after=SINCE, find_changes="feed")
+    assert (names(tmp_path), done["next_updated_after"]) == (["0"], "2026-06-02T00:00:00Z")
+
+
+def test_max_runs_counts_the_runs_of_the_feed_that_are_written(emulator, tasks, export, tmp_path):
+    change(emulator, tasks)
+    emulator.archive_run(emulator.runs()[0]["id"])
+    assert export(str(tmp_path), tables=TABLES, updated_after=SINCE, find_changes="feed", max_runs=2)["runs"] == 2
 
 
 def test_without_a_bound_the_feed_is_not_needed(emulator, tasks, export, tmp_path):
@@ -203,3 +221,12 @@ def test_each_table_has_an_event_and_lineage(emulator, tasks, connect, task_cont
 )
 def test_datasets_are_named_as_openlineage_names_them(path, dataset):
     assert namespace_and_name(path) == dataset
+
+
+@pytest.mark.parametrize("find_changes", ["list", "feed", "sweep"])
+def test_runs_alone_are_whole_however_changes_are_found(emulator, tasks, export, tmp_path, find_changes):
+    change(emulator, tasks)
+    export(str(tmp_path), tables=["runs"], updated_after=SINCE, find_changes=find_changes)
+    found = [row for row in rows(tmp_path, "runs") if row["name"] in ("0", "1", "2")]
+    assert [row["name"] for row in found] == ["0", "1", "2"]
+    assert {(row["status"], row["tags"] is None) for row in found} <= {("active", False), ("complete", False)}

@@ -15,6 +15,7 @@ import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from tallyfy_emulator import Emulator, Fault, Quirks
+from tallyfy_provider.client.runs import api as runs_api
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyExportError,
@@ -22,7 +23,9 @@ from tallyfy_provider.exceptions import (
 from tallyfy_provider.tables.tables import TABLES
 from tallyfy_provider.transfers.atomic_file import Attempt
 from tallyfy_provider.transfers.directory import TableDirectory
+from tallyfy_provider.transfers.object_storage import TallyfyToObjectStorageOperator
 from tallyfy_provider.transfers.writers import Format
+from tests.raw_server import raw_server, response
 
 from .conftest import Bucket, Folders, attached
 
@@ -156,7 +159,7 @@ def test_what_lists_leave_out_or_refuse_is_asked_for_run_by_run_and_counted(emul
     export(str(tmp_path / "asked"), tables=RUN_TABLES)
     assert tables_in(tmp_path / "asked") == tables_in(tmp_path / "given")
     assert len(emulator.requests) < 1.2 * (RUNS + 2 * 5) + 10
-    assert f"{RUNS + 5} runs were asked for by themselves: Tallyfy" in said().replace("and", "")
+    assert f"Asked for one by one: {RUNS + 5} runs, since Tallyfy" in said()
 
 
 def test_lists_are_read_in_pages_and_only_runs_that_hide_tasks_are_asked_for(emulator, export, tmp_path, said):
@@ -164,7 +167,7 @@ def test_lists_are_read_in_pages_and_only_runs_that_hide_tasks_are_asked_for(emu
     lists = [each for each in emulator.requests if each.path.endswith("/runs")]
     assert len(lists) <= 6
     assert len(emulator.requests) - len(lists) == 5
-    assert "5 runs were asked for by themselves: the list hides tasks of theirs that a rule skips." in said()
+    assert "Asked for one by one: 5 runs, since the list hides tasks of theirs that a rule skips." in said()
 
 
 def test_small_tables_have_their_own_endpoints(emulator, export, tmp_path):
@@ -293,6 +296,32 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(emulator, export):
     assert store.files == {}
 
 
+@pytest.mark.parametrize("below", ["", "sub/folder"])
+def test_a_file_where_the_directory_has_to_be_is_an_error_before_anything_is_asked(emulator, export, tmp_path, below):
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(TallyfyExportError, match="A file is where a folder has to be"):
+        export(str(tmp_path / "file" / below), tables=["runs"])
+    assert emulator.requests == []
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("dialect", ["bare", "null", "steps not counted"])
+def test_includes_may_be_bare_or_null_and_steps_not_counted(emulator, export, tmp_path, monkeypatch, dialect):
+    def listed(rows):
+        for run in rows:
+            whole = {**run, **{name: run[name]["data"] for name in ("tasks", "checklist") if name in run}}
+            if dialect == "null" and int(run["id"], 16) % 2:
+                whole |= {"tasks": None, "ko_form_fields": None}
+            if dialect == "steps not counted":
+                whole["checklist"] = None
+            yield whole
+
+    read_rows = runs_api.read_rows
+    monkeypatch.setattr(runs_api, "read_rows", lambda *given, **more: listed(read_rows(*given, **more)))
+    export(str(tmp_path), tables=RUN_TABLES)
+    assert shown(tmp_path) == truth(emulator)
+
+
 def test_a_missing_bucket_is_found_before_anything_is_asked(emulator, export):
     bucket = Bucket(FileNotFoundError(errno.ENOENT, "The specified bucket does not exist"))
     bucket.info = lambda path, **kwargs: bucket.raise_what_is_wrong(path)
@@ -348,3 +377,19 @@ def test_killed_at_any_moment_it_is_whole_or_has_no_success_and_a_retry_is_whole
     assert is_whole(seen())
     assert not [name for name in seen() if name.rpartition("/")[2].startswith(".")]
     assert all(b'"3 ' in data for name, data in seen().items() if "/part-" in name)
+
+
+def test_numbers_keep_the_digits_that_tallyfy_gave(connect, task_context, tmp_path):
+    digits = "-1234567890123456789012345678901234567890.120"
+    run = {"id": "r", "created_at": "2026-01-01", "tasks": [], "checklist": {"steps_count": 0}}
+    run |= {"custom_fields": {"n": ["DIGITS"]}, "ko_form_fields": [{"id": "f", "field_value": "DIGITS"}]}
+    run["ko_form_fields"][0]["field_type"] = "text"
+    page = {"data": [run], "meta": {"pagination": {"total": 1, "total_pages": 1}}}
+    body = json.dumps(page).replace('"DIGITS"', digits)
+    with raw_server(lambda request: [response(body=body.encode())]) as server:
+        connect(host=server.base_url)
+        operator = TallyfyToObjectStorageOperator(task_id="t", path=str(tmp_path), tables=["runs", "answers"])
+        operator.execute(task_context())
+    (answer,), (row,) = read(tmp_path, "answers"), read(tmp_path, "runs")
+    assert {answer[name] for name in ("value_text", "value_json", "value_number")} == {digits}
+    assert row["custom_fields"] == f'{{"n":[{digits}]}}'

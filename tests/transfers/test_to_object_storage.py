@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from datetime import UTC, date, datetime
+import time
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, ObjectStoragePath
@@ -163,7 +165,7 @@ def test_a_run_whose_dates_cannot_be_read_is_written_rather_than_lost(emulator, 
 
 def test_runs_that_had_not_changed_are_counted_in_the_log(days, export, tmp_path, said):
     export(str(tmp_path / "runs.jsonl"), updated_after="2026-10-14")
-    assert "2 had not changed and were left out." in said()
+    assert "Left out since unchanged: 2 runs." in said()
 
 
 def test_max_runs_counts_the_runs_that_are_written(days, export, tmp_path):
@@ -184,6 +186,18 @@ def test_the_next_export_begins_where_this_one_ended_and_misses_nothing_at_the_e
     third = export(str(path), updated_after="2026-10-20")
     assert (third["rows"], third["last_updated"]) == (0, None)
     assert third["next_updated_after"] == "2026-10-20T00:00:00Z"
+
+
+def test_the_next_bound_goes_by_tallyfys_clock_where_this_machines_is_ahead(emulator, export, tmp_path, monkeypatch):
+    ahead = timedelta(hours=1)
+    clock = SimpleNamespace(now=lambda zone: datetime.now(zone) + ahead)
+    monkeypatch.setattr("tallyfy_provider.client.http.transport.datetime", clock)
+    monkeypatch.setattr(time, "time", lambda now=time.time: now() + ahead.total_seconds())
+    now = datetime.now(UTC)
+    emulator.add_run(last_updated=now.isoformat())
+    done = export(str(tmp_path / "runs.jsonl"))
+    # What changed while this export ran is older than the newest change that it saw.
+    assert datetime.fromisoformat(done["next_updated_after"]) < now - timedelta(minutes=9)
 
 
 @pytest.mark.parametrize("partial", [{"max_runs": 1}, {"filters": {"page": 1, "per_page": 1}}])
@@ -227,8 +241,8 @@ def test_values_that_cannot_be_written_become_null_with_a_warning(emulator, expo
     assert export(str(path))["last_updated"] is None
     assert next(csv.DictReader(path.open()))["created_at"] == ""
     output = said()
-    assert "'created_at' is of type timestamp: 1 of its values" in output
-    assert "'progress' holds 1 numbers that are none" in output
+    assert "'created_at' is of type timestamp: 1 value of another type became null." in output
+    assert "Column 'progress' holds NaN or infinite numbers: 1 value became null." in output
     with pytest.raises(TallyfyExportError, match="Nothing is written, since strict_values=True"):
         export(str(tmp_path / "y.csv"), strict_values=True)
     assert [each.name for each in tmp_path.iterdir()] == ["x.csv"]

@@ -131,6 +131,13 @@ def test_json_lines_keep_the_given_fields_under_the_given_names():
     assert notes == ["fields: no run has 'nmae', so it is null for all; runs have a.b, id, progress."]
 
 
+def test_a_line_of_json_is_a_line_for_every_reader():
+    run = {"id": "a", "name": "one\u2028two\u2029three\x85four\x1cfive\rsix\nseven"}
+    data, _ = written(Format("jsonl"), [run])
+    (line,) = data.decode().splitlines()
+    assert json.loads(line) == run
+
+
 def test_half_a_surrogate_pair_does_not_break_a_file():
     run = {"id": "a", "name": "\ud83d", "prerun": {"x": "\ud83d"}}
     data, _ = written(Format("jsonl"), [run])
@@ -222,8 +229,8 @@ def test_a_value_of_another_type_becomes_null_in_parquet_and_is_counted_in_a_not
     found, notes = table([{"late_tasks": value, "created_at": "soon"} for value in wrong], ["late_tasks", "created_at"])
     assert found.column("late_tasks").to_pylist() == [None] * 6
     assert notes == [
-        "Column 'late_tasks' is of type integer: 6 of its values are not, and became null.",
-        "Column 'created_at' is of type timestamp: 6 of its values are not, and became null.",
+        "Column 'late_tasks' is of type integer: 6 values of another type became null.",
+        "Column 'created_at' is of type timestamp: 6 values of another type became null.",
     ]
 
 
@@ -238,7 +245,7 @@ def test_a_date_that_there_is_not_becomes_null_and_is_counted(name):
     data, notes = written(Format(name), runs, ["id", "created_at"])
     if name == "csv":
         assert [line.partition(b",")[2] for line in data.splitlines()[1:]] == [b"2026-10-31T09:00:00Z", *[b""] * 4]
-    assert notes == ["Column 'created_at' is of type timestamp: 4 of its values are not, and became null."]
+    assert notes == ["Column 'created_at' is of type timestamp: 4 values of another type became null."]
 
 
 @pytest.mark.parametrize("name", ["jsonl", "csv", "parquet"])
@@ -254,8 +261,8 @@ def test_a_number_that_is_none_becomes_null_and_is_counted(name):
     if name == "csv":
         assert list(csv.reader(io.StringIO(data.decode())))[2] == ["a", "", progress]
     assert notes == [
-        "'name' holds 1 numbers that are none (NaN or infinite), which became null.",
-        "'progress' holds 2 numbers that are none (NaN or infinite), which became null.",
+        "Column 'name' holds NaN or infinite numbers: 1 value became null.",
+        "Column 'progress' holds NaN or infinite numbers: 2 values became null.",
     ]
 
 

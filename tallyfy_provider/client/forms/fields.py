@@ -105,8 +105,13 @@ class FormField:
         return f"{shown} and {more} more" if more > 0 else shown
 
 
-def rows_of(described: Any) -> list[Mapping[str, Any]]:
-    """Return the elements of a list: a plain one, one under ``data``, or an object with numbers as keys."""
+def rows_of(described: Any, what: str = "form fields") -> list[Mapping[str, Any]]:
+    """
+    Return the elements of a list: a plain one, one under ``data``, or an object with numbers as keys.
+
+    :param what: What is listed, for messages.
+    :raises TallyfyResponseError: It is no list, or an element is no object.
+    """
     if isinstance(described, Mapping) and "data" in described:
         described = described["data"]
     if isinstance(described, Mapping):
@@ -114,10 +119,10 @@ def rows_of(described: Any) -> list[Mapping[str, Any]]:
     if described is None:
         return []
     if isinstance(described, str) or not isinstance(described, Iterable):
-        raise TallyfyResponseError(f"Tallyfy should have given a list of form fields, not {type(described).__name__}.")
+        raise TallyfyResponseError(f"Tallyfy should have given a list of {what}, not {type(described).__name__}.")
     rows = list(described)
     if not all(isinstance(row, Mapping) for row in rows):
-        raise TallyfyResponseError("Tallyfy gave a list of form fields in which some are no objects.")
+        raise TallyfyResponseError(f"Tallyfy gave a list of {what} in which some are no objects.")
     return rows
 
 
@@ -163,13 +168,21 @@ def _options(described: Any) -> Iterator[Option]:
 
 
 def _columns(described: Any) -> Iterator[Column]:
-    for row in _objects_in(described):
+    for row in _elements(described):
+        if isinstance(row, str):
+            yield Column("", row)
+            continue
         label = next((row[key] for key in ("label", "text", "name") if row.get(key) is not None), "")
         yield Column(_text(row.get("id")), str(label))
 
 
 def _objects_in(described: Any) -> list[Mapping[str, Any]]:
     """Return the objects of a list; anything else in it, such as an option as bare text, could not be sent."""
+    return [row for row in _elements(described) if isinstance(row, Mapping)]
+
+
+def _elements(described: Any) -> list[Any]:
     if isinstance(described, Mapping):
         described = described.get("data", list(described.values()))
-    return [row for row in described if isinstance(row, Mapping)] if isinstance(described, (list, tuple)) else []
+    elements = described if isinstance(described, (list, tuple)) else []
+    return [each for each in elements if isinstance(each, (Mapping, str))]

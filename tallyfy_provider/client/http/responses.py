@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +27,7 @@ _MAX_REQUEST_ID_LENGTH = 128
 _MAX_DIGITS = 12
 #: A time of reset from this number on is a time of day.
 _TIME_OF_DAY = 1_000_000_000
+_DAY = 86_400.0
 #: Nothing of Tallyfy's is nested a tenth as deep; what is walked recursively must not exhaust the stack.
 _MAX_DEPTH = 64
 #: The types that ``json`` makes of arrays and objects, exactly these.
@@ -131,10 +132,15 @@ def bounded_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_response(
-    status: int, headers: Mapping[str, str], body: bytes, *, max_pause: float = DEFAULT_MAX_PAUSE
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    max_pause: float = DEFAULT_MAX_PAUSE,
+    parse_float: Callable[[str], float] | None = None,
 ) -> Response | Failure:
     """Parse the body and ``Retry-After`` of a response."""
-    payload, is_json = _parse_json(body)
+    payload, is_json = _parse_json(body, parse_float)
     retry_after = _retry_after(status, headers, max_pause)
     response = Response(status, headers, body, payload, retry_after)
     if not is_json and response.is_success and "json" in headers.get("content-type", ""):
@@ -144,11 +150,11 @@ def parse_response(
     return response
 
 
-def _parse_json(body: bytes) -> tuple[Any, bool]:
+def _parse_json(body: bytes, parse_float: Callable[[str], float] | None) -> tuple[Any, bool]:
     if not body.strip():
         return None, True
     try:
-        payload = json.loads(body)
+        payload = json.loads(body, parse_float=parse_float)
     except (ValueError, RecursionError):
         return None, False
     return (None, False) if _is_too_deep(payload) else (payload, True)
@@ -215,6 +221,13 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
         sent_at = _http_date(headers.get("date", "")) or now
         return max(0.0, (until - sent_at).total_seconds()) if until else None
     return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def clock_ahead(headers: Mapping[str, str], now: datetime) -> float:
+    """Return the seconds by which this machine's clock is ahead of the server's (``Date``); 0 for nonsense."""
+    sent_at = _http_date(headers.get("date", ""))
+    ahead = (now - sent_at).total_seconds() if sent_at else 0.0
+    return ahead if 0 < ahead < _DAY else 0.0
 
 
 def _http_date(value: str) -> datetime | None:

@@ -13,6 +13,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -27,7 +28,14 @@ from tallyfy_provider.client.http.errors import error_from_failure, error_from_r
 from tallyfy_provider.client.http.failures import failure_from_exception
 from tallyfy_provider.client.http.rate_limiter import PauseTooLongError, RateLimiter, Wait
 from tallyfy_provider.client.http.request_kind import Priority, current_priority, kind_of
-from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE, Failure, Response, bounded_headers, parse_response
+from tallyfy_provider.client.http.responses import (
+    DEFAULT_MAX_PAUSE,
+    Failure,
+    Response,
+    bounded_headers,
+    clock_ahead,
+    parse_response,
+)
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS, RetryPolicy
 from tallyfy_provider.client.redaction import Secrets
 from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyError, TallyfyRateLimitError
@@ -141,6 +149,10 @@ class Transport:
         #: Seconds that a whole response may take.
         self.response_timeout = timeout * _RESPONSE_TIMEOUTS
         self.max_pause = max_pause
+        #: What reads numbers with a point in responses; None is ``float``.
+        self.parse_float: Callable[[str], float] | None = None
+        #: Seconds by which this machine's clock is ahead of Tallyfy's, as the last response told.
+        self.clock_ahead = 0.0
         self.retry = retry
         self.concurrency = concurrency
         self.secrets = secrets
@@ -333,8 +345,11 @@ class Transport:
         ) as response:
             # A header may quote a secret, and goes into messages by itself: the request id, the target of a redirect.
             headers = {name: self.secrets.redact(text) for name, text in bounded_headers(response.headers).items()}
+            self.clock_ahead = clock_ahead(headers, datetime.now(UTC))
             body = read_body(response, deadline)
-            return parse_response(response.status_code, headers, body, max_pause=self.max_pause)
+            return parse_response(
+                response.status_code, headers, body, max_pause=self.max_pause, parse_float=self.parse_float
+            )
 
 
 class _Bearer(requests.auth.AuthBase):

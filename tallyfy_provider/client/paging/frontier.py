@@ -32,9 +32,13 @@ class Frontier:
         return bool(page.rows) and (request.number == 1 or self.bookmark.covers(keys[0], page.rows[0]))
 
     def new_rows(self, page: Page, keys: Sequence[int]) -> list[tuple[int, Row]]:
-        """Return the rows of a page that are not covered, with their keys."""
+        """Return the rows of a page that are not covered, each once, with their keys."""
         covers = self.bookmark.covers
-        return [(key, row) for key, row in zip(keys, page.rows, strict=True) if not covers(key, row)]
+        new: dict[str, tuple[int, Row]] = {}
+        for key, row in zip(keys, page.rows, strict=True):
+            if not covers(key, row):
+                new.setdefault(str(row["id"]), (key, row))
+        return list(new.values())
 
     def advance(self, request: PageRequest, page: Page, new: Sequence[tuple[int, Row]]) -> None:
         """Cover a page that connects."""

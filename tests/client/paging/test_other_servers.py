@@ -119,6 +119,16 @@ def test_a_list_that_shrinks_fast_ends_where_it_ends(habit, paginator_class):
         assert world.stayed <= set(ids_of(rows)) or paginator.doubts, seed
 
 
+@pytest.mark.parametrize("way", ["lossless", "calm"])
+def test_a_run_that_a_page_holds_twice_is_given_once(way):
+    class Repeating(World):
+        def answer(self, request: PageRequest, rows: list[dict[str, Any]]) -> Page:
+            return super().answer(request, [row for row in rows for _ in range(1 + (row["id"] % 9 == 0))])
+
+    paginator = {"lossless": LosslessPaginator, "calm": CalmPaginator}[way]("runs", per_page=20)
+    assert ids_of(read(paginator, Repeating(1, size=90))) == list(range(90))
+
+
 def test_a_refusal_in_the_middle_is_no_end():
     class Refusing(OtherWorld):
         def answer(self, request: PageRequest, rows: list[dict[str, Any]]) -> Page:
