@@ -22,10 +22,12 @@ from tallyfy_provider.client.redaction import redact_values, shown
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyIndeterminateError,
+    TallyfyInputError,
     TallyfyNotFoundError,
     TallyfyResponseError,
     TallyfyValidationError,
 )
+from tallyfy_provider.utils.arguments import as_written
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +186,13 @@ def _may_hide_a_change(method: str, error: TallyfyError) -> bool:
 
 def included(include: Iterable[str]) -> dict[str, str]:
     """Build the query's ``with`` from one include or several, such as ``form_fields``; nothing where there is none."""
-    names = [include] if isinstance(include, str) else list(include)
+    names = [include] if isinstance(include, str) else include
+    if not isinstance(names, Iterable) or isinstance(names, (bytes, Mapping)):
+        raise TallyfyInputError(f"include takes names such as 'tasks', not {as_written(include)}.")
+    names = list(names)
+    for name in names:
+        if not isinstance(name, str):
+            raise TallyfyInputError(f"include takes names such as 'tasks', not {as_written(name)}.")
     return {"with": ",".join(names)} if names else {}
 
 
