@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 from typing import Any
 
+from tallyfy_provider.utils.html import letters_of
+
 _NAME = "airflow:"
 _LENGTH = 20
 _DIGITS = frozenset("0123456789abcdef")
 _TOKEN = re.compile(rf"\\?\[{_NAME}[0-9a-f]{{{_LENGTH}}}\\?\]", re.IGNORECASE)
 _HTML = re.compile(r"<[a-zA-Z/][^<>]*>")
-#: A tag or an entity of HTML that was cut off, and the sign of the cut.
-_CUT_HTML = re.compile(r"(<[a-zA-Z/!]?[^<>]*|&#?\w*[^\w&]*)$")
-#: How often HTML may be escaped; a server may escape what was escaped before.
-_MOST_ESCAPES = 3
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class LaunchMarker:
 
     def is_in(self, run: Mapping[str, Any]) -> bool:
         """Tell whether a run carries this marker; something follows it, or it may have been cut."""
-        return self._letters in _letters(run.get("summary"))[:-1]
+        return self._letters in letters_of(run.get("summary"))[:-1]
 
     def may_be_in(self, run: Mapping[str, Any]) -> bool:
         """
@@ -65,7 +63,7 @@ class LaunchMarker:
         summary = run.get("summary")
         if isinstance(summary, (Mapping, list)):
             return True
-        shown = _letters(summary, is_cut=True)
+        shown = letters_of(summary, is_cut=True)
         begun = "".join(dropwhile(lambda letter: not letter.isalnum(), shown))
         alike = takewhile(lambda letters: letters[0] == letters[1], zip(begun, self._letters, strict=False))
         same = sum(1 for _ in alike)
@@ -75,16 +73,6 @@ class LaunchMarker:
             return begun[same] not in _DIGITS
         has_bracket = "[" in shown[: len(shown) - len(begun)]
         return has_bracket or (same > 0 and not begun[same].isalnum())
-
-
-def _letters(summary: Any, *, is_cut: bool = False) -> str:
-    """Return a summary in small letters, without HTML, white space, what is invisible, and signs that escape others."""
-    text = str(summary or "")
-    for _ in range(_MOST_ESCAPES):
-        text = _HTML.sub("", text)
-        text = html.unescape(_CUT_HTML.sub("", text) if is_cut else text)
-    kept = (letter for letter in text if letter.isprintable() and not letter.isspace() and letter != "\\")
-    return "".join(kept).casefold()
 
 
 def with_line(summary: str | None, line: str) -> str:
