@@ -13,7 +13,7 @@ from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND, indeterminat
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS
 from tallyfy_provider.client.http.session import TallyfySession
 from tallyfy_provider.client.http.urls import build_path
-from tallyfy_provider.client.paging.page import Page, PageRequest, page_behind_the_end, read_page
+from tallyfy_provider.client.paging.page import Page, PageRequest, is_id, page_behind_the_end, read_page
 from tallyfy_provider.client.paging.prefetch import read_rows
 from tallyfy_provider.client.paging.progress import Progress
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
@@ -69,7 +69,7 @@ class Resource:
         payload = self._send("POST", path, json=body)
         try:
             item = item_of(payload, what)
-            if not item.get("id"):
+            if not is_id(item.get("id")):
                 raise TallyfyResponseError(f"Tallyfy's response for {what} holds no id.")
         except TallyfyResponseError as error:
             unreadable = error
