@@ -30,7 +30,7 @@ demo: ## run the example Dags in a real Airflow against the emulator, and show w
 ui: ## start a whole Airflow with the emulator and the connection in place; Ctrl-C stops it
 	@folder=$(call environment,3.3) && exec "$$folder/bin/python" scripts/ui.py
 
-screenshots: ## take the pictures of the documentation in Chromium (needs Playwright), from what `make ui` starts
+screenshots: ## take the pictures of the documentation in Chromium, from what `make ui` starts (minutes: 15)
 	@folder=$(call environment,3.3) && exec "$$folder/bin/python" scripts/screenshots.py
 
 test: ## lint, type-check, run every test on Airflow 3.3 and the unit tests on 2.11 (minutes: 6)

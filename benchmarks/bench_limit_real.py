@@ -36,7 +36,7 @@ CELLS = (
     ("100/10:sliding:seconds", 20, 26, True),
 )
 #: Seconds after which a list counts as failed.
-PATIENCE = 240
+PATIENCE = 150
 
 
 @contextmanager

@@ -97,6 +97,7 @@ class Run:
     :param hints: as the emulator's: ``seconds``, ``date``, ``headers`` or ``none``.
     :param clients: Processes; each has four threads.
     :param total: Requests that all clients share.
+    :param latency: Seconds from a request to its response.
     """
 
     kind: str
@@ -106,6 +107,7 @@ class Run:
     total: int
     threads: int = 4
     seed: int = 1
+    latency: float = LATENCY
 
     def simulate(self, policy: Policy) -> Outcome:
         """Let the clients list, and return what was seen."""
@@ -142,12 +144,12 @@ class Run:
             (send if policy.confirm(client, request, now) else ask)(now, client, request)
 
         def send(now: float, client: int, request: str) -> None:
-            at(now + LATENCY * chance.uniform(0.2, 0.25), arrive, client, request, now)
+            at(now + self.latency * chance.uniform(0.2, 0.25), arrive, client, request, now)
 
         def arrive(now: float, client: int, request: str, sent_at: float) -> None:
             wait = limiter.admit(now)
             remaining = limiter.remaining(now) if self.hints in {"seconds", "headers"} else None
-            at(now + LATENCY * chance.uniform(0.7, 0.8), answer, client, request, sent_at, wait, remaining)
+            at(now + self.latency * chance.uniform(0.7, 0.8), answer, client, request, sent_at, wait, remaining)
 
         def answer(now: float, client: int, request: str, sent_at: float, wait: float, remaining: int | None) -> None:
             if not wait:

@@ -84,8 +84,7 @@ def triggerer_with(
                 triggerer.ask(json.dumps(triggers))
                 yield triggerer
             finally:
-                process.terminate()  # what it has under way is of no interest any more
-                process.wait(20)
+                process.kill()  # what it has under way is of no interest any more
 
 
 class Instruments:

@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -37,7 +38,8 @@ _LINES_OF_A_LIST = 3
 _ROWS_OF_A_TABLE = 6
 _MARKS = {"success": "ok", "skipped": "--"}
 #: XComs of Airflow's own, beside those that begin with ``_``, such as the links of an operator.
-_AIRFLOWS_OWN = ("skipmixin_key",)
+_AIRFLOWS_OWN = ("pipeline_outlets", "skipmixin_key")
+_WRAPPER = textwrap.TextWrapper(_WIDTH, subsequent_indent="  ", max_lines=2, placeholder=" …", break_on_hyphens=False)
 # Tallyfy writes times in several ways.
 _TIME = re.compile(r"\b(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d):\d\d(?:\.\d+)?(?:Z|\+00:00)?")
 _LEGEND = """
@@ -107,7 +109,8 @@ def value_lines(value: Any) -> list[str]:
     """Write the value of an XCom as a person reads it.
 
     :param value: from an XCom.
-    :return: one line for a single value; for a list its length and its first items, a line for each.
+    :return: for a list its length and its first items, a line for each; for a dict two lines at most, since what
+        matters, such as a decision, does not always come first; one line for any other.
     """
     if isinstance(value, list):
         noun = "item" if len(value) == 1 else "items"
@@ -115,16 +118,22 @@ def value_lines(value: Any) -> list[str]:
         if len(value) > _LINES_OF_A_LIST:
             lines.append(f"  … and {len(value) - _LINES_OF_A_LIST} more")
         return lines
+    if isinstance(value, dict):
+        return _WRAPPER.wrap(_text(value)) or ["{}"]
     return [_one_line(value)]
 
 
 def _one_line(value: Any) -> str:
+    return shorten(_text(value), _WIDTH)
+
+
+def _text(value: Any) -> str:
     if isinstance(value, str):
-        return shorten(_in_one_format(value), _WIDTH)
+        return _in_one_format(value)
     if isinstance(value, dict):
         pairs = (f"{key}: {item if isinstance(item, str) else json.dumps(item)}" for key, item in value.items())
-        return shorten(_in_one_format(" · ".join(pairs)), _WIDTH)
-    return shorten(_in_one_format(json.dumps(value, ensure_ascii=False)), _WIDTH)
+        return _in_one_format(" · ".join(pairs))
+    return _in_one_format(json.dumps(value, ensure_ascii=False))
 
 
 def _in_one_format(text: str) -> str:

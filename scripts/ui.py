@@ -24,20 +24,9 @@ CONNECTION_ID = "tallyfy_default"
 _POKE_INTERVAL = "5"
 _WIDTH = 100
 _WELCOME = """
-Airflow is ready:  {url}   (user name {username}, password {password})
-Processes:         {tracker}   what Tallyfy's web app is to people: open it in a second tab
-
-Nothing runs by itself. Begin with an approval:
-  1. In Airflow, open the Dag tallyfy_approve_before_payment, press Trigger, and leave "Unpause" ticked.
-  2. Its task wait_for_approval turns to "deferred". Its log names the process and its address; the link
-     "Tallyfy process" is in the task's Details.
-  3. Open the process, choose how to pay, and press Approve or Reject. Within seconds the Dag goes on.
-Each Dag's Docs say what it is for, what to press and what to look at. What they wait for is always there: in this
-Tallyfy people launch processes and do their steps, within 10 minutes, and yours too if you do not.
-
-The connection {connection} is under Admin > Connections; its Test button works. On one that you add in the form
-yourself, Test answers 400 Bad Request: in Airflow 3.3 it does so for every connection, of any type, whose port was
-left empty. Add it with `airflow connections add … --conn-port 0`, or set the port in the form, where it has one.
+For a Dag of your own, these templates by the aliases of their fields (* = required), with a step's own form in
+brackets; {tracker} launches them, too:
+{templates}
 
 On the process that a Dag of yours launched last:
   curl {tallyfy}/_emulator/runs/latest/tasks
@@ -48,9 +37,21 @@ What Dags asked, what they launched, and how to let Tallyfy fail twice:
   curl {tallyfy}/_emulator/launched
   curl {tallyfy}/_emulator/faults -d '{{"kind": "status", "status": 503, "times": 2}}'
 
-For a Dag of your own: organization {organization}, and these templates by the aliases of their
-fields (* = required), with a step's own form in brackets; {tracker} launches them, too:
-{templates}
+The connection {connection} is under Admin > Connections, and its Test button works. To add one in the form yourself:
+  API base URL {tallyfy}
+  Organization id {organization}, access token {token}
+  Port 0: without one, Test answers "Bad Request" in Airflow 3.3, for a connection of any type.
+
+Airflow is ready:  {url}   (user name {username}, password {password})
+Processes:         {tracker}   what Tallyfy's web app is to people: open it in a second tab
+
+Nothing runs by itself. Begin with an approval:
+  1. In Airflow, open the Dag tallyfy_approve_before_payment, press Trigger, and leave "Unpause" ticked.
+  2. Its task wait_for_approval turns to "deferred". Its log names the process and its address; the link
+     "Tallyfy process" is in the task's Details.
+  3. Open the process, choose how to pay, and press Approve or Reject. Within seconds the Dag goes on.
+Each Dag's Docs say what it is for, what to press and what to look at. What they wait for is always there: in this
+Tallyfy people launch processes and do their steps, within 10 minutes, and yours too if you do not.
 
 Airflow's output is in {log}. Ctrl-C stops everything; nothing is kept.
 """
@@ -67,6 +68,8 @@ def settings(emulator: Emulator) -> dict[str, str]:
         # Nothing runs, and nothing fails, before the person at the browser wants it to.
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__API__DEFAULT_WRAP": "True",
+        # Seconds after which a new or changed Dag is there; Airflow's default is five minutes.
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "AIRFLOW__TALLYFY__RUN_URL": f"{emulator.tracker_url}/{{run_id}}",
         "TALLYFY_EXAMPLES_POKE_INTERVAL": _POKE_INTERVAL,
     }
@@ -83,10 +86,19 @@ def start(airflow: Standalone, emulator: Emulator) -> None:
         airflow_home.migrate(airflow.environment, airflow.log)
     with step("starting Airflow: scheduler, triggerer, Dag processor, web server"):
         airflow.start()
-    fields = json.loads(emulator.connection_json())
-    # Airflow 3.3's Test button compares the stored port with the 0 that its form sends for a hidden one.
-    connection = {name: fields[name] for name in ("conn_type", "host", "login", "password")} | {"port": 0}
-    airflow.rest("POST", "/connections", {"connection_id": CONNECTION_ID, **connection})
+    fields = connection_of(emulator)
+    # Airflow 3.3's Test button compares the stored port with the 0 that it sends where there is none.
+    airflow.rest("POST", "/connections", {"connection_id": CONNECTION_ID, **fields, "port": 0})
+
+
+def connection_of(emulator: Emulator) -> dict[str, str]:
+    """Return the fields of a connection to the emulator.
+
+    :param emulator: what the connection leads to.
+    :return: Airflow's names of the fields, and what they hold.
+    """
+    fields: dict[str, str] = json.loads(emulator.connection_json())
+    return fields
 
 
 def templates_of(emulator: Emulator) -> str:
@@ -138,6 +150,7 @@ def welcome(url: str, log: Path, emulator: Emulator) -> str:
         tallyfy=emulator.base_url,
         tracker=emulator.tracker_url,
         organization=emulator.organization_id,
+        token=connection_of(emulator)["password"],
         templates=templates_of(emulator),
     )
 

@@ -96,7 +96,7 @@ CONFIGURATION: dict[str, Any] = {
 }
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    "hidden-fields": ["schema", "port"],
+    "hidden-fields": ["schema"],
     "relabeling": {
         "host": "API base URL",
         "login": "Organization id",
@@ -106,6 +106,8 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
         "host": "https://api.tallyfy.com",
         "login": "32 characters, from Settings > Integrations > REST API",
         "password": "From Settings > Integrations > REST API",
+        # Airflow 3.3's button compares the stored port, none, with the 0 that it sends.
+        "port": "0, for the Test button of Airflow 3.3; otherwise empty",
         "extra": '{"timeout": 60, "max_attempts": 5}',
     },
 }

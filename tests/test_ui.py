@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -46,3 +47,13 @@ def test_nothing_starts_by_itself_and_links_lead_to_the_pages(emulator):
     settings = ui.settings(emulator)
     assert settings["AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION"] == "True"
     assert settings["AIRFLOW__TALLYFY__RUN_URL"] == f"{emulator.base_url}/tracker/{{run_id}}"
+
+
+def test_a_connection_can_be_added_from_what_is_printed(emulator, text):
+    fields = json.loads(emulator.connection_json())
+    assert f"  API base URL {fields['host']}\n" in text
+    assert f"  Organization id {fields['login']}, access token {fields['password']}\n" in text
+
+
+def test_the_last_screen_says_what_to_do_first(text):
+    assert "http://127.0.0.1:8080" in "\n".join(text.splitlines()[-16:])

@@ -85,7 +85,7 @@ _EMPLOYEE = _checklist(
     ("New colleague", "Start date"),
     pace=3.0,
 )
-_EXPENSE = _checklist("Expense request", ("Approve", "Pay"), ("Amount", "Reason"), form=True)
+_EXPENSE = _checklist("Expense request", ("Approve", "Pay"), ("Reason", "Amount"), form=True)
 
 # The folder and the group of the runs of each template; empty = none.
 _PLACES = {

@@ -28,6 +28,8 @@ from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE
 MAX_PAUSE = DEFAULT_MAX_PAUSE
 #: The first pause without a hint, in seconds; the shortest one once a pace is known; and the factor of the next one.
 _FIRST_PAUSE, _SHORTEST_PAUSE, _PAUSE_FACTOR = 0.5, 0.2, 2.0
+#: Without a hint, the part of the last pause after which is looked again, as long as this one is not longer.
+_LAST_PAUSE_SHARE = 0.125
 #: A pause is at most so many times longer than the hint that turned out to be wrong.
 _MAX_DOUBT = 8.0
 #: The end of a pause is spread over this share of it, and at most so many seconds.
@@ -50,7 +52,7 @@ _MIN_CROWD, _MAX_CROWD, _MAX_TURNS, _SPREAD_STEP = 3, 6, 64.0, 1.2
 _IDLE_TURNS, _IDLE_SECONDS = 3, 1.0
 
 #: Of what is stored; another one is not read.
-_VERSION = 1
+_VERSION = 2
 
 Jitter = Callable[[float, float], float]
 
@@ -76,6 +78,8 @@ class Budget:
 
     learned: LearnedRate = field(default_factory=LearnedRate)
     next_at: float = 0.0
+    #: When it was last heard of a request.
+    used_at: float = 0.0
     paused_until: float = 0.0
     #: Number of the pause; requests that were sent before it say nothing about what came after it.
     pause: int = 0
@@ -129,16 +133,22 @@ class Budget:
     def record_success(self, lease: str, now: float, remaining: int | None = None) -> None:
         """Count an accepted request; ``remaining`` is what Tallyfy says is left."""
         at, pause, was_paced = self.leases.pop(lease, (now, self.pause, False))
-        if pause == self.pause and self.refusals:
+        self.used_at = now
+        is_of_this_pause = pause == self.pause
+        if is_of_this_pause and self.refusals:
             self._end_refusals(at)
         self.learned.record_success(was_paced=was_paced)
+        if is_of_this_pause:
+            self._widen()
+        if remaining is not None:
+            self._heed_remaining(remaining)
+
+    def _widen(self) -> None:
         if self.learned.rate or 1 < self.window < _FAST_START or self.learned.accepted == _ALONE:
             self.window += 1
         elif self.learned.accepted > _ALONE:
             self.window += _SLOW_START / self.window
         self.window = min(self.window, _MAX_WINDOW)
-        if remaining is not None:
-            self._heed_remaining(remaining)
 
     def _heed_remaining(self, remaining: int) -> None:
         self.unchanged = self.unchanged + 1 if remaining == self.remaining else 0
@@ -150,6 +160,7 @@ class Budget:
     def record_refusal(self, lease: str, now: float, hint: float | None, jitter: Jitter) -> None:
         """Begin or prolong a pause."""
         at, pause, _ = self.leases.pop(lease, (now, self.pause, False))
+        self.used_at = now
         if pause != self.pause:  # sent before the pause began
             return
         if self.refusals == 0:
@@ -158,7 +169,7 @@ class Budget:
         since_first = at - self.refused_at
         self.gap_min = max(self.gap_min, since_first, since_first + (hint or 0.0) - _ROUNDING)
         self.gap_max = since_first + hint if hint else MAX_PAUSE
-        self.begin_pause(now, self._pause_length(hint), jitter)
+        self.begin_pause(now, self._pause_length(hint, since_first), jitter)
 
     def begin_pause(self, now: float, seconds: float, jitter: Jitter, lease: str = "") -> None:
         """Hold back everything for a while; with the lease of the request that is the reason."""
@@ -180,11 +191,13 @@ class Budget:
             self.spread = max(1.0, self.spread / _SPREAD_STEP)
         self.crowd = 0
 
-    def _pause_length(self, hint: float | None) -> float:
+    def _pause_length(self, hint: float | None, waited: float) -> float:
         first = max(2 * self.learned.interval, _SHORTEST_PAUSE) if self.learned.rate else _FIRST_PAUSE
         own = first * _PAUSE_FACTOR ** min(self.refusals - 1, 20)
         if not hint:
-            return own
+            # The last pause tells about how long this one will be: its end is looked for more closely then.
+            last = self.learned.price
+            return min(own, max(first, last * _LAST_PAUSE_SHARE)) if waited < last else own
         # Refused again after a hint was obeyed: then the hint is wrong, and pauses grow, but not beyond all measure.
         return max(hint, min(own, _MAX_DOUBT * hint) if self.refusals > 2 else 0.0)
 
@@ -198,7 +211,7 @@ class Budget:
     def _begin_period_after_idling(self, now: float, interval: float) -> None:
         if self.refusals or self.leases:
             return
-        idle = now - self.next_at
+        idle = now - max(self.next_at, self.used_at)
         if not self.learned.since or (idle > max(_IDLE_TURNS * interval, _IDLE_SECONDS)):
             self.learned.begin_period(now, from_empty=False)
 

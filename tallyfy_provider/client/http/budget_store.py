@@ -20,6 +20,7 @@ import stat
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -41,15 +42,26 @@ _TRY_AGAIN = 60.0
 #: A budget with six kinds of request has a few kB.
 _MAX_BYTES = 256 * 1024
 #: Seconds for which a file's lock is waited for, and the most seconds between two tries.
-_LOCK_TIMEOUT, _LOCK_INTERVAL = 2.0, 0.003
+_LOCK_TIMEOUT, _LOCK_INTERVAL = 5.0, 0.003
 
-#: Returns the value in Redis, and Redis's time in seconds and microseconds.
-_READ = "local t = redis.call('TIME') return {redis.call('GET', KEYS[1]) or '', t[1], t[2]}"
+#: Returns the value in Redis, and Redis's time in seconds and microseconds; nothing while somebody else goes first.
+#: Whoever passes milliseconds goes first for so long.
+_READ = """
+local first = redis.call('GET', KEYS[2])
+if first and first ~= ARGV[1] then return false end
+if ARGV[2] ~= '0' then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2]) end
+local time = redis.call('TIME')
+return {redis.call('GET', KEYS[1]) or '', time[1], time[2]}
+"""
 #: Writes a value where the one that was read is still there.
-_WRITE = (
-    "if (redis.call('GET', KEYS[1]) or '') == ARGV[1] then "
-    "redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) return 1 end return 0"
-)
+_WRITE = """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[4])
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+return 1
+"""
+#: Changes that others overtook, after which a client goes first, and for how many milliseconds.
+_MAX_OVERTAKEN, _FIRST_FOR = 2, 500
 #: Seconds after its last use until Redis forgets a budget.
 _LIFETIME = 7 * 24 * 3600
 #: Seconds for connecting to Redis and for each of its answers.
@@ -93,7 +105,7 @@ class FileStore:
 
     The folder belongs to the user and to nobody else, and is refused otherwise, since anybody may write to the
     temporary folder. The file's name is a hash; it holds paces and times, no secret. A damaged file is begun anew. The
-    lock ends with the process that holds it, and is not waited for longer than two seconds.
+    lock ends with the process that holds it, and is not waited for longer than five seconds.
 
     :param name: Name of the file.
     :param folder: Its folder; one in the temporary folder by default.
@@ -114,11 +126,13 @@ class FileStore:
         path = (self._folder or default_folder()) / self._name
         try:
             with _locked(path) as file:
-                budgets = _parse(os.pread(file, _MAX_BYTES, 0))
+                before = os.pread(file, _MAX_BYTES, 0)
+                budgets = _parse(before)
                 result = change(budgets, self._clock())
                 data = _text(budgets).encode()
-                os.pwrite(file, data, 0)
-                os.ftruncate(file, len(data))
+                if data != before:
+                    os.pwrite(file, data, 0)
+                    os.ftruncate(file, len(data))
                 return result
         except OSError as error:
             raise StoreLostError(f"{error.strerror or error} ({path})") from None
@@ -179,33 +193,49 @@ class RedisStore:
     Keeps the budgets that all machines share, as one value in Redis.
 
     It is read together with Redis's own time, changed here, and written where nobody has changed it meanwhile;
-    otherwise that is done again. So clocks of machines that disagree do no harm, and nobody holds a lock.
+    otherwise that is done again. Whoever was overtaken twice goes first then: others wait until it has written, for at
+    most half a second. So clocks of machines that disagree do no harm, and a slow client is not overtaken for ever.
 
     :param name: Name of the value.
     :param url: Address of Redis, such as ``redis://host:6379/0``; ``rediss://`` for TLS.
     """
 
     def __init__(self, name: str, url: str) -> None:
-        self._key = f"tallyfy:budgets:{name}"
+        # In braces: a Redis cluster then keeps both on one machine.
+        self._keys = f"tallyfy:budgets:{{{name}}}", f"tallyfy:budgets:{{{name}}}:first"
         self._url = url
         self._client: Any = None
+        # Threads of one process would otherwise overtake each other.
+        self._threads = threading.Lock()
 
     def update(self, change: Change[Result]) -> Result:
         """Change the budgets in Redis."""
-        deadline = time.monotonic() + _MAX_CONTENTION
+        if not self._threads.acquire(timeout=_MAX_CONTENTION):
+            raise StoreLostError("other threads do not let go of it")
         try:
-            client = self._client = self._client or _connect(self._url)
-            while time.monotonic() < deadline:
-                before, seconds, microseconds = client.eval(_READ, 1, self._key)
-                budgets = _parse(before)
-                result = change(budgets, int(seconds) + int(microseconds) / 1e6)
-                if client.eval(_WRITE, 1, self._key, before, _text(budgets), _LIFETIME):
-                    return result
-                time.sleep(random.uniform(0, _MAX_CONTENTION_PAUSE))  # noqa: S311
+            self._client = self._client or _connect(self._url)
+            return self._update(change)
         except StoreLostError:
             raise
         except Exception as error:  # whatever the driver raises, of many kinds; its text may quote the password
             raise StoreLostError(f"Redis cannot be used ({type(error).__name__})") from None
+        finally:
+            self._threads.release()
+
+    def _update(self, change: Change[Result]) -> Result:
+        name, overtaken = uuid.uuid4().hex, 0
+        deadline = time.monotonic() + _MAX_CONTENTION
+        while time.monotonic() < deadline:
+            read = self._client.eval(_READ, 2, *self._keys, name, _FIRST_FOR if overtaken >= _MAX_OVERTAKEN else 0)
+            if read:
+                before, seconds, microseconds = read
+                budgets = _parse(before)
+                result = change(budgets, int(seconds) + int(microseconds) / 1e6)
+                after = _text(budgets).encode()
+                if after == before or self._client.eval(_WRITE, 2, *self._keys, name, before, after, _LIFETIME):
+                    return result
+                overtaken += 1
+            time.sleep(random.uniform(0, _MAX_CONTENTION_PAUSE))  # noqa: S311
         raise StoreLostError("too many change the value in Redis at a time")
 
 

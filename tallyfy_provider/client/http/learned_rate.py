@@ -35,11 +35,11 @@ _SPAN = 16
 #: Fewest and most requests for which a pace is tried; and where it is hardly more than a guess.
 _MIN_TRIAL, _MAX_TRIAL, _VAGUE_TRIAL = 5, 256, 2
 #: Accepted requests for which a pace stays at first, and at most; and seconds, where requests are rare.
-_FIRST_STAY, _MAX_STAY, _MAX_STAY_SECONDS = 256, 4096, 600.0
+_FIRST_STAY, _MAX_STAY, _MAX_STAY_SECONDS = 512, 4096, 600.0
 #: The first step beyond a pace that stayed; the next ones are twice as large each, up to the largest.
 _FIRST_STEP, _LARGE_STEP, _MAX_STEP = 0.025, 0.2, 0.5
 #: Part by which a pace is lowered that had been accepted for a while; twice as much each time until one is accepted.
-_CUT, _MAX_CUT = 0.03, 0.5
+_CUT, _MAX_CUT = 0.02, 0.5
 #: Part of what a refusal costs that has to be gained before it is risked.
 _PRICE = 0.25
 #: Fewer requests than these say nothing where it is unknown how much was left at the beginning.
@@ -63,7 +63,8 @@ class LearnedRate:
     :param tried: Accepted requests at the present pace.
     :param stay: Accepted requests for which a pace stays that was found.
     :param step: The last step beyond a pace that stayed; 0 while none is made.
-    :param sample: The fewest requests that were accepted in a period: at most so many has a window; 0 if unknown.
+    :param sample: The requests that were accepted until the last refusal: hardly more has a window, or a bucket saved;
+        0 if unknown.
     :param cuts: Refusals of paces that had been accepted, since one was accepted again.
     :param price: Seconds that the last refusal took.
     :param since: When the first request of this period was sent.
@@ -154,7 +155,7 @@ class LearnedRate:
         """
         is_vague = not self.rate and self.accepted < _MIN_SAMPLE and gap_min > elapsed
         allowed, refused = self._bounds(elapsed, gap_min, gap_max)
-        self.price, self.sample = gap_max, min(self.sample or self.accepted, self.accepted)
+        self.price, self.sample = gap_max, self.accepted
         self.refused = max(MIN_RATE, refused)
         if self.step:
             self.stay = min(_MAX_STAY, self.stay * 4) if self.step < _LARGE_STEP else _FIRST_STAY
@@ -169,13 +170,15 @@ class LearnedRate:
             self.refused = 0.0
         elif self._is_found:
             self._try(self._lowest, self._stay)
+        elif not self._lowest:  # a pace just below: it is right for a window, and tells all if it is refused, too
+            self._try(self.refused * (1 - _CUT), self._trial)
         else:
             self._search()
 
     def _bounds(self, elapsed: float, gap_min: float, gap_max: float) -> tuple[float, float]:
         """Return a rate that was allowed, and one that was not."""
-        if self.rate and not self.from_empty and self.accepted < _MIN_SAMPLE:
-            return 0.0, self.rate  # somebody else may have used it up
+        if self.rate and self.accepted < _MIN_SAMPLE and (self.passed or not self.from_empty):
+            return 0.0, self.rate  # somebody else may have used it up, or a window moves over what was sent long ago
         # What a bucket had saved before the first refusal says nothing; a window leaves a longer gap.
         is_saved = not self.from_empty and gap_min < elapsed
         allowed = 0.0 if is_saved else self.accepted / max(elapsed + gap_max, 1e-3)

@@ -19,6 +19,11 @@ from tallyfy_provider.client.http.budget_store import BudgetStore
 from tallyfy_provider.client.http.request_kind import Priority
 from tallyfy_provider.client.http.responses import Failure, Response
 
+#: Seconds after which a thread that waits to ask checks whether its request is cancelled.
+_CANCEL_CHECK_INTERVAL = 0.5
+#: So often is the time doubled until it is looked again whether requests of other clients have ended.
+_MAX_DOUBLINGS = 3
+
 
 class PauseTooLongError(Exception):
     """A request would have to wait longer than it may; ``seconds`` is for how long."""
@@ -45,6 +50,8 @@ class Wait:
     seconds_left: float = math.inf
     is_cancelled: Callable[[], bool] = lambda: False
     lease: str = field(default_factory=lambda: uuid.uuid4().hex)
+    #: Looks in a row that found too many requests under way.
+    looks: int = 0
 
 
 class RateLimiter:
@@ -59,6 +66,8 @@ class RateLimiter:
         self, max_in_flight: int, store: BudgetStore, *, jitter: Callable[[float, float], float] = random.uniform
     ) -> None:
         self._in_flight = threading.BoundedSemaphore(max_in_flight)
+        # One thread of a kind and priority asks for a turn at a time; a store that many share is asked less often so.
+        self._asking: dict[tuple[str, Priority], threading.Lock] = {}
         self._released = threading.Condition()
         self._releases = 0
         self._store = store
@@ -70,19 +79,44 @@ class RateLimiter:
 
         :raises PauseTooLongError: It would have to wait longer than it may; then no release follows.
         """
-        while not wait.is_cancelled() and not self._take_turn(wait):
-            pass
+        while not wait.is_cancelled():
+            turn = self._turn(wait)
+            if turn is not None and self._wait_for(turn, wait):
+                break
         self._in_flight.acquire()
 
-    def _take_turn(self, wait: Wait) -> bool:
-        releases = self._releases
-        turn: Turn = self._store.update(
-            lambda budgets, now: budgets.ask(wait.kind, wait.lease, now, wait.priority, self._jitter)
-        )
-        if turn.is_full:  # until a request of this client has ended, or it is time to look whether others' have
-            with self._released:
-                self._released.wait_for(lambda: self._releases != releases, turn.delay)
-            return False
+    def _turn(self, wait: Wait) -> Turn | None:
+        """Ask until a turn is granted, or Tallyfy wants a pause; None where it is not needed any more."""
+        asking = self._asking.setdefault((wait.kind, wait.priority), threading.Lock())
+        while not asking.acquire(timeout=_CANCEL_CHECK_INTERVAL):
+            if wait.is_cancelled():
+                return None
+        try:
+            while not wait.is_cancelled():
+                releases = self._releases
+                turn: Turn = self._store.update(
+                    lambda budgets, now: budgets.ask(wait.kind, wait.lease, now, wait.priority, self._jitter)
+                )
+                if turn.granted or turn.is_pause:
+                    return turn
+                self._wait_to_ask_again(turn, wait, releases)
+            return None
+        finally:
+            asking.release()
+
+    def _wait_to_ask_again(self, turn: Turn, wait: Wait, releases: int) -> None:
+        if not turn.is_full:
+            wait.looks = 0
+            wait.sleep(turn.delay)
+            return
+        # Until a request of this client has ended, or it is time to look whether others' have.
+        delay = turn.delay * 2 ** min(wait.looks, _MAX_DOUBLINGS)
+        wait.looks += 1
+        with self._released:
+            self._released.wait_for(lambda: self._releases != releases, delay)
+
+    def _wait_for(self, turn: Turn, wait: Wait) -> bool:
+        """Wait for a turn that was granted or for the end of a pause; return whether a request may be sent then."""
         if turn.is_pause:
             if turn.delay > wait.seconds_left:
                 raise PauseTooLongError(turn.delay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 
 import pytest
 
@@ -41,6 +42,27 @@ def test_the_allowed_rate_is_found(kind, limit, hints):
     assert outcome.accepted == run.total
     assert run.share(outcome) >= 0.8
     assert outcome.refused <= 0.04 * run.total
+
+
+@pytest.mark.parametrize("excess", [1.1, 1.5])
+@pytest.mark.parametrize(("kind", "limit"), [each for each in LIMITS if each[1] != (1, 1)])
+def test_the_rate_is_found_by_a_list_that_is_hardly_too_quick_by_itself(kind, limit, excess):
+    requests, seconds = limit
+    latency = seconds / requests / excess
+    run = Run(kind, limit, "seconds", clients=1, total=max(300, 3 * requests), threads=1, latency=latency)
+    outcome = run.simulate(Shared(1))
+    assert outcome.accepted == run.total
+    assert run.share(outcome) >= 0.75
+    assert outcome.refused <= 0.03 * run.total
+
+
+def test_a_list_with_slow_answers_has_no_new_period_with_each_request():
+    budget = Budgets().of("reads")
+    for number in range(3):  # one after the other, 5 s each
+        budget.ask(f"r{number}", NOW + 5 * number, Priority.LIST, no_jitter, 0.0)
+        budget.record_success(f"r{number}", NOW + 5 * number + 5)
+    assert budget.learned.accepted == 3
+    assert budget.learned.since == NOW
 
 
 @pytest.mark.parametrize("hint", [1800.0, None])
@@ -86,6 +108,18 @@ def test_after_a_pause_one_goes_first():
     assert ask(budgets, now=NOW + 7, lease="c").granted
 
 
+def test_what_was_sent_before_a_pause_lets_no_second_request_go_first_after_it():
+    budgets = Budgets()
+    budgets.of("reads").learned.rate = 10.0
+    budgets.of("reads").window = 2.0
+    ask(budgets, lease="refused")
+    ask(budgets, lease="accepted")
+    budgets.record_refusal("reads", "refused", NOW + 0.1, 1.0, no_jitter)
+    budgets.of("reads").record_success("accepted", NOW + 0.2)
+    assert ask(budgets, now=NOW + 2, lease="first").granted
+    assert ask(budgets, now=NOW + 2, lease="second").is_full
+
+
 def test_pauses_without_a_hint_double():
     budgets = Budgets()
     now, pauses = NOW, []
@@ -94,6 +128,19 @@ def test_pauses_without_a_hint_double():
         pauses.append(budgets.of("reads").paused_until - now)
         now += pauses[-1]
     assert pauses == pytest.approx([0.5, 1, 2, 4, 8])
+
+
+def test_the_end_of_a_pause_without_a_hint_is_looked_for_more_closely_once_one_is_known():
+    budgets = Budgets()
+    budgets.of("reads").learned.rate = 1.0
+    budgets.of("reads").learned.price = 800.0  # seconds that the last pause took
+    now, pauses = NOW, []
+    while now < NOW + 1600:
+        refuse(budgets, now=now)
+        pauses.append(budgets.of("reads").paused_until - now)
+        now += pauses[-1]
+    assert max(pause for pause in pauses[:-1]) <= 800
+    assert all(pause <= 100 for pause, end in zip(pauses, accumulate(pauses), strict=True) if end <= 800)
 
 
 def test_a_turn_that_a_pause_overtook_is_given_back():

@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -156,9 +158,12 @@ def test_a_missing_package_is_a_lost_store(monkeypatch):
         RedisStore("x", "redis://127.0.0.1:9/0").update(pause)
 
 
-@pytest.mark.skipif(not shutil.which("redis-server"), reason="needs redis-server")
-def test_machines_share_budgets_through_redis():
+@pytest.fixture
+def redis_url():
+    """Run a Redis, and give its address."""
     pytest.importorskip("redis")
+    if not shutil.which("redis-server"):
+        pytest.skip("needs redis-server")
     # Not below the tests' own folder: a socket's path has hardly more than a hundred characters.
     with (
         tempfile.TemporaryDirectory(dir="/tmp") as folder,
@@ -167,12 +172,79 @@ def test_machines_share_budgets_through_redis():
             stdout=subprocess.DEVNULL,
         ) as server,
     ):
-        path = f"{folder}/redis.sock"
         try:
             deadline = time.monotonic() + 10
-            while not os.path.exists(path) and time.monotonic() < deadline:
+            while not os.path.exists(f"{folder}/redis.sock") and time.monotonic() < deadline:
                 time.sleep(0.05)
-            RedisStore("x", f"unix://{path}").update(pause)
-            assert RedisStore("x", f"unix://{path}").update(pauses) == 1
+            yield f"unix://{folder}/redis.sock"
         finally:
             server.terminate()
+
+
+def test_machines_share_budgets_through_redis(redis_url):
+    RedisStore("x", redis_url).update(pause)
+    assert RedisStore("x", redis_url).update(pauses) == 1
+
+
+def test_a_slow_machine_is_not_overtaken_for_ever(redis_url):
+    ended = threading.Event()
+    stores = [RedisStore("x", redis_url) for _ in range(4)]
+
+    def hurry(store: RedisStore) -> int:
+        changes = 0
+        while not ended.is_set():
+            store.update(pause)
+            changes += 1
+        return changes
+
+    def slowly(budgets: Budgets, now: float) -> None:
+        time.sleep(0.05)
+        pause(budgets, now)
+
+    with ThreadPoolExecutor(len(stores)) as threads:
+        hurrying = [threads.submit(hurry, store) for store in stores]
+        try:
+            slow = RedisStore("x", redis_url)
+            for _ in range(3):
+                slow.update(slowly)
+        finally:
+            ended.set()
+    assert stores[0].update(pauses) == 3 + sum(each.result() for each in hurrying)
+
+
+def test_a_machine_that_stood_still_while_it_went_first_loses_nothing(redis_url, monkeypatch):
+    monkeypatch.setattr(budget_store, "_MAX_OVERTAKEN", 0)  # it goes first at once
+    monkeypatch.setattr(budget_store, "_FIRST_FOR", 50)
+    other = RedisStore("x", redis_url)
+    looks = []
+
+    def still(budgets: Budgets, now: float) -> None:
+        if not looks:
+            other.update(pause)  # which waits until the 50 ms are over
+        looks.append(now)
+        pause(budgets, now)
+
+    RedisStore("x", redis_url).update(still)
+    assert len(looks) == 2
+    assert other.update(pauses) == 2
+
+
+def test_a_look_that_changes_nothing_leaves_the_file_alone(folder):
+    store = FileStore("x", folder=folder)
+    store.update(pause)
+    written = (folder / "x").stat().st_mtime_ns
+    assert store.update(pauses) == 1
+    assert (folder / "x").stat().st_mtime_ns == written
+
+
+def test_a_look_that_changes_nothing_is_not_overtaken(redis_url):
+    store, other = RedisStore("x", redis_url), RedisStore("x", redis_url)
+    store.update(pause)
+    looks = []
+
+    def look(budgets: Budgets, now: float) -> None:
+        looks.append(pauses(budgets, now))
+        other.update(pause)
+
+    store.update(look)
+    assert looks == [1]

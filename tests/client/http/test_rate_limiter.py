@@ -177,3 +177,60 @@ def test_a_request_that_ends_wakes_the_next_one_at_once(monkeypatch, wait_of):
     limiter.release(first, Response(200))
     second.join(10)
     assert not second.is_alive()
+
+
+def test_one_thread_of_a_client_asks_at_a_time(wait_of):
+    class Counting(MemoryStore):
+        looks = 0
+
+        def update(self, change):
+            self.looks += 1
+            return super().update(change)
+
+    store, cancelled = Counting(), threading.Event()
+    limiter = RateLimiter(8, store, jitter=lambda low, high: high)
+    limiter.acquire(wait_of())  # alone under way, since nothing is known yet
+    waits = [wait_of(is_cancelled=cancelled.is_set) for _ in range(7)]
+    others = [threading.Thread(target=limiter.acquire, args=[wait], daemon=True) for wait in waits]
+    for other in others:
+        other.start()
+    others[0].join(0.3)
+    cancelled.set()
+    for other in others:
+        other.join(10)
+    assert store.looks < 10
+
+
+def test_a_request_that_waits_to_ask_can_be_cancelled(wait_of):
+    limiter = RateLimiter(8, MemoryStore())
+    limiter.acquire(wait_of())
+    threading.Thread(target=limiter.acquire, args=[wait_of()], daemon=True).start()
+    cancelled = threading.Event()
+    third = threading.Thread(target=limiter.acquire, args=[wait_of(is_cancelled=cancelled.is_set)], daemon=True)
+    third.start()
+    cancelled.set()
+    third.join(10)
+    assert not third.is_alive()
+
+
+def test_a_wait_does_not_queue_behind_an_export(clock):
+    asleep, woken = threading.Event(), threading.Event()
+
+    def sleep(seconds):
+        asleep.set()
+        woken.wait(10)
+        clock.sleep(seconds)
+
+    limiter = RateLimiter(4, MemoryStore(clock), jitter=lambda low, high: low)
+    learned = Wait("reads", Priority.EXPORT, clock.sleep)
+    limiter.acquire(learned)
+    limiter.release(learned, refused(10.0))
+    limiter.acquire(learned)
+    limiter.release(learned, Response(200))  # a pace of less than one in ten seconds is known now
+    export = threading.Thread(target=limiter.acquire, args=[Wait("reads", Priority.EXPORT, sleep)], daemon=True)
+    export.start()
+    assert asleep.wait(10)
+    limiter.acquire(Wait("reads", Priority.WAIT, clock.sleep))
+    woken.set()
+    export.join(10)
+    assert not export.is_alive()
