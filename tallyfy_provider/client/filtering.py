@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.arguments import is_literal, is_nothing, mapping, refuse_set
+from tallyfy_provider.utils.arguments import as_text, as_written, is_literal, is_nothing, mapping, refuse_unstable
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 #: What kinds of runs and checklists there are.
@@ -105,8 +105,8 @@ def text(name: str, value: Any) -> Elements:
     if value is None:
         return ()
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-        return (str(value),)
-    raise TallyfyInputError(f"filters[{name!r}] takes text, not {shown(value)}.")
+        return (as_text(f"filters[{name!r}]", value),)
+    raise TallyfyInputError(f"filters[{name!r}] takes text, not {as_written(value)}.")
 
 
 def ids(name: str, value: Any) -> Elements:
@@ -120,8 +120,8 @@ def numbers(name: str, value: Any) -> Elements:
     for number in found:
         if not (number.isascii() and number.isdigit()):
             raise TallyfyInputError(
-                f"filters[{name!r}] takes Tallyfy's numeric user ids, not {shown(number)}: Tallyfy would ignore it "
-                "and return everything."
+                f"filters[{name!r}] takes Tallyfy's numeric user ids, not {as_written(number)}: Tallyfy would ignore "
+                "it and return everything."
             )
     return found
 
@@ -132,7 +132,7 @@ def flag(name: str, value: Any) -> Elements:
         return ()
     if isinstance(value, bool) or (isinstance(value, str) and value.strip().lower() in {"true", "false"}):
         return (str(value).strip().lower(),)
-    raise TallyfyInputError(f"filters[{name!r}] takes true or false, not {shown(value)}.")
+    raise TallyfyInputError(f"filters[{name!r}] takes true or false, not {as_written(value)}.")
 
 
 def archived(name: str, value: Any) -> Elements:
@@ -161,7 +161,9 @@ def some_of(allowed: Sequence[str]) -> Reader:
         elements = ids(name, value)
         for element in elements:
             if element not in allowed:
-                raise TallyfyInputError(f"filters[{name!r}] cannot be {shown(element)}{allowed_hint(element, allowed)}")
+                raise TallyfyInputError(
+                    f"filters[{name!r}] cannot be {as_written(element)}{allowed_hint(element, allowed)}"
+                )
         return elements
 
     return read
@@ -187,7 +189,7 @@ def whole_number(maximum: int | None = None) -> Reader:
         is_number = not isinstance(value, (bool, float)) and digits.isascii() and digits.isdigit() and len(digits) < 19
         if not is_number or int(digits) < 1 or (maximum is not None and int(digits) > maximum):
             allowed = f"a whole number from 1 to {maximum}" if maximum else "a whole number from 1"
-            raise TallyfyInputError(f"filters[{name!r}] takes {allowed}, not {shown(value)}.")
+            raise TallyfyInputError(f"filters[{name!r}] takes {allowed}, not {as_written(value)}.")
         return (str(int(digits)),)
 
     return read
@@ -195,23 +197,23 @@ def whole_number(maximum: int | None = None) -> Reader:
 
 def _elements(name: str, value: Any) -> list[str]:
     """Return the elements of a list, of text with commas, or of one value; empty ones are left out."""
-    if value is None:
+    if is_nothing(value):
         return []
     if isinstance(value, str):
         _refuse_text_of_a_list(name, value)
         return [part.strip() for part in value.split(",") if not is_nothing(part)]
-    refuse_set(f"filters[{name!r}]", value)
-    if isinstance(value, (bool, float, bytes, Mapping)):
-        raise TallyfyInputError(f"filters[{name!r}] takes text, a number or a list of them, not {shown(value)}.")
-    if isinstance(value, Iterable):
+    refuse_unstable(f"filters[{name!r}]", value)
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
         return [part for element in value for part in _elements(name, element)]
-    return [str(value)]
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TallyfyInputError(f"filters[{name!r}] takes text, a number or a list of them, not {as_written(value)}.")
+    return [as_text(f"filters[{name!r}]", value)]
 
 
 def _refuse_text_of_a_list(name: str, value: str) -> None:
     if value.lstrip().startswith("["):
         raise TallyfyInputError(
-            f"filters[{name!r}] is the text of a list: {shown(value)}. A template renders to text: pass the list "
+            f"filters[{name!r}] is the text of a list: {as_written(value)}. A template renders to text: pass the list "
             f"itself (filters={{{name!r}: task.output}}), join it ({{{{ … | join(',') }}}}), or set "
             "render_template_as_native_obj=True on the Dag."
         )
@@ -222,12 +224,3 @@ def allowed_hint(value: str, allowed: Sequence[str]) -> str:
     nearest = did_you_mean(value, allowed)
     options = f"{', '.join(allowed)}."
     return f"{nearest} Allowed: {options}" if nearest else f"; allowed: {options}"
-
-
-def shown(value: object) -> str:
-    """Return a value as Python writes it, cut where it is long."""
-    try:
-        text = repr(value)
-    except ValueError:  # a number of more digits than Python writes
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= 80 else f"{text[:79]}…"

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.utils.arguments import refuse_undefined
 
 
 def json_body(value: Any) -> Any:
@@ -22,6 +23,8 @@ def json_body(value: Any) -> Any:
         if "\\ud" in text:  # an escaped surrogate, which may have lost its other half
             json.dumps(body, ensure_ascii=False).encode()
         return body
+    except TallyfyInputError:
+        raise
     except TypeError as error:
         reason = str(error)
     except UnicodeEncodeError:
@@ -35,6 +38,7 @@ def json_body(value: Any) -> Any:
 
 
 def _convert(value: Any) -> Any:
+    refuse_undefined(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, date):

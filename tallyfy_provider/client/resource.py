@@ -13,7 +13,7 @@ from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND, indeterminat
 from tallyfy_provider.client.http.retry import IDEMPOTENT_METHODS
 from tallyfy_provider.client.http.session import TallyfySession
 from tallyfy_provider.client.http.urls import build_path
-from tallyfy_provider.client.paging.page import Page, PageRequest, page_behind_the_end, read_page
+from tallyfy_provider.client.paging.page import Page, PageRequest, is_id, page_behind_the_end, read_page
 from tallyfy_provider.client.paging.prefetch import read_rows
 from tallyfy_provider.client.paging.progress import Progress
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
@@ -22,10 +22,12 @@ from tallyfy_provider.client.redaction import redact_values, shown
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyIndeterminateError,
+    TallyfyInputError,
     TallyfyNotFoundError,
     TallyfyResponseError,
     TallyfyValidationError,
 )
+from tallyfy_provider.utils.arguments import as_written
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class Resource:
         payload = self._send("POST", path, json=body)
         try:
             item = item_of(payload, what)
-            if not item.get("id"):
+            if not is_id(item.get("id")):
                 raise TallyfyResponseError(f"Tallyfy's response for {what} holds no id.")
         except TallyfyResponseError as error:
             unreadable = error
@@ -184,7 +186,13 @@ def _may_hide_a_change(method: str, error: TallyfyError) -> bool:
 
 def included(include: Iterable[str]) -> dict[str, str]:
     """Build the query's ``with`` from one include or several, such as ``form_fields``; nothing where there is none."""
-    names = [include] if isinstance(include, str) else list(include)
+    names = [include] if isinstance(include, str) else include
+    if not isinstance(names, Iterable) or isinstance(names, (bytes, Mapping)):
+        raise TallyfyInputError(f"include takes names such as 'tasks', not {as_written(include)}.")
+    names = list(names)
+    for name in names:
+        if not isinstance(name, str):
+            raise TallyfyInputError(f"include takes names such as 'tasks', not {as_written(name)}.")
     return {"with": ",".join(names)} if names else {}
 
 

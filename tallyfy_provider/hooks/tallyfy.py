@@ -16,7 +16,7 @@ from tallyfy_provider.hooks.connection import misspelt_extras, read_connection
 from tallyfy_provider.utils import arguments
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from airflow.providers.common.compat.sdk import Connection
 
@@ -84,8 +84,8 @@ class TallyfyHook(BaseHook):
         filters: RunFilters | Mapping[str, Any] | None = None,
         *,
         max_runs: int | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
+        created_after: datetime | date | str | None = None,
+        created_before: datetime | date | str | None = None,
         on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
         """
@@ -96,8 +96,9 @@ class TallyfyHook(BaseHook):
 
         :param filters: The API's own names to values: see ``docs/guides/list.md``.
         :param max_runs: Stop after so many runs.
-        :param created_after: Only runs created then or later; UTC unless it has a time zone.
-        :param created_before: Only runs created earlier than that; UTC unless it has a time zone.
+        :param created_after: Only runs created then or later: a datetime, a date, or text such as
+            ``2026-10-31T09:00:00Z``; UTC unless it has a time zone.
+        :param created_before: Only runs created earlier than that; as ``created_after``.
         :param on_incomplete: When runs may be missing, since the list moved too much while it was read: ``warn`` logs
             it, ``fail`` raises. ``fail`` also proves that nothing is missing from a long list that seems not to
             move, for 14 % more requests.

@@ -75,7 +75,9 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
         return without_guest_links(self._list(verb, path, query) if self.paginate else self._send(verb, path, query))
 
     def _send(self, verb: str, path: str, query: Mapping[str, Any] | None) -> Any:
-        response = self.hook.request(verb, path, params=query, json=arguments.parse_json(self.json))
+        json = arguments.parse_json(self.json)
+        arguments.refuse_python_text("json", json)
+        response = self.hook.request(verb, path, params=query, json=json)
         self.log.info("Sent %s %s.", verb, path)
         return response["data"] if isinstance(response, Mapping) and "data" in response else response
 

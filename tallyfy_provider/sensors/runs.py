@@ -75,6 +75,7 @@ class RunStatusSensor(TallyfySensor):
         self.skipped_statuses = skipped_statuses
         self.wait_for = wait_for
         with arguments.checking_literals(self):
+            arguments.refuse_unstable("run_id", run_id)
             arguments.choice("wait_for", wait_for, WAIT_FOR)
             StatusRule.check_literals(allowed_statuses, failed_statuses, skipped_statuses)
 

@@ -128,7 +128,8 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
             if tables is None:
                 check_format(file_format)
             if isinstance(path, str) and arguments.is_literal(path):
-                (format_of if tables is None else directory_format)(_absolute(path), file_format)
+                is_file = arguments.is_known(tables) and not arguments.names("tables", tables)
+                (format_of if is_file else directory_format)(_absolute(path), file_format)
             if arguments.is_literal(updated_after):
                 arguments.timestamp("updated_after", updated_after)
         self.path = path
@@ -172,7 +173,7 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
 
         if self.find_changes != "list":
             raise TallyfyInputError(f"find_changes={self.find_changes!r} needs tables: a file has the runs of a list.")
-        file_format = format_of(_absolute(str(self.path)), self.file_format)
+        file_format = format_of(_absolute(self.path), self.file_format)
         columns = file_format.columns(arguments.names("fields", self.fields), query.params.get("with", "").split(","))
         file_format.prepare()
         path = self._object_storage_path()
@@ -206,7 +207,7 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
         if arguments.names("fields", self.fields) is not None:
             raise TallyfyInputError("fields cannot be combined with tables, whose columns are always the same.")
         check_filters(query, self.find_changes)
-        file_format = directory_format(_absolute(str(self.path)), self.file_format)
+        file_format = directory_format(_absolute(self.path), self.file_format)
         file_format.prepare()
         directory = TableDirectory(
             self._object_storage_path(), tables, file_format, _attempt(context), part_bytes=self.part_bytes
@@ -337,15 +338,20 @@ class TallyfyToObjectStorageOperator(FilteredRunsOperator):
 
 def _check_part_bytes(part_bytes: Any) -> None:
     if isinstance(part_bytes, bool) or not isinstance(part_bytes, int) or part_bytes < 1:
-        raise TallyfyInputError(f"part_bytes takes a whole number of bytes from 1, not {part_bytes!r}.")
+        raise TallyfyInputError(
+            f"part_bytes takes a whole number of bytes from 1, not {arguments.as_written(part_bytes)}."
+        )
 
 
-def _absolute(path: str) -> str:
+def _absolute(given: object) -> str:
     """Refuse a relative path, whose meaning depends on the working directory of a worker."""
+    if arguments.is_nothing(given):
+        raise TallyfyInputError("path is empty: it says where the file goes, or the directory with tables.")
+    path = arguments.as_text("path", given)
     if "://" in path or os.path.isabs(path):
         return path
     raise TallyfyInputError(
-        f"path is {path!r}, which is relative: write an absolute path, or a URI such as s3://my_aws@bucket/runs.jsonl."
+        f"path is {arguments.as_written(path)}, which is relative: write an absolute path, or a URI such as s3://my_aws@bucket/runs.jsonl."
     )
 
 

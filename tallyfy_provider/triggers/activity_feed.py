@@ -27,6 +27,7 @@ from tallyfy_provider.exceptions import (
     TallyfyNotFoundError,
     TallyfyPermissionError,
 )
+from tallyfy_provider.utils import arguments
 from tallyfy_provider.utils.suggestions import did_you_mean
 from tallyfy_provider.utils.timestamps import is_date, parse_timestamp
 
@@ -65,14 +66,14 @@ def check_events(events: Iterable[str]) -> list[str]:
 
     A name that does not exist is refused, and the nearest suggested.
     """
-    names = [name.strip() for name in events.split(",")] if isinstance(events, str) else list(events)
+    names = arguments.names("events", sorted(events, key=str) if isinstance(events, (set, frozenset)) else events) or []
     for name in names:
         if name not in EVENTS:
             hint = did_you_mean(str(name), EVENTS) or f"; the events are {', '.join(EVENTS)}."
-            raise TallyfyInputError(f"events: {name!r} is not an event of a run{hint}")
+            raise TallyfyInputError(f"events: {arguments.as_written(name)} is not an event of a run{hint}")
     if not names:
         raise TallyfyInputError(f"events is empty; the events are {', '.join(EVENTS)}.")
-    return list(dict.fromkeys(names))
+    return names
 
 
 @dataclass(frozen=True)

@@ -45,9 +45,14 @@ _WHO_GIVES_IT = (
 
 def is_nothing(value: Any) -> bool:
     """Tell whether a template had nothing to render: None, blank text, or the text ``None``."""
+    refuse_undefined(value)
+    return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
+
+
+def refuse_undefined(value: Any) -> None:
+    """Refuse what a template gives for a variable that does not exist, and name the variable."""
     if isinstance(value, Undefined):
         raise TallyfyInputError(f"A template names a variable that does not exist: {_describe_undefined(value)}.")
-    return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
 
 
 def _describe_undefined(value: Undefined) -> str:
@@ -56,6 +61,24 @@ def _describe_undefined(value: Undefined) -> str:
     except UndefinedError as error:
         return str(error.message)
     return "its name is not known"
+
+
+def as_written(value: object, most: int = 100) -> str:
+    """Return a value as Python writes it, cut where it is long."""
+    try:
+        written = repr(value)
+    except ValueError:  # a number of more digits than Python writes
+        written = f"a {type(value).__name__}"
+    return written if len(written) <= most else f"{written[: most - 1]}…"
+
+
+def as_text(argument: str, value: object) -> str:
+    """Return what a text, a number or a date is as text."""
+    try:
+        # An enumeration of texts would be written by its name.
+        return str.__str__(value) if isinstance(value, str) else str(value)
+    except ValueError:
+        raise TallyfyInputError(f"{argument} is a number of more digits than Python writes.") from None
 
 
 def is_literal(value: Any) -> bool:
@@ -69,7 +92,7 @@ def is_known(value: Any) -> bool:
         return is_literal(value)
     if isinstance(value, (list, tuple, set, frozenset)):
         return all(is_known(each) for each in value)
-    return not hasattr(value, "resolve")
+    return isinstance(value, Undefined) or not hasattr(value, "resolve")
 
 
 @contextmanager
@@ -122,10 +145,13 @@ def mapping(argument: str, value: Any) -> Mapping[str, Any] | None:
 def refuse_python_text(argument: str, value: Any) -> None:
     """Refuse a list or a dict that a template has rendered to text as Python writes it."""
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-        kind, other = ("list", "a run or a task by its ['id']") if value.lstrip()[0] == "[" else ("dict", "its ['id']")
+        kind, element = (
+            ("list", "a run or a task by its ['id']") if value.lstrip()[0] == "[" else ("dict", "its ['id']")
+        )
+        example = f"list_runs.output['run_ids'], or {element}" if argument == "run_id" else "task.output"
         raise TallyfyInputError(
-            f"{argument} is the text of a {kind}: {value.strip()!r:.80}. A template renders to text; pass the XCom as "
-            f"it is ({argument}=list_runs.output['run_ids'], or {other}), write '| tojson' in the template, or set "
+            f"{argument} is the text of a {kind}: {as_written(value.strip(), 80)}. A template renders to text; pass "
+            f"the XCom as it is ({argument}={example}), write '| tojson' in the template, or set "
             "render_template_as_native_obj=True on the Dag."
         )
 
@@ -134,16 +160,18 @@ def text(argument: str, value: Any) -> str | None:
     """Return text, or a number or a date as text, as native rendering gives them; None for nothing."""
     if is_nothing(value):
         return None
-    if isinstance(value, (str, int, float, Decimal, date)) and not isinstance(value, bool):
-        return str(value)
-    raise TallyfyInputError(f"{argument} takes text, not a {type(value).__name__}.")
+    # What is no number is not equal to itself.
+    if isinstance(value, (str, int, float, Decimal, date)) and not isinstance(value, bool) and value == value:
+        return as_text(argument, value)
+    kind = as_written(value) if isinstance(value, (float, Decimal)) else f"a {type(value).__name__}"
+    raise TallyfyInputError(f"{argument} takes text, not {kind}.")
 
 
 def boolean(argument: str, value: Any) -> bool:
     """Return True or False; the text ``"False"``, which Python takes for true, is refused."""
     if isinstance(value, bool):
         return value
-    raise TallyfyInputError(f"{argument} takes True or False, not {value!r}; it is not templated.")
+    raise TallyfyInputError(f"{argument} takes True or False, not {as_written(value)}; it is not templated.")
 
 
 def choice(argument: str, value: Any, choices: Sequence[str]) -> str:
@@ -151,13 +179,14 @@ def choice(argument: str, value: Any, choices: Sequence[str]) -> str:
     if isinstance(value, str) and value in choices:
         return value
     raise TallyfyInputError(
-        f"{argument} is {value!r}; it takes {_either(choices)}{did_you_mean(str(value), choices) or '.'}"
+        f"{argument} is {as_written(value)}; it takes {_either(choices)}"
+        + ((did_you_mean(value, choices) if isinstance(value, str) else "") or ".")
     )
 
 
 def http_method(value: Any) -> str:
     """Return a method that Tallyfy's endpoints take, in upper case."""
-    return choice("method", str(value).strip().upper(), HTTP_METHODS)
+    return choice("method", value.strip().upper() if isinstance(value, str) else value, HTTP_METHODS)
 
 
 def _either(choices: Sequence[str]) -> str:
@@ -170,13 +199,44 @@ def names(argument: str, value: Any) -> list[str] | None:
     given = _elements(argument, value, "names")
     for name in given:
         if not isinstance(name, str):
-            raise TallyfyInputError(f"{argument} takes names, not {name!r:.80}.")
+            raise TallyfyInputError(f"{argument} takes names, not {as_written(name)}.")
     return list(dict.fromkeys(given)) or None
 
 
 def ids(argument: str, value: Any) -> list[Any]:
     """Return ids of a list, of its JSON text, of text with commas, or of one id; blank ones are left out."""
-    return _elements(argument, [value] if isinstance(value, int) and not isinstance(value, bool) else value, "ids")
+    given = _elements(argument, [value] if isinstance(value, int) and not isinstance(value, bool) else value, "ids")
+    return [_id(argument, each) for each in given]
+
+
+def user_ids(argument: str, value: Any) -> list[int]:
+    """Return ids of users, which are numbers, as :func:`ids` does."""
+    given = [as_text(argument, each) for each in ids(argument, value)]
+    for each in given:
+        if not (each.isascii() and each.isdigit()):
+            hint = "; a guest's email address belongs to guests" if "@" in each else ""
+            raise TallyfyInputError(f"{argument} takes numbers of users, not {as_written(each)}{hint}.")
+    return [int(each) for each in given]
+
+
+def one_id(argument: str, value: Any) -> int | str | None:
+    """Return one id, a number or text; None for nothing."""
+    if is_nothing(value):
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    refuse_python_text(argument, value)
+    if isinstance(value, (bool, float, Decimal, date)) or (isinstance(value, str) and "," in value):
+        raise TallyfyInputError(f"{argument} takes one id, not {as_written(value)}.")
+    found = text(argument, value)
+    return None if found is None else found.strip()
+
+
+def _id(argument: str, value: Any) -> int | str:
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        return value
+    hint = ": give its ['id']" if isinstance(value, Mapping) else ""
+    raise TallyfyInputError(f"{argument} takes ids, not {as_written(value)}{hint}.")
 
 
 def _elements(argument: str, value: Any, what: str) -> list[Any]:
@@ -186,17 +246,27 @@ def _elements(argument: str, value: Any, what: str) -> list[Any]:
     if isinstance(value, str):
         refuse_python_text(argument, value)
         value = value.split(",")
-    refuse_set(argument, value)
+    refuse_unstable(argument, value)
     if not isinstance(value, Iterable) or isinstance(value, (Mapping, bytes)):
         raise TallyfyInputError(f"{argument} takes a list of {what}, not a {type(value).__name__}.")
     given = [each.strip() if isinstance(each, str) else each for each in value]
     return [each for each in given if not is_nothing(each)]
 
 
-def refuse_set(argument: str, value: Any) -> None:
-    """Refuse a set: Airflow 2 cannot store it, and its order may differ each time that a Dag is parsed."""
+def refuse_unstable(argument: str, value: Any) -> None:
+    """
+    Refuse a set and an iterator, such as a generator.
+
+    Airflow 2 cannot store a set, and its order may differ each time that a Dag is parsed; an iterator is empty when it
+    has been read once, which checking it does.
+    """
     if isinstance(value, (set, frozenset)):
         raise TallyfyInputError(f"{argument} is a set, which has no order and which Airflow cannot store: use a list.")
+    if isinstance(value, Iterator):
+        raise TallyfyInputError(
+            f"{argument} is a {type(value).__name__}, which can be read only once and which Airflow cannot store: use "
+            "a list."
+        )
 
 
 def includes(value: Any) -> list[str]:
@@ -212,7 +282,7 @@ def whole_number(argument: str, value: int | str | None, least: int = 1) -> int 
     text = str(value).strip() if not isinstance(value, int) or -1 <= value <= sys.maxsize else ""
     is_number = text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
     if isinstance(value, bool) or not is_number or int(text) < least:
-        shown = f"{value!r:.100}" if text else "one that is out of all bounds"
+        shown = as_written(value) if text else "one that is out of all bounds"
         raise TallyfyInputError(f"{argument} takes a whole number from {least}, not {shown}; None leaves it out.")
     return int(text)
 
@@ -224,7 +294,9 @@ def seconds(argument: str, value: float | timedelta) -> float:
     if is_number and LONGEST < duration < math.inf:  # an int may be longer than Python writes
         raise TallyfyInputError(f"{argument} is longer than a hundred years: give a finite number of seconds from 0.")
     if not is_number or not 0 <= duration <= LONGEST:
-        raise TallyfyInputError(f"{argument} takes seconds or a timedelta, not {value!r}: a finite number from 0.")
+        raise TallyfyInputError(
+            f"{argument} takes seconds or a timedelta, not {as_written(value)}: a finite number from 0."
+        )
     return float(duration)
 
 
@@ -232,7 +304,7 @@ def interval(argument: str, value: float | timedelta) -> float:
     """Return a duration in seconds that is longer than 0."""
     duration = seconds(argument, value)
     if duration == 0:
-        raise TallyfyInputError(f"{argument} is {value!r}; it takes more than 0 seconds.")
+        raise TallyfyInputError(f"{argument} is {as_written(value)}; it takes more than 0 seconds.")
     return duration
 
 
@@ -249,7 +321,7 @@ def timestamp(argument: str, value: str | date | None) -> datetime | None:
     if since_epoch is None:
         raise TallyfyInputError(
             f"{argument} takes a time such as '2026-10-31T09:00:00Z' or '2026-10-31', a datetime, or None for no "
-            f"bound, not {value!r}."
+            f"bound, not {as_written(value)}."
         )
     return datetime.fromtimestamp(math.floor(since_epoch), UTC)
 
@@ -262,10 +334,11 @@ def run_id(value: Any, argument: str = "run_id") -> str:
     if is_nothing(value):
         raise TallyfyInputError(f"{argument} is empty: it says which run. {_WHO_GIVES_IT}")
     refuse_python_text(argument, value)
-    text = str(value).strip() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    is_one = isinstance(value, (str, int)) and not isinstance(value, bool)
+    text = as_text(argument, value).strip() if is_one else ""
     if not text or text in {".", ".."} or "," in text:
         raise TallyfyInputError(
-            f"{argument} takes the id of one run, not {value!r:.100}. To use several runs, map over them: "
+            f"{argument} takes the id of one run, not {as_written(value)}. To use several runs, map over them: "
             f".expand({argument}=launch.output)."
         )
     return _without_address(argument, text)
@@ -291,30 +364,32 @@ def _run_ids(value: Any) -> Iterator[str]:
     value = parse_json(value)
     if isinstance(value, Mapping):
         if value.get("id") in (None, ""):
-            raise TallyfyInputError(f"run_id holds an object without an 'id': {value!r:.100}.")
+            raise TallyfyInputError(f"run_id holds an object without an 'id': {as_written(value)}.")
         value = value["id"]
     if is_nothing(value) or value in (".", ".."):
-        raise TallyfyInputError(f"run_id is {value!r:.100}, which is not an id. {_WHO_GIVES_IT}")
+        raise TallyfyInputError(f"run_id is {as_written(value)}, which is not an id. {_WHO_GIVES_IT}")
     refuse_python_text("run_id", value)
-    refuse_set("run_id", value)
+    if isinstance(value, (set, frozenset)):
+        refuse_unstable("run_id", value)
     if isinstance(value, (str, int)) and not isinstance(value, bool):
-        yield from (_without_address("run_id", part.strip()) for part in str(value).split(",") if part.strip())
+        parts = (part.strip() for part in as_text("run_id", value).split(","))
+        yield from (_without_address("run_id", part) for part in parts if part)
     elif isinstance(value, Iterable) and not isinstance(value, bytes):
         for each in value:
             yield from _run_ids(each)
     else:
-        raise TallyfyInputError(f"run_id takes an id or a list of ids, not {value!r:.100}.")
+        raise TallyfyInputError(f"run_id takes an id or a list of ids, not {as_written(value)}.")
 
 
 def checklist_id(value: Any) -> str:
     """Return the id of a checklist (template), given by itself, by its address, or as a checklist with its ``id``."""
     value = parse_json(value)
-    given = text("checklist_id", value.get("id") if isinstance(value, Mapping) else value)
-    if given is None:
+    found = one_id("checklist_id", value.get("id") if isinstance(value, Mapping) else value)
+    if found is None:
         raise TallyfyInputError("checklist_id is empty: it says which checklist (template) to launch.")
-    refuse_python_text("checklist_id", given)
-    found = _IDS_IN_ADDRESS.findall(given) if _ADDRESS.match(given.strip()) else []
-    return str(found[-1]) if found else given.strip()
+    given = as_text("checklist_id", found)
+    in_address = _IDS_IN_ADDRESS.findall(given) if _ADDRESS.match(given) else []
+    return str(in_address[-1]) if in_address else given
 
 
 def _without_address(argument: str, text: str) -> str:
@@ -349,4 +424,4 @@ def step(value: Any) -> str:
         )
     if isinstance(value, (bool, float)) or not isinstance(value, (str, int)):
         raise TallyfyInputError(f"step takes an id, an alias or a title, not a {type(value).__name__}.")
-    return str(value).strip()
+    return as_text("step", value).strip()

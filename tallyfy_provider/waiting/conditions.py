@@ -159,24 +159,30 @@ def _statuses(argument: str, given: Iterable[str] | None, default: tuple[str, ..
         return default
     given = arguments.parse_json(given)
     arguments.refuse_python_text(argument, given)
+    arguments.refuse_unstable(argument, given)
     if not isinstance(given, Iterable) or isinstance(given, (Mapping, bytes)):
-        raise TallyfyInputError(f"{argument} takes a list of statuses, not {given!r}.")
-    statuses = getattr(given, "value", given).split(",") if isinstance(given, str) else list(given)
+        raise TallyfyInputError(f"{argument} takes a list of statuses, not {arguments.as_written(given)}.")
+    statuses = _split(arguments.as_text(argument, given)) if isinstance(given, str) else given
     return tuple(dict.fromkeys(_status(argument, status) for status in statuses))
+
+
+def _split(text: str) -> list[str]:
+    return [part for part in text.split(",") if part.strip()]
 
 
 _STATUS = re.compile("[a-z][a-z0-9 _-]*")
 
 
 def _status(argument: str, given: object) -> str:
-    status = str(getattr(given, "value", given)).strip().lower()
+    given = getattr(given, "value", given)
+    status = given.strip().lower() if isinstance(given, str) else ""
     if status in RUN_STATUSES:
         return status
     # A misspelt status would be waited for until the timeout; one unlike all others may be newer than this provider.
     suggestion = did_you_mean(status, RUN_STATUSES)
     if suggestion or not _STATUS.fullmatch(status):
         hint = suggestion or f"; the statuses are {', '.join(RUN_STATUSES)}."
-        raise TallyfyInputError(f"{argument}: {given!r} is not a status of a run{hint}")
+        raise TallyfyInputError(f"{argument}: {arguments.as_written(given)} is not a status of a run{hint}")
     return status
 
 

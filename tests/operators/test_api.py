@@ -102,3 +102,9 @@ def test_neither_a_body_nor_a_query_is_logged(ask, emulator, said):
     checklist = min(emulator.checklists.values())
     ask(path="runs", method="POST", json={"checklist_id": checklist, "name": "x", "summary": "a secret remark"})
     assert "a secret remark" not in said()
+
+
+def test_text_of_a_dict_as_python_writes_it_is_no_body(emulator, ask):
+    with pytest.raises(TallyfyInputError, match="json is the text of a dict"):
+        ask(path="tags", method="POST", json="{'title': 'new'}")
+    assert emulator.requests == []

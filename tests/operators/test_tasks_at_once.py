@@ -178,7 +178,7 @@ def test_a_claim_is_a_comment_that_says_who_and_that_guests_do_not_see(
     assert len(comments) == 2
     assert {comment["state"] for comment in comments} == {"hide-for-guests"}
     words = "Airflow (dag 'contracts', task 'step', run 'manual__1') is completing this step."
-    assert all(comment["content"].startswith(words) for comment in comments)
+    assert all(comment["content"].endswith(words) for comment in comments)
 
 
 def test_without_a_claim_no_comment_is_written(steps, emulator, complete_in_threads):

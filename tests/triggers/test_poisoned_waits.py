@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -235,12 +234,12 @@ def test_a_wait_at_its_deadline_is_polled_beside_a_round(emulator, connect, run,
     assert took < 2.0  # the round takes 299 * 0.05 / 2 = 7.5 s
 
 
-@pytest.mark.parametrize(("most", "at_once"), [(1, 1), (4, 4)])
+@pytest.mark.parametrize("most", [1, 4])
 def test_several_runs_are_requested_at_a_time_but_not_more_than_the_connection_allows(
-    emulator, connect, most, at_once, run, trigger
+    emulator, connect, most, run, trigger
 ):
     connect(extra={"concurrency": most})
-    ids = emulator.add_runs(40)
+    ids = emulator.add_runs(12)
     emulator.order(Fault(kind="status", status=403, path="status="))
     emulator.order(Fault(kind="delay", delay=0.1, method="GET"))
     for run_id in ids:
@@ -249,12 +248,10 @@ def test_several_runs_are_requested_at_a_time_but_not_more_than_the_connection_a
     async def scenario():
         async with Waits() as waits:
             tasks = waits.start(*(trigger(run_id) for run_id in ids))
-            started = time.monotonic()
             await asyncio.wait_for(asyncio.gather(*tasks), 60)
-            return time.monotonic() - started
 
-    took = run(scenario())
-    assert 40 * 0.1 / at_once * 0.9 < took < 40 * 0.1 / at_once + 2.5
+    run(scenario())
+    assert emulator.most_at_once == most
 
 
 def test_runs_that_finish_together_are_told_by_pages(emulator, connect, clock, run, trigger):

@@ -32,6 +32,20 @@ ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
 PROXY_AUTHENTICATION_REQUIRED = 407
 #: The address, or the head of the request, is longer than Tallyfy or a proxy before it takes.
 _TOO_LONG = (414, 431)
+_NOT_THE_API = (
+    "Such an answer comes rather from a proxy than from Tallyfy: check the host of {where}, and the way there."
+)
+#: What to do about refusals that the request itself does not explain.
+_REFUSALS = {
+    402: "The plan of the organization does not allow it, or a seat is missing: look under Billing in Tallyfy.",
+    405: _NOT_THE_API,
+    406: _NOT_THE_API,
+    410: "What was asked for is gone for good: leave it out.",
+    413: "What was sent is too large: send less at once.",
+    415: _NOT_THE_API,
+    423: "Something in Tallyfy keeps it locked, such as an open issue: look at it there, and try again.",
+    451: _NOT_THE_API,
+}
 #: Fields of a 422 that are kept, and characters of each; an error travels through Airflow's database.
 _MAX_FIELDS, _MAX_FIELD_LENGTH = 100, 1000
 _MAX_CODE_LENGTH = 100
@@ -137,7 +151,7 @@ def _kind_and_advice(response: Response, code: str | None, where: str) -> tuple[
         return TallyfyServerError, "Tallyfy failed by itself; try again later."
     if status in {REQUEST_TIMEOUT, TOO_EARLY}:
         return TallyfyServerError, "Tallyfy, or a proxy before it, did not take the request now; try again later."
-    return TallyfyValidationError, "Correct what was sent."
+    return TallyfyValidationError, _REFUSALS.get(status, "Correct what was sent.").format(where=where)
 
 
 def _redirect_advice(location: str) -> str:

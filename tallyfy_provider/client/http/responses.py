@@ -215,7 +215,8 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
     if not value or len(value) > _MAX_RETRY_AFTER_LENGTH:
         return None
     try:
-        seconds = float(value)
+        # Two headers arrive as one, with a comma between them: the longer pause is right for both.
+        seconds = max(map(float, value.split(",")))
     except ValueError:
         until = _http_date(value)
         sent_at = _http_date(headers.get("date", "")) or now

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, urlsplit
 
 from tallyfy_provider.exceptions import TallyfyConfigurationError, TallyfyInputError
+from tallyfy_provider.utils.arguments import as_text, as_written, mapping, refuse_undefined
 
 DEFAULT_BASE_URL = "https://api.tallyfy.com"
 #: What no address holds: control characters, and halves of surrogate pairs, which UTF-8 has no form for.
@@ -81,7 +82,9 @@ def _quote_segment(segment: str) -> str:
 def split_path(path: str) -> tuple[str, ...]:
     """Split a path as users write it, such as ``runs/ID/export`` or ``/me``, into its unescaped segments."""
     if not isinstance(path, str) or not path.strip("/ "):
-        raise TallyfyInputError(f"path is {path!r}: give one such as 'runs/ID/export', or '/me' from the API's root.")
+        raise TallyfyInputError(
+            f"path is {as_written(path)}: give one such as 'runs/ID/export', or '/me' from the API's root."
+        )
     if "://" in path or path.startswith("//"):
         # The rest is not shown: it may be a guest link, which opens the task for whoever has it.
         parts = urlsplit(path)
@@ -110,7 +113,8 @@ def split_path(path: str) -> tuple[str, ...]:
 
 def encode_query(params: Mapping[str, Any] | None) -> dict[str, str]:
     """Encode booleans as ``true`` and ``false``, and lists separated by commas; None is left out."""
-    return {str(name): _query_value(name, value) for name, value in (params or {}).items() if value is not None}
+    given = mapping("params", params) or {}
+    return {str(name): _query_value(name, value) for name, value in given.items() if value is not None}
 
 
 def check_query(params: Mapping[str, str] | None) -> None:
@@ -118,16 +122,17 @@ def check_query(params: Mapping[str, str] | None) -> None:
     for name, value in (params or {}).items():
         if _HALF_A_CHARACTER.search(f"{name}{value}"):
             raise TallyfyInputError(
-                f"{name!r} is asked for with {value!r:.100}, which holds half of a surrogate pair and is no text; "
+                f"{name!r} is asked for with {as_written(value)}, which holds half of a surrogate pair and is no text; "
                 "nothing was sent."
             )
 
 
 def _query_value(name: object, value: Any) -> str:
+    refuse_undefined(value)  # nothing in its place would be a filter that lets everything through
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (str, int, float)):
-        return str(value)
+        return as_text(f"params[{name!r}]", value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):

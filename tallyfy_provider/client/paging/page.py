@@ -130,7 +130,7 @@ def read_page(payload: Any, *, number: int, what: str) -> Page:
     if not isinstance(rows, list):
         raise TallyfyResponseError(f"Page {number} of {what} cannot be read: it holds no list under 'data'.")
     for row in rows:
-        if not isinstance(row, dict) or not _is_id(row.get("id")):
+        if not isinstance(row, dict) or not is_id(row.get("id")):
             raise TallyfyResponseError(f"Page {number} of {what} cannot be read: one of its rows has no id.")
     pagination = _mapping(_mapping(payload.get("meta")).get("pagination"))
     return Page(
@@ -141,7 +141,8 @@ def read_page(payload: Any, *, number: int, what: str) -> Page:
     )
 
 
-def _is_id(value: Any) -> bool:
+def is_id(value: Any) -> bool:
+    """Tell whether a value can be the id of something in Tallyfy."""
     return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
 
 

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Collection, Generator, Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from http import HTTPStatus
 from itertools import islice
 from threading import Event
-from typing import Any
+from typing import Any, get_args
 
 from tallyfy_provider.client.forms.merge import merge_form
 from tallyfy_provider.client.http.errors import ENDPOINT_NOT_FOUND
@@ -35,7 +35,7 @@ from tallyfy_provider.exceptions import (
     TallyfyServerError,
     TallyfyValidationError,
 )
-from tallyfy_provider.utils.arguments import whole_number
+from tallyfy_provider.utils.arguments import choice, mapping, timestamp, whole_number
 
 #: What ``PUT`` on a run empties where it is left out.
 _EMPTIED_UNLESS_SENT = ("users", "groups")
@@ -148,8 +148,8 @@ class RunsResource(Resource):
         filters: Mapping[str, Any] | None = None,
         *,
         max_runs: int | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
+        created_after: datetime | date | str | None = None,
+        created_before: datetime | date | str | None = None,
         on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
         """
@@ -161,8 +161,9 @@ class RunsResource(Resource):
 
         :param filters: The API's own names to values; see :class:`~tallyfy_provider.client.runs.filters.RunFilters`.
         :param max_runs: Stop after so many runs.
-        :param created_after: Only runs created at this time or later; one without a time zone is in UTC.
-        :param created_before: Only runs created before this time; one without a time zone is in UTC.
+        :param created_after: Only runs created at this time or later: a datetime, a date, or text such as
+            ``2026-10-31T09:00:00Z``; in UTC without a time zone.
+        :param created_before: Only runs created before this time; as ``created_after``.
         :param on_incomplete: Where it cannot be proven that no run was missed: ``warn`` logs at how many places,
             ``fail`` raises. ``fail`` also proves each boundary between two pages of a long list in which nothing seems
             to move, which takes 14 % more requests.
@@ -188,13 +189,14 @@ class RunsResource(Resource):
         query: Query,
         *,
         max_runs: int | None = None,
-        created_after: datetime | None = None,
-        created_before: datetime | None = None,
+        created_after: datetime | date | str | None = None,
+        created_before: datetime | date | str | None = None,
         on_incomplete: OnIncomplete = "warn",
     ) -> Generator[dict[str, Any]]:
         """List runs for encoded filters, without checking the runs against them."""
         max_runs = whole_number("max_runs", max_runs, least=0)
-        wanted = Range(max_runs, _seconds(created_after), _seconds(created_before))
+        choice("on_incomplete", on_incomplete, get_args(OnIncomplete))
+        wanted = Range(max_runs, _seconds("created_after", created_after), _seconds("created_before", created_before))
         if wanted.after is not None and wanted.before is not None and wanted.after >= wanted.before:
             raise TallyfyInputError(
                 f"No run can be created from {created_after} on (created_after) and before {created_before} "
@@ -341,6 +343,7 @@ class RunsResource(Resource):
         :raises TallyfyIndeterminateError: The response was lost: look for the run before launching it again.
         :raises TallyfyValidationError: Tallyfy refused it; ``fields`` says what is wrong with each field.
         """
+        body = mapping("body", body) or {}
         if not str(body.get("checklist_id") or "").strip():
             raise TallyfyInputError("body['checklist_id'] is missing: it says which checklist (template) to launch.")
         return self._create("runs", body=body, what="the launched run")
@@ -429,7 +432,9 @@ class RunsResource(Resource):
         return self._ensure("PUT", path, run_id, lambda: self.find(str(run_id)), lambda run: not is_archived(run))
 
 
-def _seconds(time: datetime | None) -> float | None:
+def _seconds(argument: str, time: datetime | date | str | None) -> float | None:
+    if not isinstance(time, datetime):
+        time = timestamp(argument, time)
     if time is None:
         return None
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

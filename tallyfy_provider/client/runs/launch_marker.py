@@ -13,18 +13,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 from typing import Any
 
-_BEGINNING = "[airflow:"
+from tallyfy_provider.utils.html import letters_of
+
+_NAME = "airflow:"
 _LENGTH = 20
 _DIGITS = frozenset("0123456789abcdef")
-_TOKEN = re.compile(rf"{re.escape(_BEGINNING)}[0-9a-f]{{{_LENGTH}}}\]")
+_TOKEN = re.compile(rf"\\?\[{_NAME}[0-9a-f]{{{_LENGTH}}}\\?\]", re.IGNORECASE)
 _HTML = re.compile(r"<[a-zA-Z/][^<>]*>")
-#: A tag or an entity of HTML that was cut off, and the sign of the cut.
-_CUT_HTML = re.compile(r"(<[a-zA-Z/!]?[^<>]*|&#?\w*[^\w&]*)$")
-#: How often HTML may be escaped; a server may escape what was escaped before.
-_MOST_ESCAPES = 3
 
 
 @dataclass(frozen=True)
@@ -38,39 +36,43 @@ class LaunchMarker:
     def build(cls, line: str, *parts: object) -> LaunchMarker:
         """Build the marker of a launch; the token is derived from ``parts``, so the same parts give the same token."""
         digest = hashlib.sha256(json.dumps([str(part) for part in parts]).encode()).hexdigest()
-        token = f"[airflow:{digest[:_LENGTH]}]"
+        token = f"[{_NAME}{digest[:_LENGTH]}]"
         return cls(token, f"{token} {line}")
 
     def written_into(self, summary: str | None) -> str:
         """Return a summary, text or HTML, that begins with the token, which stays if Tallyfy cuts a long summary."""
         return with_line(summary, self.line)
 
+    @property
+    def _letters(self) -> str:
+        """The token without its brackets, which a server may escape or drop."""
+        return self.token.strip("[]")
+
     def is_in(self, run: Mapping[str, Any]) -> bool:
-        """Tell whether a run carries this marker."""
-        return self.token in _letters(run.get("summary"))
+        """Tell whether a run carries this marker; something follows it, or it may have been cut."""
+        return self._letters in letters_of(run.get("summary"))[:-1]
 
     def may_be_in(self, run: Mapping[str, Any]) -> bool:
         """
         Tell whether a run may carry this marker, though Tallyfy may have cut the summary that it shows.
 
         It may where nothing is left of the summary, or no more than what the token begins with, and something that
-        shows the cut. It does not where the summary begins in another way, or with the token of another launch.
+        shows the cut; also where the summary is no text. It does not where the summary begins in another way, or with
+        the token of another launch.
         """
-        shown = _letters(run.get("summary"), is_cut=True)
-        alike = takewhile(lambda letters: letters[0] == letters[1], zip(shown, self.token, strict=False))
-        same = sum(1 for _ in alike)
-        if same == len(shown) or not any(map(str.isalnum, shown)):
+        summary = run.get("summary")
+        if isinstance(summary, (Mapping, list)):
             return True
-        return same > 0 and not (same >= len(_BEGINNING) and shown[same] in _DIGITS)
-
-
-def _letters(summary: Any, *, is_cut: bool = False) -> str:
-    """Return a summary without HTML, white space and what is invisible: a token has none of these."""
-    text = str(summary or "")
-    for _ in range(_MOST_ESCAPES):
-        text = _HTML.sub("", text)
-        text = html.unescape(_CUT_HTML.sub("", text) if is_cut else text)
-    return "".join(letter for letter in text if letter.isprintable() and not letter.isspace())
+        shown = letters_of(summary, is_cut=True)
+        begun = "".join(dropwhile(lambda letter: not letter.isalnum(), shown))
+        alike = takewhile(lambda letters: letters[0] == letters[1], zip(begun, self._letters, strict=False))
+        same = sum(1 for _ in alike)
+        if same == len(begun):
+            return True
+        if same >= len(_NAME):
+            return begun[same] not in _DIGITS
+        has_bracket = "[" in shown[: len(shown) - len(begun)]
+        return has_bracket or (same > 0 and not begun[same].isalnum())
 
 
 def with_line(summary: str | None, line: str) -> str:

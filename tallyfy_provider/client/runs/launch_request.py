@@ -28,7 +28,7 @@ LONGEST_NAME = 550
 ARGUMENTS = ("summary", "owner_id", "parent_id", "tags", "folders", "users", "groups", "roles", "steps")
 #: What the API takes for a launch in addition, as ``options``.
 OPTIONS = ("user_id", "starred", "is_public", "assign_someone_else", "publicly_hidden_fields")
-_LISTS = ("tags", "users", "groups", "folders")
+_LISTS = ("tags", "groups", "folders")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,9 @@ def prepare_launch(
     for argument, value in given.items():
         if is_blank(value):
             continue
-        if argument in _LISTS:
+        if argument == "users":
+            body[argument] = arguments.user_ids(argument, value)
+        elif argument in _LISTS:
             body[argument] = arguments.ids(argument, value)
         elif argument == "steps":
             steps = [step for step in rows_of(checklist.get("steps")) if step.get("id")]
@@ -76,10 +78,10 @@ def prepare_launch(
             body[argument] = dict(_mapping(argument, value))
         elif argument == "parent_id":
             body[argument] = arguments.run_id(value, argument)
+        elif argument == "owner_id":
+            body[argument] = arguments.one_id(argument, value)
         else:
-            body[argument] = (
-                value if argument == "owner_id" and isinstance(value, int) else arguments.text(argument, value)
-            )
+            body[argument] = arguments.text(argument, value)
     return LaunchRequest(body, fields)
 
 

@@ -178,12 +178,13 @@ def _fields(checklists: ChecklistsResource, run: Mapping[str, Any]) -> tuple[For
 
 
 def _value(name: str, value: Any) -> Any:
-    if name in _FLAGS and str(value).strip().lower() in {"true", "false"}:
-        return str(value).strip().lower() == "true"
+    flag = value.strip().lower() if isinstance(value, str) else value
+    if name in _FLAGS and (isinstance(flag, bool) or flag in ("true", "false")):
+        return flag in (True, "true")
     if name in _FLAGS:
-        raise TallyfyInputError(f"{name} takes true or false, not {value!r}.")
-    if name == "owner_id" and isinstance(value, int):
-        return value
+        raise TallyfyInputError(f"{name} takes true or false, not {arguments.as_written(value)}.")
+    if name == "owner_id":
+        return arguments.one_id(name, value)
     text = arguments.text(name, value) or ""
     if name == "name" and len(text) > LONGEST_NAME:
         raise TallyfyInputError(f"name has {len(text)} characters; Tallyfy takes at most {LONGEST_NAME}.")
@@ -191,8 +192,7 @@ def _value(name: str, value: Any) -> Any:
 
 
 def _ids(bucket: str, value: Any) -> list[Any]:
-    ids = arguments.ids(f"add_{bucket}", value)
-    return [int(each) if bucket == "users" and str(each).isdigit() else each for each in ids]
+    return arguments.user_ids("add_users", value) if bucket == "users" else arguments.ids(f"add_{bucket}", value)
 
 
 def _assigned(run: Mapping[str, Any], bucket: str, run_id: str) -> list[Any]:

@@ -17,7 +17,7 @@ from tallyfy_provider.client.tasks.status import (
     name_of,
 )
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.arguments import is_nothing
+from tallyfy_provider.utils.arguments import as_text, as_written, is_nothing
 
 YES, NO = "yes", "no"
 
@@ -35,11 +35,11 @@ def read_decision(value: Any) -> str | None:
     """Read a decision: True or False, or a word such as ``approve``, as templates render them; None for nothing."""
     if is_nothing(value):
         return None
-    word = str(value).strip().lower()
+    word = as_text("decision", value).strip().lower()
     if word not in _WORDS:
         raise TallyfyInputError(
             f"decision takes true or false, 'approve' or 'reject', for a task that can expire 'acknowledge' or "
-            f"'expire', not {value!r:.100}."
+            f"'expire', not {as_written(value)}."
         )
     return _WORDS[word]
 

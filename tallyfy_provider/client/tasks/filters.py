@@ -8,8 +8,9 @@ from datetime import date, datetime
 from typing import Any
 
 from tallyfy_provider.client import filtering
-from tallyfy_provider.client.filtering import MAX_PAGE_SIZE, Elements, FilterTable, Reader, shown
+from tallyfy_provider.client.filtering import MAX_PAGE_SIZE, Elements, FilterTable, Reader
 from tallyfy_provider.exceptions import TallyfyInputError
+from tallyfy_provider.utils.arguments import as_written
 
 #: What ``status`` takes, as the documentation spells it.
 TASK_STATUS_FILTERS = (
@@ -53,7 +54,7 @@ def _day(name: str, value: Any) -> Elements:
         return ((value.date() if isinstance(value, datetime) else value).isoformat(),)
     found = filtering.text(name, value)
     if found and not _is_day(found[0].strip()):
-        raise TallyfyInputError(f"filters[{name!r}] takes a day such as '2026-10-31', not {shown(value)}.")
+        raise TallyfyInputError(f"filters[{name!r}] takes a day such as '2026-10-31', not {as_written(value)}.")
     return tuple(each.strip() for each in found)
 
 
@@ -64,7 +65,8 @@ def _days(name: str, value: Any) -> Elements:
     days = [day.strip() for each in found for day in each.split(":")]
     if len(days) > 2 or not all(_is_day(day) for day in days):
         raise TallyfyInputError(
-            f"filters[{name!r}] takes a day such as '2026-10-31', or two with a colon between them, not {shown(value)}."
+            f"filters[{name!r}] takes a day such as '2026-10-31', or two with a colon between them, not "
+            f"{as_written(value)}."
         )
     return (":".join(days),) if days else ()
 
@@ -73,7 +75,7 @@ def _assignee(name: str, value: Any) -> Elements:
     if not (value is None or isinstance(value, str)) or str(value).strip().isdigit():
         raise TallyfyInputError(
             f"filters[{name!r}] takes only 'me', the user of the connection; for others, give user ids to "
-            f"filters['owners'], not {shown(value)}."
+            f"filters['owners'], not {as_written(value)}."
         )
     return filtering.one_of(("me",))(name, value)
 

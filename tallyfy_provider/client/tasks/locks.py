@@ -35,6 +35,7 @@ from tallyfy_provider.client.comments import CommentsResource, age_of
 from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.exceptions import TallyfyError, TallyfyIndeterminateError
+from tallyfy_provider.utils.html import letters_of
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ SETTLING = 2.0
 #: Seconds between two requests for a task that another process is completing.
 PAUSE = 2.0
 _MOST_CLAIMS = 3
-_CLAIM = re.compile(r"\[airflow-claim:([0-9a-f]{32})\]")
+_CLAIM = re.compile(r"airflow-claim:([0-9a-f]{32})")
 
 
 @contextmanager
@@ -84,23 +85,31 @@ def claim_task(
 ) -> bool:
     """Claim a task by a comment and wait until it is this process's turn, or another has completed it."""
     task_id, run_id = str(task["id"]), task.get("run_id") or None
+    is_seen = False
     for _ in range(_MOST_CLAIMS):
         token = uuid.uuid4().hex
         claimed_at = clock()
         # If the response is lost, the list of comments soon shows whether the claim is there.
         with suppress(TallyfyIndeterminateError):
-            text = f"{claimant} is completing this step. [airflow-claim:{token}]"
+            # The token comes first, and stays if Tallyfy cuts a long comment.
+            text = f"[airflow-claim:{token}] {claimant} is completing this step."
             comments.add_to_task(task_id, text, state="hide-for-guests")
         sleep(SETTLING)
         first = first_claim(comments.list_of_task(task_id, run_id), token)
         if first == token:
             return True
-        if first is None:
+        is_seen = first is not None
+        if not is_seen:
             continue
         while clock() - claimed_at < LEASE:
             if is_completed(tasks.get(task_id, run_id)):
                 return False
             sleep(PAUSE)
+    if not is_seen:
+        raise TallyfyError(
+            f"Task {task_id} cannot be claimed: Tallyfy does not show the {_MOST_CLAIMS} comments that say so. Leave "
+            "out claim=True, or look whether the connection's user may see comments that are hidden from guests."
+        )
     raise TallyfyError(
         f"Task {task_id} is claimed by others, who have not completed it for {_MOST_CLAIMS * LEASE:.0f} s. Its "
         "comments say who they are."
@@ -116,7 +125,7 @@ def first_claim(threads: Iterable[Mapping[str, Any]], own: str) -> str | None:
     claims = [
         (age_of(thread), found[1], parse_timestamp(thread.get("created_at")))
         for thread in threads
-        if (found := _CLAIM.search(str(thread.get("content") or "")))
+        if (found := _CLAIM.search(letters_of(thread.get("content"))))
     ]
     now = next((at for _, token, at in claims if token == own), None)
     if own not in {token for _, token, _ in claims}:

@@ -114,10 +114,6 @@ def _replacing(owners: Any) -> dict[str, list[Any]]:
 
 
 def _ids(argument: str, bucket: str, value: Any) -> list[Any]:
-    ids = [str(each) for each in arguments.ids(argument, value)]
-    if bucket != "users":
-        return ids
-    if wrong := next((each for each in ids if not (each.isascii() and each.isdigit())), None):
-        hint = "; a guest's email address belongs to guests" if "@" in wrong else ""
-        raise TallyfyInputError(f"{argument} takes numbers of users, not {wrong!r}{hint}.")
-    return [int(each) for each in ids]
+    if bucket == "users":
+        return arguments.user_ids(argument, value)
+    return [arguments.as_text(argument, each) for each in arguments.ids(argument, value)]

@@ -74,6 +74,7 @@ def test_a_run_is_launched_with_the_given_values(emulator, client, checklist, fi
         *[Fault(kind="status", status=status, when="after") for status in (502, 504, 408, 520)],
         Fault(kind="status", status=201, body={"data": []}, when="after"),
         Fault(kind="status", status=200, body={"data": {"name": "Acme"}}, when="after"),
+        *[Fault(kind="status", status=200, body={"data": {"id": no_id}}, when="after") for no_id in ([1], True, 1.5)],
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )

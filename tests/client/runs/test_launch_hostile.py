@@ -33,6 +33,11 @@ FORMS = {
     "collapsed": lambda text: " ".join(text.split()),
     "spaces that do not break": lambda text: text.replace(" ", "&nbsp;"),
     "with line breaks": lambda text: text.replace("\n", "<br />\r\n"),
+    "in large letters": str.upper,
+    "in title case": str.title,
+    "escaped as Markdown": lambda text: re.sub(r"([\[\]:_*.'-])", r"\\\1", text),
+    "without brackets": lambda text: text.replace("[", "").replace("]", ""),
+    "in quotes": lambda text: f"“{text}”",
     "invisible letters": lambda text: "\ufeff" + text.replace(":", ":\u200b"),
 }
 CUTS = ["", "…", "...", " […]", " >>"]
@@ -134,6 +139,20 @@ def test_a_row_that_could_be_ours_is_known_for_it_wherever_it_is_cut(form, sign,
     for length in range(401):
         row = {"summary": cut(FORMS[form](marker.written_into(summary)), length, sign)}
         assert marker.is_in(row) or marker.may_be_in(row), row
+
+
+@pytest.mark.parametrize("length", [0, 5, 400])
+def test_a_row_whose_summary_is_no_text_could_be_ours(monkeypatch, length):
+    server = Hostile()
+
+    def handler(method, path, query, body):
+        status, payload, headers = server(method, path, query, body)
+        if isinstance(payload["data"], list):
+            payload["data"] = [{**row, "summary": {"short": row["summary"][:length]}} for row in payload["data"]]
+        return status, payload, headers
+
+    try_to_launch(handler, marker_of("manual__1"), monkeypatch)
+    assert server.launched == 1
 
 
 @pytest.mark.parametrize("length", [0, 1, 9, 10, 29, 30, 100, 255])

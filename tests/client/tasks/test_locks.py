@@ -108,6 +108,34 @@ def test_the_second_process_waits_until_the_first_has_completed_the_task(
     assert clock.now() - begun < locks.LEASE
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: text[:60] + "…",
+        str.upper,
+        lambda text: text.replace("[", "&#91;").replace("]", "&#93;"),
+        lambda text: text.replace("[", "\\[").replace("-", "\\-"),
+        lambda text: f"<p>{text}</p>",
+    ],
+    ids=["cut", "in large letters", "brackets as entities", "escaped as Markdown", "as HTML"],
+)
+def test_a_claim_is_known_again_however_comments_are_shown(client, claim, task, monkeypatch, written):
+    listed = client.comments.list_of_task
+
+    def shown(*names):
+        return [{**thread, "content": written(thread["content"])} for thread in listed(*names)]
+
+    monkeypatch.setattr(client.comments, "list_of_task", shown)
+    assert claim() is True
+    assert len(listed(task["id"])) == 1
+
+
+def test_a_claim_that_is_not_shown_says_so(client, claim, monkeypatch):
+    monkeypatch.setattr(client.comments, "list_of_task", lambda *_: [])
+    with pytest.raises(TallyfyError, match="cannot be claimed: Tallyfy does not show the 3 comments"):
+        claim()
+
+
 def test_the_claim_of_a_dead_process_expires(claim, other_claim, clock):
     other_claim()
     begun = clock.now()
