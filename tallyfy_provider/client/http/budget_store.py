@@ -171,8 +171,10 @@ def _open(path: Path) -> int:
 def _check(status: os.stat_result, path: Path, is_kind: Callable[[int], bool]) -> None:
     if not is_kind(status.st_mode):
         raise OSError(f"{path} is something else, such as a link")
-    if status.st_uid != os.getuid() or status.st_mode & 0o022:
-        raise OSError(f"{path} can be written by others")
+    if status.st_uid != os.getuid():
+        raise OSError(f"{path} belongs to another user; {FOLDER_VARIABLE} names another folder")
+    if status.st_mode & 0o022:
+        raise OSError(f"{path} can be written by others: chmod go-w {path}")
 
 
 def _lock(file: int) -> None:

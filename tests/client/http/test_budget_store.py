@@ -81,6 +81,14 @@ def test_a_link_is_not_followed(folder, tmp_path):
     assert target.read_text() == "precious"
 
 
+def test_a_folder_of_another_user_is_named(folder, monkeypatch):
+    folder.mkdir(mode=0o700)
+    another = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: another)
+    with pytest.raises(StoreLostError, match="belongs to another user; TALLYFY_BUDGET_FOLDER names another folder"):
+        FileStore("x", folder=folder).update(pause)
+
+
 @pytest.mark.parametrize("kind", ["link", "open", "file"])
 def test_a_folder_that_others_may_have_made_is_not_used(folder, tmp_path, kind):
     if kind == "link":
