@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.http.auth import ActingAsUser, ClientCredentials, FixedToken, PasswordGrant, TokenSource
+from tallyfy_provider.client.http.budget import VERSION as BUDGETS_VERSION
 from tallyfy_provider.client.http.budget_store import FileStore, MemoryStore, RedisStore, SharedStore
 from tallyfy_provider.client.http.responses import DEFAULT_MAX_PAUSE
 from tallyfy_provider.client.http.retry import RetryPolicy
@@ -111,7 +112,8 @@ def build_client(
 def _shared_store(settings: ClientSettings) -> SharedStore:
     """Return where all clients of the account share what they learn; its name tells nothing about them."""
     account = (settings.organization_id, settings.client_id, settings.username, settings.act_as_user)
-    name = hashlib.sha256(repr((settings.base_url, *account)).encode()).hexdigest()[:32]
+    # With the version: during an upgrade two of them run, and neither is to wipe what the other learns.
+    name = hashlib.sha256(repr((BUDGETS_VERSION, settings.base_url, *account)).encode()).hexdigest()[:32]
     return SharedStore(RedisStore(name, settings.budget_url) if settings.budget_url else FileStore(name))
 
 

@@ -52,7 +52,7 @@ _MIN_CROWD, _MAX_CROWD, _MAX_TURNS, _SPREAD_STEP = 3, 6, 64.0, 1.2
 _IDLE_TURNS, _IDLE_SECONDS = 3, 1.0
 
 #: Of what is stored; another one is not read.
-_VERSION = 2
+VERSION = 2
 
 Jitter = Callable[[float, float], float]
 
@@ -253,7 +253,7 @@ class Budgets:
     def to_json(self) -> dict[str, Any]:
         """Return this as JSON."""
         kinds = {name: {**vars(budget), "learned": vars(budget.learned)} for name, budget in self.kinds.items()}
-        return {"version": _VERSION, "kinds": kinds, "paused_until": self.paused_until}
+        return {"version": VERSION, "kinds": kinds, "paused_until": self.paused_until}
 
     @classmethod
     def from_json(cls, data: Any) -> Budgets:
@@ -262,7 +262,7 @@ class Budgets:
 
         :raises (TypeError, ValueError, KeyError, AttributeError): It was written by something else.
         """
-        if data["version"] != _VERSION:
+        if data["version"] != VERSION:
             raise ValueError("another version")
         kinds = {name: _budget_from_json(budget) for name, budget in data["kinds"].items()}
         return cls(kinds, _number(data["paused_until"]))

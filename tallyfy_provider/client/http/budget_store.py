@@ -228,13 +228,16 @@ class RedisStore:
         name, overtaken = uuid.uuid4().hex, 0
         deadline = time.monotonic() + _MAX_CONTENTION
         while time.monotonic() < deadline:
-            read = self._client.eval(_READ, 2, *self._keys, name, _FIRST_FOR if overtaken >= _MAX_OVERTAKEN else 0)
+            goes_first = overtaken >= _MAX_OVERTAKEN
+            read = self._client.eval(_READ, 2, *self._keys, name, _FIRST_FOR if goes_first else 0)
             if read:
                 before, seconds, microseconds = read
                 budgets = _parse(before)
                 result = change(budgets, int(seconds) + int(microseconds) / 1e6)
                 after = _text(budgets).encode()
-                if after == before or self._client.eval(_WRITE, 2, *self._keys, name, before, after, _LIFETIME):
+                # Whoever goes first writes also what has not changed: that lets the others go on.
+                is_unchanged = after == before and not goes_first
+                if is_unchanged or self._client.eval(_WRITE, 2, *self._keys, name, before, after, _LIFETIME):
                     return result
                 overtaken += 1
             time.sleep(random.uniform(0, _MAX_CONTENTION_PAUSE))  # noqa: S311

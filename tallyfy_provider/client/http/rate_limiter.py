@@ -98,6 +98,7 @@ class RateLimiter:
                     lambda budgets, now: budgets.ask(wait.kind, wait.lease, now, wait.priority, self._jitter)
                 )
                 if turn.granted or turn.is_pause:
+                    wait.looks = 0
                     return turn
                 self._wait_to_ask_again(turn, wait, releases)
             return None

@@ -27,7 +27,7 @@ _MAX_REQUEST_ID_LENGTH = 128
 _MAX_DIGITS = 12
 #: A time of reset from this number on is a time of day.
 _TIME_OF_DAY = 1_000_000_000
-_DAY = 86_400.0
+_MONTH = 30 * 86_400.0
 #: Nothing of Tallyfy's is nested a tenth as deep; what is walked recursively must not exhaust the stack.
 _MAX_DEPTH = 64
 #: The types that ``json`` makes of arrays and objects, exactly these.
@@ -224,11 +224,11 @@ def parse_retry_after(headers: Mapping[str, str], now: datetime) -> float | None
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
-def clock_ahead(headers: Mapping[str, str], now: datetime) -> float:
-    """Return the seconds by which this machine's clock is ahead of the server's (``Date``); 0 for nonsense."""
+def clock_ahead(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds by which this machine's clock is ahead of the server's (``Date``); None for nonsense."""
     sent_at = _http_date(headers.get("date", ""))
-    ahead = (now - sent_at).total_seconds() if sent_at else 0.0
-    return ahead if 0 < ahead < _DAY else 0.0
+    ahead = (now - sent_at).total_seconds() if sent_at else math.inf
+    return max(0.0, ahead) if ahead < _MONTH else None
 
 
 def _http_date(value: str) -> datetime | None:

@@ -151,7 +151,7 @@ class Transport:
         self.max_pause = max_pause
         #: What reads numbers with a point in responses; None is ``float``.
         self.parse_float: Callable[[str], float] | None = None
-        #: Seconds by which this machine's clock is ahead of Tallyfy's, as the last response told.
+        #: Seconds by which this machine's clock is ahead of Tallyfy's, as the last response with a date told.
         self.clock_ahead = 0.0
         self.retry = retry
         self.concurrency = concurrency
@@ -345,7 +345,8 @@ class Transport:
         ) as response:
             # A header may quote a secret, and goes into messages by itself: the request id, the target of a redirect.
             headers = {name: self.secrets.redact(text) for name, text in bounded_headers(response.headers).items()}
-            self.clock_ahead = clock_ahead(headers, datetime.now(UTC))
+            ahead = clock_ahead(headers, datetime.now(UTC))
+            self.clock_ahead = self.clock_ahead if ahead is None else ahead
             body = read_body(response, deadline)
             return parse_response(
                 response.status_code, headers, body, max_pause=self.max_pause, parse_float=self.parse_float

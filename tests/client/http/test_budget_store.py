@@ -245,6 +245,16 @@ def test_a_look_that_changes_nothing_leaves_the_file_alone(folder):
     assert (folder / "x").stat().st_mtime_ns == written
 
 
+def test_whoever_goes_first_and_changes_nothing_lets_others_go_on(redis_url, monkeypatch):
+    monkeypatch.setattr(budget_store, "_MAX_OVERTAKEN", 0)
+    monkeypatch.setattr(budget_store, "_FIRST_FOR", 60_000)
+    store = RedisStore("x", redis_url)
+    store.update(pause)
+    store.update(pauses)
+    monkeypatch.setattr(budget_store, "_MAX_OVERTAKEN", 2)
+    assert RedisStore("x", redis_url).update(pauses) == 1
+
+
 def test_a_look_that_changes_nothing_is_not_overtaken(redis_url):
     store, other = RedisStore("x", redis_url), RedisStore("x", redis_url)
     store.update(pause)
