@@ -16,7 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyInputError
-from tallyfy_provider.utils.arguments import as_text, as_written, is_literal, is_nothing, mapping, refuse_unstable
+from tallyfy_provider.utils.arguments import (
+    as_text,
+    as_whole_number,
+    as_written,
+    is_literal,
+    is_nothing,
+    mapping,
+    refuse_unstable,
+)
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 #: What kinds of runs and checklists there are.
@@ -202,6 +210,7 @@ def _elements(name: str, value: Any) -> list[str]:
     if isinstance(value, str):
         _refuse_text_of_a_list(name, value)
         return [part.strip() for part in value.split(",") if not is_nothing(part)]
+    value = as_whole_number(value)
     refuse_unstable(f"filters[{name!r}]", value)
     if isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
         return [part for element in value for part in _elements(name, element)]

@@ -36,8 +36,8 @@ _GUEST_LINK_KEYS = frozenset(
 #: What colours or moves a terminal: an escape sequence, as far as it goes.
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]?|\][^\x07\x1b]*(\x07|\x1b\\)?|.)?", re.DOTALL)
 #: An address, and what makes it a guest link; PHP escapes slashes in JSON.
-_ADDRESS = re.compile(r"https?:\\?/\\?/[^\s'\"<>]*", re.IGNORECASE)
-_OF_A_GUEST = re.compile(r"/guests?\\?/", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?:\\?/\\?/(?:(?!https?:)[^\s'\"<>])*", re.IGNORECASE)
+_OF_A_GUEST = re.compile(r"/guests?(?:\\?/|\?|$)", re.IGNORECASE)
 #: The secrets of all clients of this process.
 _every_secret: set[str] = set()
 _every_secret_lock = threading.Lock()

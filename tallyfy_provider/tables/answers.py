@@ -12,7 +12,7 @@ from typing import Any
 from tallyfy_provider.client.forms.decode import selected, stored_values
 from tallyfy_provider.client.forms.fields import CHOICES, FormField, Option, is_empty, rows_of
 from tallyfy_provider.tables.schema import Row, Table, columns
-from tallyfy_provider.tables.tasks import PERSON_KINDS, ids_of, tasks_of
+from tallyfy_provider.tables.tasks import PERSON_KINDS, elements_of, ids_of, tasks_of
 from tallyfy_provider.tables.values import MISFIT, plain_text, read_decimal
 from tallyfy_provider.utils.arguments import parse_json
 from tallyfy_provider.utils.html import as_plain_text
@@ -118,8 +118,10 @@ def _of_field(field: Described, kind: str, value: Any, row: Row) -> Iterator[Row
 
 def _with_addresses_of_guests(people: Any) -> Any:
     """Return people without the ids of guests, which open their pages."""
-    guests = people.get("guests") if isinstance(people, Mapping) else None
-    return {**people, "guests": ids_of(guests, "guests")} if isinstance(guests, list) else people
+    if not isinstance(people, Mapping) or is_empty(people.get("guests")):
+        return people
+    guests = elements_of(people["guests"])
+    return {**people, "guests": ids_of(guests if isinstance(guests, list) else [guests], "guests")}
 
 
 def _cells(field: FormField, value: Any, row: Row) -> Iterator[Row]:
@@ -230,7 +232,7 @@ def _is_no_option(value: Mapping[str, Any]) -> bool:
 def _option(field: FormField, value: Any) -> Option | None:
     """Return the option that is meant by its text, or by its id where no text is given."""
     by_text = value.get("text") if isinstance(value, Mapping) else value
-    found = next((option for option in field.options if option.text == str(by_text)), None)
+    found = None if by_text is None else next((each for each in field.options if each.text == str(by_text)), None)
     if found is not None or (isinstance(value, Mapping) and not is_empty(by_text)):
         return found
     by_id = value.get("id") if isinstance(value, Mapping) else value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -205,15 +206,16 @@ def names(argument: str, value: Any) -> list[str] | None:
 
 def ids(argument: str, value: Any) -> list[Any]:
     """Return ids of a list, of its JSON text, of text with commas, or of one id; blank ones are left out."""
+    value = as_whole_number(value)
     given = _elements(argument, [value] if isinstance(value, int) and not isinstance(value, bool) else value, "ids")
-    return [_id(argument, each) for each in given]
+    return [_id(argument, as_whole_number(each)) for each in given]
 
 
 def user_ids(argument: str, value: Any) -> list[int]:
     """Return ids of users, which are numbers, as :func:`ids` does."""
     given = [as_text(argument, each) for each in ids(argument, value)]
     for each in given:
-        if not (each.isascii() and each.isdigit()):
+        if not (each.isascii() and each.isdigit() and len(each) <= _MOST_DIGITS):
             hint = "; a guest's email address belongs to guests" if "@" in each else ""
             raise TallyfyInputError(f"{argument} takes numbers of users, not {as_written(each)}{hint}.")
     return [int(each) for each in given]
@@ -223,13 +225,24 @@ def one_id(argument: str, value: Any) -> int | str | None:
     """Return one id, a number or text; None for nothing."""
     if is_nothing(value):
         return None
+    value = as_whole_number(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     refuse_python_text(argument, value)
-    if isinstance(value, (bool, float, Decimal, date)) or (isinstance(value, str) and "," in value):
+    is_address = isinstance(value, str) and _ADDRESS.match(value.strip())
+    if isinstance(value, (bool, float, Decimal, date)) or (isinstance(value, str) and "," in value and not is_address):
         raise TallyfyInputError(f"{argument} takes one id, not {as_written(value)}.")
     found = text(argument, value)
     return None if found is None else found.strip()
+
+
+def as_whole_number(value: Any) -> Any:
+    """Return a whole number of a database or of numpy as an int; any other value as it is."""
+    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
+        return int(value)
+    if hasattr(value, "__index__") and not isinstance(value, (bool, int)) and "bool" not in type(value).__name__:
+        return operator.index(value)
+    return value
 
 
 def _id(argument: str, value: Any) -> int | str:
@@ -265,7 +278,7 @@ def refuse_unstable(argument: str, value: Any) -> None:
     if isinstance(value, Iterator):
         raise TallyfyInputError(
             f"{argument} is a {type(value).__name__}, which can be read only once and which Airflow cannot store: use "
-            "a list."
+            "a list; in a template, end with '| list'."
         )
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tallyfy_emulator import Fault
-from tallyfy_provider.client.redaction import Secrets, quoted, shown
+from tallyfy_provider.client.redaction import Secrets, quoted, shown, without_guest_addresses
 from tallyfy_provider.client.runs.status import describe
 from tallyfy_provider.client.tasks.status import describe_completion, describe_task
 from tallyfy_provider.exceptions import TallyfyError
@@ -76,3 +76,17 @@ def test_the_text_of_a_connection_that_works_is_printable(emulator, connect):
     assert works
     assert text.isprintable()
     assert "Gu3st" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("see https://go.tallyfy.com/guest?code=open-sesame now", "see *** now"),
+        ("https://a.example/report,https://go.tallyfy.com/guest/x", "https://a.example/report,***"),
+        ("https://go.tallyfy.com/guest", "***"),
+        (r"https:\/\/go.tallyfy.com\/guests\/x", "***"),
+        ("https://a.example/guestbook?a=1", "https://a.example/guestbook?a=1"),
+    ],
+)
+def test_addresses_of_guests_are_hidden_and_no_others(text, expected):
+    assert without_guest_addresses(text) == expected

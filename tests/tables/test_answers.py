@@ -227,6 +227,20 @@ def test_a_guests_id_which_opens_the_guests_page_is_in_no_column():
     assert rows("runs", run)[0]["custom_fields"] == '{"kept":1}'
 
 
+@pytest.mark.parametrize("guests", [{"data": [{"id": "open-sesame"}]}, {"0": "open-sesame"}, "open-sesame"])
+def test_guests_of_an_answer_are_known_in_every_form(guests):
+    field = {"id": "f", "field_type": "assignees_form", "field_value": {"users": [], "guests": guests}}
+    assert "open-sesame" not in json.dumps(answers(field))
+
+
+@pytest.mark.parametrize("value", [{"id": 3}, {"id": 3, "text": None}, [{"id": 3, "selected": True}]])
+def test_a_choice_by_id_is_not_the_option_whose_text_is_none(value):
+    options = [{"id": 1, "text": "None"}, {"id": 3, "text": "Yes"}]
+    kind = "multiselect" if isinstance(value, list) else "dropdown"
+    (row,) = answers({"id": "f", "field_type": kind, "options": options, "field_value": value})
+    assert row["value_text"] == "Yes"
+
+
 def test_unknown_fields_are_kept_in_one_column_where_that_is_asked_for():
     (table,) = tables_named("tables", ["runs"], unknown_fields=True)
     (row,) = table.typed_rows({"id": "run", "new": {"a": 1}, "tasks": {"data": []}}, Misfits())

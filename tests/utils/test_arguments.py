@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 
 import pytest
 from jinja2 import ChainableUndefined, StrictUndefined, Undefined
 
+from tallyfy_provider.client import filtering
 from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.utils.arguments import (
     boolean,
@@ -17,12 +19,14 @@ from tallyfy_provider.utils.arguments import (
     is_literal,
     mapping,
     names,
+    one_id,
     run_id,
     run_ids,
     seconds,
     step,
     text,
     timestamp,
+    user_ids,
     whole_number,
 )
 
@@ -241,3 +245,28 @@ def test_an_address_that_names_no_task_is_refused_and_not_quoted(address):
     with pytest.raises(TallyfyInputError, match="step is a web address that names no task") as refused:
         step(address)
     assert "secret" not in str(refused.value)
+
+
+class Whole:
+    """A whole number as numpy has it."""
+
+    def __index__(self):
+        return 7
+
+
+@pytest.mark.parametrize("number", [7, "7", Decimal(7), Decimal("7.0"), Whole()])
+def test_whole_numbers_of_databases_are_ids(number):
+    assert user_ids("users", [number]) == user_ids("users", number) == [7]
+    assert str(one_id("owner_id", number)) == "7"
+    assert filtering.numbers("owners", [number]) == ("7",)
+
+
+@pytest.mark.parametrize("number", [Decimal("7.5"), Decimal("NaN"), 7.0, True, "9" * 5000])
+def test_other_numbers_are_no_ids(number):
+    with pytest.raises(TallyfyInputError):
+        user_ids("users", [number])
+
+
+def test_an_address_with_a_comma_is_one_id():
+    address = f"https://go.tallyfy.com/checklists/{'a' * 32}?tags=1,2"
+    assert checklist_id(address) == "a" * 32

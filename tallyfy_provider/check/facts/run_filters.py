@@ -56,14 +56,14 @@ _status_fact("complete", _has_status("complete", "completed"))
 _status_fact("starred", _is_starred)
 
 
-def _has_no_improvement(row: Row) -> bool | None:
+def _may_have_improvement(row: Row) -> bool | None:
     """Return False for a run on whose tasks nobody proposes an improvement: what the status means is not documented."""
     tasks = samples.rows_in(row, "tasks")
     labels = [thread.get("label") for task in tasks for thread in samples.rows_in(task, "threads")]
     return None if not any("threads" in task for task in tasks) or "improvement" in labels else False
 
 
-_status_fact("improvement", _has_no_improvement)
+_status_fact("improvement", _may_have_improvement)
 
 
 @RUN_FILTERS.fact("unknown-values", "A value that Tallyfy does not know is ignored", "runs by unknown values")

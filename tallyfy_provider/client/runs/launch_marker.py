@@ -72,7 +72,7 @@ class LaunchMarker:
         if same >= len(_NAME):
             return begun[same] not in _DIGITS
         has_bracket = "[" in shown[: len(shown) - len(begun)]
-        return has_bracket or (same > 0 and not begun[same].isalnum())
+        return has_bracket or (same > 0 and not any(map(str.isalnum, begun[same:])))
 
 
 def with_line(summary: str | None, line: str) -> str:

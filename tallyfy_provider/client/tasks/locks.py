@@ -98,9 +98,9 @@ def claim_task(
         first = first_claim(comments.list_of_task(task_id, run_id), token)
         if first == token:
             return True
-        is_seen = first is not None
-        if not is_seen:
+        if first is None:
             continue
+        is_seen = True
         while clock() - claimed_at < LEASE:
             if is_completed(tasks.get(task_id, run_id)):
                 return False

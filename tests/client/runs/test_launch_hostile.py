@@ -254,3 +254,8 @@ def test_tokens_of_ids_that_begin_alike_differ():
 
 def test_the_token_comes_first():
     assert re.match(r"\[airflow:[0-9a-f]{20}\] Launched by", marker_of("a").written_into("Soon"))
+
+
+@pytest.mark.parametrize("summary", ["A/B test", "A. Do this", "A – b", "air freight"])
+def test_a_summary_of_people_that_begins_alike_is_not_a_cut_one(summary):
+    assert not marker_of("a", 1).may_be_in({"summary": summary})
