@@ -236,25 +236,27 @@ class AirflowRest:
         :param run_id: the run.
         :return: as the API gives them: ``task_id``, ``state``, ``map_index``, ``duration`` and more.
         """
-        path = f"/dags/{_quoted(dag_id)}/dagRuns/{_quoted(run_id)}/taskInstances?limit=100"
-        tasks: list[dict[str, Any]] = []
+        return self._all(f"/dags/{_quoted(dag_id)}/dagRuns/{_quoted(run_id)}/taskInstances", "task_instances")
+
+    def _all(self, path: str, name: str, **query: str) -> list[dict[str, Any]]:
+        """Read all pages of a list."""
+        found: list[dict[str, Any]] = []
         while True:
-            answer = self.rest("GET", f"{path}&offset={len(tasks)}")
-            tasks += answer["task_instances"]
-            if len(tasks) >= answer["total_entries"] or not answer["task_instances"]:
-                return tasks
+            page = urllib.parse.urlencode({**query, "limit": 100, "offset": len(found)})
+            answer = self.rest("GET", f"{path}?{page}")
+            found += answer[name]
+            if len(found) >= answer["total_entries"] or not answer[name]:
+                return found
 
     def event_logs(self, dag_id: str, run_id: str, event: str) -> list[dict[str, Any]]:
-        """List the first hundred entries of the audit log on the tasks of a run (Airflow 3).
+        """List the entries of the audit log on the tasks of a run (Airflow 3).
 
         :param dag_id: the Dag.
         :param run_id: the run.
         :param event: only these, for example ``heartbeat timeout``.
         :return: as the API gives them: ``event``, ``task_id``, ``map_index``, ``try_number`` and more.
         """
-        query = urllib.parse.urlencode({"dag_id": dag_id, "run_id": run_id, "event": event, "limit": 100})
-        entries: list[dict[str, Any]] = self.rest("GET", f"/eventLogs?{query}")["event_logs"]
-        return entries
+        return self._all("/eventLogs", "event_logs", dag_id=dag_id, run_id=run_id, event=event)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", *, map_index: int = -1) -> Any:
         """Read an XCom of a task.
