@@ -20,8 +20,10 @@ from types import GeneratorType
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from tallyfy_provider.client import ClientSettings, build_client
+from tallyfy_provider.client import ClientSettings, build_client, settings
 from tallyfy_provider.client.client import TallyfyClient
+from tallyfy_provider.client.http.budget_store import MemoryStore
+from tallyfy_provider.client.http.transport import Transport
 from tallyfy_provider.exceptions import TallyfyError, error_from_dict
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 from tallyfy_provider.notifications.tallyfy import TallyfyNotifier
@@ -48,6 +50,7 @@ from tallyfy_provider.triggers.activity_feed import confirm, read_feed
 from tallyfy_provider.waiting.conditions import StatusRule, TaskRule
 from tallyfy_provider.waiting.run_reader import RunReader
 from tallyfy_provider.waiting.task_reader import TaskReader, read_task
+from tests.clock import Clock
 from tests.conftest import build_task_context
 from tests.in_memory import LostResponse, answer_with
 from tests.poison import DATES, GUEST_LINK, GUEST_SECRET, HEADERS, RUN, SECRET, TASK, Poison
@@ -340,8 +343,10 @@ def test_every_answer_to_every_way_of_asking_is_a_result_or_an_error_of_the_prov
     poison = Poison(SEED)
     hostile = Hostile(poison)
     answer_with(monkeypatch, hostile)
-    monkeypatch.setattr("time.sleep", lambda seconds: None)
-    monkeypatch.setattr("tallyfy_provider.client.http.transport.Transport._wait", lambda *_: None)
+    clock = Clock()
+    monkeypatch.setattr("time.sleep", clock.sleep)
+    monkeypatch.setattr(Transport, "_wait", lambda transport, seconds, request: clock.sleep(seconds))
+    monkeypatch.setattr(settings, "_shared_store", lambda _: MemoryStore(clock))
     extra = {"max_attempts": 2, "allow_http": True}
     connection = {
         "conn_type": "tallyfy",
@@ -351,7 +356,7 @@ def test_every_answer_to_every_way_of_asking_is_a_result_or_an_error_of_the_prov
         "extra": extra,
     }
     monkeypatch.setenv("AIRFLOW_CONN_TALLYFY_DEFAULT", json.dumps(connection))
-    settings = ClientSettings("org", SECRET, base_url="http://localhost", max_attempts=2)
+    account = ClientSettings("org", SECRET, base_url="http://localhost", max_attempts=2)
     names = sorted(ways)
     wrong = []
     for number in range(CASES):
@@ -359,7 +364,7 @@ def test_every_answer_to_every_way_of_asking_is_a_result_or_an_error_of_the_prov
         case = f"case {number} of seed {SEED}: {name}"
         poison.random.seed(f"{SEED} {number}")
         hostile.count = 0
-        client = build_client(settings, sleep=lambda seconds: None)
+        client = build_client(account, sleep=clock.sleep, clock=clock)
         try:
             ways[name](client)
         except TallyfyError as error:

@@ -19,6 +19,7 @@ from tallyfy_provider.exceptions import TallyfyError
 from tallyfy_provider.triggers.activity_feed import read_feed
 from tallyfy_provider.waiting.run_reader import RunReader
 from tallyfy_provider.waiting.task_reader import TaskReader, read_task
+from tests.clock import Clock
 from tests.poison import RUN, SECRET, TASK, Poison
 from tests.raw_server import raw_server
 
@@ -74,7 +75,8 @@ def test_every_answer_is_a_result_or_an_error_of_the_provider():
             poison.random.seed(f"{SEED} {number}")
             grant = {"client_id": "1"} if number % 5 == 0 else {}
             settings = ClientSettings("org", SECRET, base_url=server.base_url, timeout=0.2, max_attempts=2, **grant)
-            client = build_client(settings, sleep=lambda seconds: None)
+            clock = Clock()
+            client = build_client(settings, sleep=clock.sleep, clock=clock)
             started = time.monotonic()
             try:
                 ask(client, number)

@@ -11,19 +11,7 @@ from tallyfy_provider.client.http.budget_store import MemoryStore
 from tallyfy_provider.client.http.rate_limiter import PauseTooLongError, RateLimiter, Wait
 from tallyfy_provider.client.http.request_kind import Priority
 from tallyfy_provider.client.http.responses import Failure, Response, parse_response
-
-
-class Clock:
-    """A clock that advances by sleeping."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from tests.clock import Clock
 
 
 @pytest.fixture
