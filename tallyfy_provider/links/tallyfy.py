@@ -25,9 +25,11 @@ def run_url(run_id: str | int) -> str:
     """
     Return the URL of a run's page in Tallyfy's web app (docs/tallyfy-api.md, "Links for people").
 
-    The pattern is Airflow's option ``[tallyfy] run_url``; the URL is empty where that is. Unlike a guest link, it gives
-    no access: the page requires a login.
+    The pattern is Airflow's option ``[tallyfy] run_url``; the URL is empty where that is, and for an id that is a web
+    address. Unlike a guest link, it gives no access: the page requires a login.
     """
+    if "://" in str(run_id):
+        return ""
     pattern: str = conf.get("tallyfy", "run_url", fallback=RUN_URL)
     return pattern.strip().replace("{run_id}", quote(str(run_id), safe=""))
 

@@ -28,6 +28,10 @@ def test_an_id_never_leads_elsewhere_than_to_its_page():
     assert run_url("../x?y=/#z") == "https://go.tallyfy.com/tracker/..%2Fx%3Fy%3D%2F%23z"
 
 
+def test_an_address_in_the_place_of_an_id_has_no_page():
+    assert run_url("https://go.tallyfy.com/guest/tasks/x?code=secret") == ""
+
+
 def test_the_address_can_be_set_in_airflows_configuration(monkeypatch):
     set_pattern(monkeypatch, "https://staging.go.tallyfy.com/organizations/abc/runs/{run_id}?at=%20{x}")
     assert run_url(7) == "https://staging.go.tallyfy.com/organizations/abc/runs/7?at=%20{x}"

@@ -38,8 +38,8 @@ def merge_form(update: Any, described: Any, stored: Any, owner: str) -> dict[str
     if unknown := set(values) - set(fields):
         known = "; ".join(f"{field.name}, id {quoted(field.id)}" for field in fields.values())
         raise TallyfyInputError(
-            f"The form of {owner} has no field with the id {', '.join(sorted(map(repr, unknown)))}: Tallyfy would drop "
-            f"the value without a word. Its fields are {known}."
+            f"The form of {owner} has no field with the id {', '.join(map(quoted, sorted(unknown)))}: Tallyfy would "
+            f"drop the value without a word. Its fields are {known}."
         )
     kept = {}
     for field_id, value in {**stored_values(stored), **stored_values(described)}.items():

@@ -253,6 +253,13 @@ def test_an_update_of_an_unknown_field_is_refused(client, asked, checklist, fiel
     assert asked("PUT") == []
 
 
+def test_an_unknown_field_that_is_a_guests_address_is_not_quoted(client, checklist, field):
+    run = client.runs.launch(body_for(checklist, field))
+    with pytest.raises(TallyfyInputError, match="has no field with the id") as raised:
+        client.runs.update(run["id"], {"prerun": {"https://go.tallyfy.com/guest/tasks/x?code=Gu3st": "x"}})
+    assert "Gu3st" not in str(raised.value)
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_update_without_response_is_retried(emulator, client, asked, run, when):
     emulator.order(Fault(kind="reset", method="PUT", times=1, when=when))
