@@ -62,6 +62,8 @@ def variables(
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags_folder),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # A scheduler ends when SQLite is locked for longer: by default five seconds, which a busy machine takes.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home.absolute()}/airflow.db?timeout=60",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         # On a busy machine even a small file takes longer than the half minute of Airflow's default.
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
