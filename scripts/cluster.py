@@ -17,7 +17,7 @@ import interpreters
 import processes
 from airflow_rest import FINAL_STATES, wait_until
 from console import seconds, step
-from deployment import Deployment, DeploymentProblem, find_programs, make_environment
+from deployment import PACKAGES, Deployment, DeploymentProblem, find_programs
 from tallyfy_emulator import Emulator
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=default, help="%(default)s when left out")
     amounts = Amounts(**vars(parser.parse_args()))
     find_programs()
-    python = make_environment()
+    python = environment.made_for("cluster", PACKAGES)
     started = time.monotonic()
     with Emulator(seed=False) as tallyfy:
         checklist = tallyfy.add_checklist("Launched here", steps=[{"title": "Do it"}])

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import airflow_home
-import environment
 import processes
 from airflow_rest import AirflowRest, wait_until
 from airflow_runner import PASSWORD, USERNAME, free_port
@@ -239,14 +238,3 @@ class Deployment(AirflowRest):
             except ProcessLookupError:
                 continue
         self._parts[name].wait()
-
-
-def make_environment() -> Path:
-    """Make the environment of the deployment if it is missing or out of date.
-
-    :return: its Python.
-    """
-    tested = environment.plan("3.3")
-    deployed = tested._replace(purpose="cluster", packages=PACKAGES)
-    environment.make(deployed)
-    return deployed.python

@@ -101,6 +101,18 @@ def plan(airflow: str, python: str | None = None) -> Environment:
     return Environment(airflow, interpreters.find(newest=newest, wanted=(int(major), int(minor))))
 
 
+def made_for(purpose: str, packages: tuple[str, ...]) -> Path:
+    """Make the environment of a program that needs more than the newest Airflow, if it is missing or out of date.
+
+    :param purpose: what is done in it; part of its name.
+    :param packages: what it has beside the newest Airflow.
+    :return: its Python.
+    """
+    environment = plan("3.3")._replace(purpose=purpose, packages=packages)
+    make(environment)
+    return environment.python
+
+
 def make(environment: Environment) -> None:
     """Make an environment if it is missing, unfinished or out of date; wait if another program is making it.
 

@@ -284,23 +284,13 @@ def main(start_browser: Callable[[], Any]) -> None:
                 pictures[name]()
 
 
-def make_environment() -> Path:
-    """Make the environment that pictures are taken in if it is missing or out of date.
-
-    :return: its Python.
-    """
-    pictures = environment.plan("3.3")._replace(purpose="screenshots", packages=PACKAGES)
-    environment.make(pictures)
-    return pictures.python
-
-
 if __name__ == "__main__":
     processes.end_on_signals()
     try:
         sync_playwright = importlib.import_module("playwright.sync_api").sync_playwright
     except ImportError:
         try:
-            python = str(make_environment())
+            python = str(environment.made_for("screenshots", PACKAGES))
         except (environment.EnvironmentProblem, InterpreterError) as problem:
             sys.exit(f"\n{problem}")
         os.execv(python, [python, *sys.argv])  # noqa: S606 - this script, where Playwright is
