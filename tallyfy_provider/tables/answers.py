@@ -13,10 +13,9 @@ from tallyfy_provider.client.forms.decode import selected, stored_values
 from tallyfy_provider.client.forms.fields import CHOICES, FormField, Option, is_empty, rows_of
 from tallyfy_provider.tables.schema import Row, Table, columns
 from tallyfy_provider.tables.tasks import PERSON_KINDS, elements_of, ids_of, tasks_of
-from tallyfy_provider.tables.values import MISFIT, plain_text, read_decimal
+from tallyfy_provider.tables.values import MISFIT, plain_text, read_decimal, read_given
 from tallyfy_provider.utils.arguments import parse_json
 from tallyfy_provider.utils.html import as_plain_text
-from tallyfy_provider.utils.numbers import read_given
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 #: Types whose text may be a number.

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-from tallyfy_provider.utils.numbers import GivenNumber
 from tallyfy_provider.utils.plurals import counted
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
@@ -70,6 +69,25 @@ def json_text(value: Any) -> str:
     """
     text = _encode(value)
     return text if _is_utf8(text) else _HALF_A_PAIR.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+
+
+class GivenNumber(float):
+    """A float that remembers the digits that it was given in, such as ``12.50`` or more than a float holds."""
+
+    digits: str
+    #: Whether there was any in this process: most never have one.
+    exists = False
+
+
+def read_given(digits: str) -> float:
+    """Return a number of JSON, with its digits where a float would be written in others; for ``parse_float``."""
+    number = float(digits)
+    if repr(number) == digits or "e" in digits.lower():
+        return number
+    given = GivenNumber(number)
+    given.digits = digits
+    GivenNumber.exists = True
+    return given
 
 
 def json_as_given(value: Any) -> str:

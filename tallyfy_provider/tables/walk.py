@@ -29,8 +29,7 @@ from tallyfy_provider.exceptions import (
     TallyfyPermissionError,
     TallyfyResponseError,
 )
-from tallyfy_provider.tables.values import MISFIT, read_integer
-from tallyfy_provider.utils.numbers import read_given
+from tallyfy_provider.tables.values import MISFIT, read_given, read_integer
 from tallyfy_provider.utils.plurals import counted
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ import pytest
 
 from tallyfy_provider.exceptions import TallyfyResponseError
 from tallyfy_provider.tables.tables import TABLES, tables_named
-from tallyfy_provider.tables.values import Misfits
-from tallyfy_provider.utils.numbers import read_given
+from tallyfy_provider.tables.values import Misfits, read_given
 
 
 def rows(table: str, run: dict) -> list[dict]:
