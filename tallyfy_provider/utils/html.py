@@ -20,8 +20,8 @@ _LINE = re.compile(r"<br\s*/?>|</(?:p|div|li|tr|h[1-6]|blockquote|pre|ul|ol|tabl
 #: Tags by which text is taken for HTML: "a < b" is none.
 _LOOKS_LIKE_HTML = re.compile(r"</?[a-z][^<>]*>|<!--|&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)
 
-#: A tag, or an entity of HTML that was cut off and the sign of the cut.
-_WHOLE_TAG = re.compile(r"<[a-zA-Z/][^<>]*>")
+#: A tag; and a tag or an entity of HTML that was cut off, with the sign of the cut.
+WHOLE_TAG = re.compile(r"<[a-zA-Z/][^<>]*>")
 _CUT_HTML = re.compile(r"(<[a-zA-Z/!]?[^<>]*|&#?\w*[^\w&]*)$")
 #: How often HTML may be escaped; a server may escape what was escaped before.
 _MOST_ESCAPES = 3
@@ -31,7 +31,7 @@ def letters_of(content: Any, *, is_cut: bool = False) -> str:
     """Return a text in small letters, without HTML, white space, what is invisible, and signs that escape others."""
     text = str(content or "")
     for _ in range(_MOST_ESCAPES):
-        text = _WHOLE_TAG.sub("", text)
+        text = WHOLE_TAG.sub("", text)
         text = html.unescape(_CUT_HTML.sub("", text) if is_cut else text)
     kept = (letter for letter in text if letter.isprintable() and not letter.isspace() and letter != "\\")
     return "".join(kept).casefold()

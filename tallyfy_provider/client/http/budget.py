@@ -7,7 +7,8 @@ All clients of an organization share one :class:`Budgets`, through a store that 
 - A refusal (429) pauses its kind of request only. Where a second kind is refused during that pause, both share a limit
   for all that is known, and everything pauses until the earlier end of the two.
 - After a pause one request goes first; the others follow when it was accepted, at the learnt pace
-  (:mod:`tallyfy_provider.client.http.learned_rate`). Without a hint how long to wait, pauses double.
+  (:mod:`tallyfy_provider.client.http.learned_rate`). Without a hint how long to wait, pauses double,
+  as long as it is not known from the last time about how long they are.
 - Before anything was refused, the number of requests under way rises from one, so that the first refusal is one of few.
 - A client reserves its turn only so far ahead as its priority allows, so that a wait passes a hundred exports.
 - A client that ends without a word loses its place after some seconds.

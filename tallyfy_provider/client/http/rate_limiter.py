@@ -19,8 +19,8 @@ from tallyfy_provider.client.http.budget_store import BudgetStore
 from tallyfy_provider.client.http.request_kind import Priority
 from tallyfy_provider.client.http.responses import Failure, Response
 
-#: Seconds after which a thread that waits to ask checks whether its request is cancelled.
-_CANCEL_CHECK_INTERVAL = 0.5
+#: Seconds after which whoever waits checks whether its request is cancelled.
+CANCEL_CHECK_INTERVAL = 0.5
 #: So often is the time doubled until it is looked again whether requests of other clients have ended.
 _MAX_DOUBLINGS = 3
 
@@ -88,7 +88,7 @@ class RateLimiter:
     def _turn(self, wait: Wait) -> Turn | None:
         """Ask until a turn is granted, or Tallyfy wants a pause; None where it is not needed any more."""
         asking = self._asking.setdefault((wait.kind, wait.priority), threading.Lock())
-        while not asking.acquire(timeout=_CANCEL_CHECK_INTERVAL):
+        while not asking.acquire(timeout=CANCEL_CHECK_INTERVAL):
             if wait.is_cancelled():
                 return None
         try:

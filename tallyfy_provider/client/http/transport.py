@@ -26,7 +26,7 @@ from tallyfy_provider.client.http.budget_store import BudgetStore, MemoryStore
 from tallyfy_provider.client.http.deadline import Deadline, DeadlineAdapter, PlainSession, deadline_in
 from tallyfy_provider.client.http.errors import error_from_failure, error_from_response, indeterminate
 from tallyfy_provider.client.http.failures import failure_from_exception
-from tallyfy_provider.client.http.rate_limiter import PauseTooLongError, RateLimiter, Wait
+from tallyfy_provider.client.http.rate_limiter import CANCEL_CHECK_INTERVAL, PauseTooLongError, RateLimiter, Wait
 from tallyfy_provider.client.http.request_kind import Priority, current_priority, kind_of
 from tallyfy_provider.client.http.responses import (
     DEFAULT_MAX_PAUSE,
@@ -45,8 +45,6 @@ log = logging.getLogger(__name__)
 _MAX_CONNECT_TIMEOUT = 10.0
 #: A whole response may take so many times the timeout.
 _RESPONSE_TIMEOUTS = 10
-#: Seconds after which a wait checks whether the request is cancelled.
-_CANCEL_CHECK_INTERVAL = 0.5
 
 #: Longest pause in seconds that a request of a sensor or trigger waits for: they ask again by themselves.
 _MAX_PAUSE_OF_WAIT = 30.0
@@ -298,8 +296,8 @@ class Transport:
             self._sleep(seconds)
             return
         while seconds > 0 and not self._is_cancelled(request):
-            self._sleep(min(seconds, _CANCEL_CHECK_INTERVAL))
-            seconds -= _CANCEL_CHECK_INTERVAL
+            self._sleep(min(seconds, CANCEL_CHECK_INTERVAL))
+            seconds -= CANCEL_CHECK_INTERVAL
 
     def _is_cancelled(self, request: Request) -> bool:
         return self._closed.is_set() or request.is_cancelled

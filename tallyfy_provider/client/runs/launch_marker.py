@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from itertools import dropwhile, takewhile
 from typing import Any
 
-from tallyfy_provider.utils.html import letters_of
+from tallyfy_provider.utils.html import WHOLE_TAG, letters_of
 
 _NAME = "airflow:"
 _LENGTH = 20
 _DIGITS = frozenset("0123456789abcdef")
 _TOKEN = re.compile(rf"\\?\[{_NAME}[0-9a-f]{{{_LENGTH}}}\\?\]", re.IGNORECASE)
-_HTML = re.compile(r"<[a-zA-Z/][^<>]*>")
 
 
 @dataclass(frozen=True)
@@ -80,12 +79,12 @@ def with_line(summary: str | None, line: str) -> str:
     text = (summary or "").strip()
     if not text:
         return line
-    return f"<p>{html.escape(line, quote=False)}</p>{text}" if _HTML.search(text) else f"{line}\n\n{text}"
+    return f"<p>{html.escape(line, quote=False)}</p>{text}" if WHOLE_TAG.search(text) else f"{line}\n\n{text}"
 
 
 def line_in(summary: Any) -> str | None:
     """Return the line with a marker in a summary, without HTML, to keep it when the summary is changed."""
     for line in re.split(r"\n|<br\s*/?>|</?p>|</?div>", str(summary or "")):
         if _TOKEN.search(line):
-            return html.unescape(_HTML.sub("", line)).strip()
+            return html.unescape(WHOLE_TAG.sub("", line)).strip()
     return None
