@@ -45,6 +45,8 @@ _ALONE, _FAST_START, _SLOW_START, _MAX_WINDOW = 3, 4, 0.25, 256.0
 _MAX_UNCHANGED = 3
 #: Seconds after which is looked again whether fewer are under way.
 _LOOK_AGAIN = 0.04
+#: Seconds by which a clock may go back without anything being moved.
+_MAX_STEP_BACK = 1.0
 #: Turns of at least so many seconds are reserved ahead.
 _MIN_TURN = 0.05
 #: How many may ask too early for each turn, so that one of them is in time, and over how many turns they are spread.
@@ -103,7 +105,9 @@ class Budget:
     def ask(self, lease: str, now: float, priority: Priority, jitter: Jitter, paused_until: float) -> Turn:
         """Grant a turn, or tell when to ask again."""
         self._forget_lost(now)
-        until = min(max(self.paused_until, paused_until), now + MAX_PAUSE)
+        # Kept, or the end would move along with the time.
+        self.paused_until, self.next_at = (min(each, now + MAX_PAUSE) for each in (self.paused_until, self.next_at))
+        until = max(self.paused_until, paused_until)
         if until > now:
             pause = until - now
             return Turn(False, pause + jitter(0.0, min(_MAX_SPREAD, pause * _SPREAD)), is_pause=True)
@@ -111,7 +115,7 @@ class Budget:
             return Turn(False, _LOOK_AGAIN * jitter(0.5, 1.5), is_full=True)
         interval = self.learned.interval
         self._begin_period_after_idling(now, interval)
-        at = max(now, min(self.next_at, now + MAX_PAUSE)) if interval else now
+        at = max(now, self.next_at) if interval else now
         turn = max(interval, _MIN_TURN)
         too_early = at - now - priority * turn
         if too_early > 0:
@@ -175,6 +179,7 @@ class Budget:
     def begin_pause(self, now: float, seconds: float, jitter: Jitter, lease: str = "") -> None:
         """Hold back everything for a while; with the lease of the request that is the reason."""
         self.leases.pop(lease, None)
+        self.used_at = now
         seconds = min(seconds, MAX_PAUSE)
         seconds += jitter(0.0, min(_MAX_SPREAD, seconds * _SPREAD))
         self.paused_until = max(self.paused_until, now + seconds)
@@ -221,6 +226,15 @@ class Budget:
         for lease in lost:
             del self.leases[lease]
 
+    def move(self, seconds: float) -> None:
+        """Move all times."""
+        self.next_at += seconds
+        self.used_at += seconds
+        self.paused_until += seconds
+        self.refused_at += seconds
+        self.learned.since += seconds if self.learned.since else 0.0
+        self.leases = {lease: (at + seconds, pause, paced) for lease, (at, pause, paced) in self.leases.items()}
+
 
 @dataclass
 class Budgets:
@@ -236,7 +250,17 @@ class Budgets:
 
     def ask(self, kind: str, lease: str, now: float, priority: Priority, jitter: Jitter) -> Turn:
         """Grant a turn, or tell when to ask again."""
+        self.paused_until = min(self.paused_until, now + MAX_PAUSE)
         return self.of(kind).ask(lease, now, priority, jitter, self.paused_until)
+
+    def follow_clock(self, now: float) -> None:
+        """Move all times back as the clock was, or everybody would wait for as long as it was ahead."""
+        ahead = max((budget.used_at for budget in self.kinds.values()), default=now) - now
+        if ahead <= _MAX_STEP_BACK:
+            return
+        self.paused_until -= ahead
+        for budget in self.kinds.values():
+            budget.move(-ahead)
 
     def confirm(self, kind: str, lease: str, now: float) -> bool:
         """Return whether a turn that was granted still holds after its delay; else it is given back."""

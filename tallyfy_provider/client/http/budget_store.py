@@ -22,7 +22,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -68,6 +69,8 @@ _LIFETIME = 7 * 24 * 3600
 _REDIS_TIMEOUT = 2.0
 #: Seconds in which a value is changed that others change at the same time, and the most seconds between two tries.
 _MAX_CONTENTION, _MAX_CONTENTION_PAUSE = 5.0, 0.01
+#: Seconds for a change in all: the name server, connecting, and answers that come in byte by byte.
+_REDIS_DEADLINE = 6.0
 
 
 class StoreLostError(Exception):
@@ -123,19 +126,20 @@ class FileStore:
         """Change the budgets in the file."""
         if not self._threads.acquire(timeout=_LOCK_TIMEOUT):
             raise StoreLostError("other threads do not let go of it")
-        path = (self._folder or default_folder()) / self._name
+        folder = self._folder
         try:
-            with _locked(path) as file:
-                before = os.pread(file, _MAX_BYTES, 0)
-                budgets = _parse(before)
-                result = change(budgets, self._clock())
+            folder = folder or default_folder()
+            with _locked(folder / self._name) as file:
+                before, now = os.pread(file, _MAX_BYTES, 0), self._clock()
+                budgets = _parse(before, now)
+                result = change(budgets, now)
                 data = _text(budgets).encode()
                 if data != before:
                     os.pwrite(file, data, 0)
                     os.ftruncate(file, len(data))
                 return result
         except OSError as error:
-            raise StoreLostError(f"{error.strerror or error} ({path})") from None
+            raise StoreLostError(f"{error.strerror or error} ({folder or f'{FOLDER_VARIABLE} names one'})") from None
         finally:
             self._threads.release()
 
@@ -207,6 +211,7 @@ class RedisStore:
         self._keys = f"tallyfy:budgets:{{{name}}}", f"tallyfy:budgets:{{{name}}}:first"
         self._url = url
         self._client: Any = None
+        self._thread: ThreadPoolExecutor | None = None
         # Threads of one process would otherwise overtake each other.
         self._threads = threading.Lock()
 
@@ -216,28 +221,43 @@ class RedisStore:
             raise StoreLostError("other threads do not let go of it")
         try:
             self._client = self._client or _connect(self._url)
-            return self._update(change)
+            self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="tallyfy-budgets")
+            # In a thread, since a socket's timeout ends with each byte that comes in.
+            return self._thread.submit(self._update, self._client, change).result(_REDIS_DEADLINE)
         except StoreLostError:
             raise
+        except TimeoutError:
+            self._give_up()
+            raise StoreLostError(f"Redis did not answer within {_REDIS_DEADLINE:.0f} s") from None
         except Exception as error:  # whatever the driver raises, of many kinds; its text may quote the password
             raise StoreLostError(f"Redis cannot be used ({type(error).__name__})") from None
         finally:
             self._threads.release()
 
-    def _update(self, change: Change[Result]) -> Result:
+    def _give_up(self) -> None:
+        """Leave the thread and its connection, which ends both."""
+        thread, self._thread = self._thread, None
+        client, self._client = self._client, None
+        if thread is not None:
+            thread.shutdown(wait=False)
+        with suppress(Exception):
+            client.connection_pool.disconnect()
+
+    def _update(self, client: Any, change: Change[Result]) -> Result:
         name, overtaken = uuid.uuid4().hex, 0
         deadline = time.monotonic() + _MAX_CONTENTION
         while time.monotonic() < deadline:
             goes_first = overtaken >= _MAX_OVERTAKEN
-            read = self._client.eval(_READ, 2, *self._keys, name, _FIRST_FOR if goes_first else 0)
+            read = client.eval(_READ, 2, *self._keys, name, _FIRST_FOR if goes_first else 0)
             if read:
                 before, seconds, microseconds = read
-                budgets = _parse(before)
-                result = change(budgets, int(seconds) + int(microseconds) / 1e6)
+                now = int(seconds) + int(microseconds) / 1e6
+                budgets = _parse(before, now)
+                result = change(budgets, now)
                 after = _text(budgets).encode()
                 # Whoever goes first writes also what has not changed: that lets the others go on.
                 is_unchanged = after == before and not goes_first
-                if is_unchanged or self._client.eval(_WRITE, 2, *self._keys, name, before, after, _LIFETIME):
+                if is_unchanged or client.eval(_WRITE, 2, *self._keys, name, before, after, _LIFETIME):
                     return result
                 overtaken += 1
             time.sleep(random.uniform(0, _MAX_CONTENTION_PAUSE))  # noqa: S311
@@ -258,13 +278,15 @@ def _text(budgets: Budgets) -> str:
     return json.dumps(budgets.to_json(), separators=(",", ":")) + "\n"
 
 
-def _parse(text: bytes) -> Budgets:
-    """Read budgets; new ones where the text is damaged or of another version."""
+def _parse(text: bytes, now: float) -> Budgets:
+    """Read budgets as they are now; new ones where the text is damaged or of another version."""
     try:
         # The first line: what follows was left by somebody who was killed before the file was cut.
-        return Budgets.from_json(json.loads(text[: text.find(b"\n") + 1]))
+        budgets = Budgets.from_json(json.loads(text[: text.find(b"\n") + 1]))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Budgets()
+    budgets.follow_clock(now)
+    return budgets
 
 
 class SharedStore:

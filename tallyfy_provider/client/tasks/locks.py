@@ -58,17 +58,16 @@ def host_lock(*names: str) -> Iterator[None]:
     """
     Hold a lock against all other processes and threads of this user on this machine.
 
-    The system releases the lock when the process ends, however that happens. Where no lock file can be created, the
-    body runs without one, and a warning is logged.
+    The system releases the lock when the process ends, however that happens. Where no lock file can be created or
+    locked, the body runs without one, and a warning is logged.
     """
     try:
-        descriptor = _open(names)
+        descriptor = _locked(names)
     except OSError as error:
-        log.warning("No lock file can be created in %s, so other processes are not kept out: %s", _folder(), error)
+        log.warning("No lock file can be used, so other processes are not kept out: %s", error)
         yield
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
@@ -132,6 +131,16 @@ def first_claim(threads: Iterable[Mapping[str, Any]], own: str) -> str | None:
         return None
     holding = [(age, token) for age, token, at in claims if at is None or now is None or now - at < LEASE]
     return min(holding)[1]
+
+
+def _locked(names: tuple[str, ...]) -> int:
+    descriptor = _open(names)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _open(names: tuple[str, ...]) -> int:

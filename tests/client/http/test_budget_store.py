@@ -2,22 +2,65 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from tallyfy_provider.client.http import budget_store
-from tallyfy_provider.client.http.budget import Budget, Budgets
-from tallyfy_provider.client.http.budget_store import FileStore, RedisStore, SharedStore, StoreLostError
+from tallyfy_provider.client.http.budget import MAX_PAUSE, Budget, Budgets
+from tallyfy_provider.client.http.budget_store import (
+    FOLDER_VARIABLE,
+    FileStore,
+    RedisStore,
+    SharedStore,
+    StoreLostError,
+)
+from tallyfy_provider.client.http.request_kind import Priority
+from tests.raw_server import dripped
+
+
+def no_jitter(low: float, high: float) -> float:
+    return low
+
+
+def read_of(lease: str, now: float) -> tuple:
+    return "reads", lease, now, Priority.CALL, no_jitter
+
+
+@contextmanager
+def raw_redis(answer):
+    """Run a Redis that answers whatever is asked with some bytes, or closes the connection where there are none."""
+
+    def talk(connection):
+        with connection, suppress(OSError):
+            while connection.recv(65536):
+                for piece in answer():
+                    if not piece:
+                        return
+                    connection.sendall(piece)
+
+    def serve():
+        with suppress(OSError):
+            while True:
+                threading.Thread(target=talk, args=(listener.accept()[0],), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"redis://:secret@127.0.0.1:{listener.getsockname()[1]}/0"
+        listener.shutdown(socket.SHUT_RDWR)
+
 
 PROGRAM = """
 import sys
@@ -151,6 +194,117 @@ def test_a_lost_store_is_logged_once_and_tried_again(folder, caplog):
     folder.unlink()
     now[0] += 100
     assert store.update(pauses) == 0
+
+
+def no_folder(*_):
+    raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/']")
+
+
+def no_locks(*_):
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+def no_space(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def read_only(*_, **__):
+    raise OSError(errno.EROFS, "Read-only file system")
+
+
+@pytest.mark.parametrize(
+    ("place", "lost"),
+    [
+        ("tempfile.gettempdir", no_folder),
+        ("fcntl.flock", no_locks),
+        ("os.pwrite", no_space),
+        ("os.ftruncate", no_space),
+        ("pathlib.Path.mkdir", read_only),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_a_lost_store(tmp_path, monkeypatch, caplog, place, lost):
+    monkeypatch.delenv(FOLDER_VARIABLE)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(place, lost)
+    store = SharedStore(FileStore("x"))
+    for _ in range(3):
+        store.update(pause)
+    assert store.update(pauses) == 3
+    assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("back", [30, 1800, 7200, 86_400, 30 * 86_400])
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_nobody_waits_for_what_a_clock_was_ahead(folder, back, is_refused):
+    now = [2e9]
+    store = FileStore("x", folder=folder, clock=lambda: now[0])
+
+    def ask(lease: str) -> None:
+        while not (turn := store.update(lambda budgets, now: budgets.ask(*read_of(lease, now)))).granted:
+            now[0] += turn.delay + 0.001
+        now[0] += turn.delay
+
+    def refuse(lease: str, hint: float) -> None:
+        store.update(lambda budgets, now: budgets.record_refusal("reads", lease, now, hint, no_jitter))
+
+    for number in range(40):  # until a pace is known
+        ask(f"{number}")
+        if number % 10 == 9:
+            refuse(f"{number}", 1.0)
+        else:
+            store.update(lambda budgets, now, lease=f"{number}": budgets.of("reads").record_success(lease, now))
+    ask("lost")
+    if is_refused:
+        refuse("lost", 60.0)
+    now[0] -= back
+    set_back = now[0]
+    ask("next")
+    assert now[0] - set_back < 65
+
+
+def test_a_time_that_somebody_else_wrote_holds_nobody_back_for_more_than_an_hour(folder):
+    now = [1e9]
+    store = FileStore("x", folder=folder, clock=lambda: now[0])
+    odd = Budget(next_at=1e18, paused_until=1e18)
+    odd.learned.rate = 1.0
+    store.update(pause)
+    text = json.dumps(Budgets({"reads": odd}, paused_until=1e18).to_json()) + "\n"
+    (folder / "x").write_text(text)
+    while not (turn := store.update(lambda budgets, now: budgets.ask(*read_of("a", now)))).granted:
+        now[0] += turn.delay
+    assert now[0] <= 1e9 + 2 * MAX_PAUSE
+
+
+def test_redis_that_answers_byte_by_byte_holds_nobody_back_for_long(monkeypatch):
+    pytest.importorskip("redis")
+    monkeypatch.setattr(budget_store, "_REDIS_DEADLINE", 0.3)
+    answer = b"*3\r\n$400\r\n" + b"x" * 400 + b"\r\n:1\r\n:1\r\n"
+    with raw_redis(lambda: dripped(answer)) as url:
+        started = time.monotonic()
+        with pytest.raises(StoreLostError, match="did not answer within"):
+            RedisStore("x", url).update(pause)
+        assert time.monotonic() - started < 2
+
+
+ERRORS = [
+    b"-LOADING Redis is loading the dataset in memory\r\n",
+    b"-MOVED 1 127.0.0.1:1\r\n",
+    b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+    b"-READONLY You can't write against a read only replica.\r\n",
+    b"-NOAUTH Authentication required.\r\n",
+    b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    b":5\r\n",
+    b"",
+]
+
+
+@pytest.mark.parametrize("answer", ERRORS)
+def test_redis_that_answers_with_an_error_is_a_lost_store(answer):
+    pytest.importorskip("redis")
+    with raw_redis(lambda: [answer]) as url:
+        store = SharedStore(RedisStore("x", url))
+        store.update(pause)
+        assert store.update(pauses) == 1
 
 
 def test_redis_that_cannot_be_reached_says_no_password():

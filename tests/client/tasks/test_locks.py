@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 import threading
 from typing import Any
@@ -237,4 +238,30 @@ def test_a_folder_of_lock_files_that_is_not_ours_alone_is_not_used(folder, caplo
         next(lock_files.iterdir()).unlink()
     with host_lock("a"):
         assert list(elsewhere.iterdir()) == list(lock_files.iterdir()) == []
-    assert "No lock file can be created" in caplog.text
+    assert "No lock file can be used" in caplog.text
+
+
+def no_folder(monkeypatch):
+    def missing():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp', '/']")
+
+    monkeypatch.setattr(tempfile, "gettempdir", missing)
+
+
+def no_locks(monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+
+
+@pytest.mark.parametrize("lost", [no_folder, no_locks])
+def test_without_a_temporary_folder_or_where_it_has_no_locks_the_task_is_completed_all_the_same(
+    folder, monkeypatch, caplog, lost
+):
+    lost(monkeypatch)
+    done = []
+    with host_lock("a"):
+        done.append(True)
+    assert done
+    assert "other processes are not kept out: [Errno" in caplog.text
