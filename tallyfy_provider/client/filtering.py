@@ -23,6 +23,7 @@ from tallyfy_provider.utils.arguments import (
     is_literal,
     is_nothing,
     mapping,
+    python_text_of,
     refuse_unstable,
 )
 from tallyfy_provider.utils.suggestions import did_you_mean
@@ -208,7 +209,7 @@ def _elements(name: str, value: Any) -> list[str]:
     if is_nothing(value):
         return []
     if isinstance(value, str):
-        _refuse_text_of_a_list(name, value)
+        _refuse_python_text(name, value)
         return [part.strip() for part in value.split(",") if not is_nothing(part)]
     value = as_whole_number(value)
     refuse_unstable(f"filters[{name!r}]", value)
@@ -219,11 +220,11 @@ def _elements(name: str, value: Any) -> list[str]:
     return [as_text(f"filters[{name!r}]", value)]
 
 
-def _refuse_text_of_a_list(name: str, value: str) -> None:
-    if value.lstrip().startswith("["):
+def _refuse_python_text(name: str, value: str) -> None:
+    if (kind := python_text_of(value)) is not None:
         raise TallyfyInputError(
-            f"filters[{name!r}] is the text of a list: {as_written(value)}. A template renders to text: pass the list "
-            f"itself (filters={{{name!r}: task.output}}), join it ({{{{ … | join(',') }}}}), or set "
+            f"filters[{name!r}] is the text of a {kind}: {as_written(value)}. A template renders to text: pass the "
+            f"list itself (filters={{{name!r}: task.output}}), join it ({{{{ … | join(',') }}}}), or set "
             "render_template_as_native_obj=True on the Dag."
         )
 

@@ -38,6 +38,9 @@ _ADDRESS = re.compile("https?://", re.IGNORECASE)
 _RUN_IN_ADDRESS = re.compile(r"/(?:tracker|runs)/([^/?#]+)")
 _TASK_IN_ADDRESS = re.compile(r"[/=]([0-9a-f]{32})(?![^/?#&])")
 _IDS_IN_ADDRESS = re.compile(r"/([0-9a-f]{32})(?![^/?#])")
+#: What Python writes for a tuple, and for an object such as a generator, ``dict_keys([…])`` or lazy XComs.
+_TUPLE = re.compile(r"\s*\(\s*(['\"(\[{]|\d+\s*,)")
+_OBJECT = re.compile(r"\s*(?:<(?:[\w.]*\.)?(\w+) object\b|(?:[\w.]*\.)?([A-Za-z_]\w*)\((?:\[|<|\{))")
 _WHO_GIVES_IT = (
     "Has the task that gives it finished before? A template alone sets no order: write list_runs >> wait. Has it "
     "skipped (on_empty='skip')? Then leave out trigger_rule here, which runs this task all the same."
@@ -45,9 +48,9 @@ _WHO_GIVES_IT = (
 
 
 def is_nothing(value: Any) -> bool:
-    """Tell whether a template had nothing to render: None, blank text, or the text ``None``."""
+    """Tell whether a template had nothing to render: None, blank text, the text ``None``, or ``null`` (``tojson``)."""
     refuse_undefined(value)
-    return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
+    return value is None or (isinstance(value, str) and value.strip() in {"", "None", "null"})
 
 
 def refuse_undefined(value: Any) -> None:
@@ -144,17 +147,31 @@ def mapping(argument: str, value: Any) -> Mapping[str, Any] | None:
 
 
 def refuse_python_text(argument: str, value: Any) -> None:
-    """Refuse a list or a dict that a template has rendered to text as Python writes it."""
-    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-        kind, element = (
-            ("list", "a run or a task by its ['id']") if value.lstrip()[0] == "[" else ("dict", "its ['id']")
-        )
-        example = f"list_runs.output['run_ids'], or {element}" if argument == "run_id" else "task.output"
-        raise TallyfyInputError(
-            f"{argument} is the text of a {kind}: {as_written(value.strip(), 80)}. A template renders to text; pass "
-            f"the XCom as it is ({argument}={example}), write '| tojson' in the template, or set "
-            "render_template_as_native_obj=True on the Dag."
-        )
+    """Refuse what a template has rendered to text as Python writes it: a list, a dict, a generator and its like."""
+    kind = python_text_of(value)
+    if kind is None:
+        return
+    element = "its ['id']" if kind == "dict" else "a run or a task by its ['id']"
+    example = f"list_runs.output['run_ids'], or {element}" if argument == "run_id" else "task.output"
+    to_json = "'| tojson'" if kind in ("list", "dict") else "'| list | tojson'"
+    raise TallyfyInputError(
+        f"{argument} is the text of a {kind}: {as_written(value.strip(), 80)}. A template renders to text; pass "
+        f"the XCom as it is ({argument}={example}), write {to_json} in the template, or set "
+        "render_template_as_native_obj=True on the Dag."
+    )
+
+
+def python_text_of(value: Any) -> str | None:
+    """Return what a text is the text of, as Python writes it: a list, a tuple, a generator; None for any other text."""
+    if not isinstance(value, str):
+        return None
+    begin = value.lstrip()[:1]
+    if begin in ("[", "{"):
+        return "list" if begin == "[" else "dict"
+    if _TUPLE.match(value):
+        return "tuple"
+    found = _OBJECT.match(value)
+    return next(filter(None, found.groups())) if found else None
 
 
 def text(argument: str, value: Any) -> str | None:
@@ -384,9 +401,11 @@ def _run_ids(value: Any) -> Iterator[str]:
     refuse_python_text("run_id", value)
     if isinstance(value, (set, frozenset)):
         refuse_unstable("run_id", value)
-    if isinstance(value, (str, int)) and not isinstance(value, bool):
-        parts = (part.strip() for part in as_text("run_id", value).split(","))
-        yield from (_without_address("run_id", part) for part in parts if part)
+    if isinstance(value, str) and "," in value:
+        for part in filter(str.strip, value.split(",")):
+            yield from _run_ids(part)
+    elif isinstance(value, (str, int)) and not isinstance(value, bool):
+        yield _without_address("run_id", as_text("run_id", value).strip())
     elif isinstance(value, Iterable) and not isinstance(value, bytes):
         for each in value:
             yield from _run_ids(each)
@@ -427,8 +446,9 @@ def _task_in(address: str) -> str:
 
 def step(value: Any) -> str:
     """Return the id, alias or title of a task, given by itself, by its address or as a task with its ``id``."""
-    if isinstance(value, Mapping):
-        value = value.get("id") or value.get("task_id")
+    task = parse_json(value)  # a title may look like JSON of anything else
+    if isinstance(task, Mapping):
+        value = task.get("id") or task.get("task_id")
     if isinstance(value, str) and _ADDRESS.match(value.strip()):
         return _task_in(value.strip())
     if is_nothing(value):

@@ -77,7 +77,7 @@ def test_names_are_a_list_or_text_with_commas():
     assert names("fields", " id, name ,,id") == names("fields", ["id", "name", "id"]) == ["id", "name"]
     assert names("fields", None) is None
     assert names("fields", '["id"]') == ["id"]
-    for nothing in ([], "", " , ", "None", [None]):
+    for nothing in ([], "", " , ", "None", [None], "null", [None, "null"]):
         assert names("fields", nothing) is None
 
 
@@ -170,6 +170,53 @@ def test_what_is_no_run_id_is_called_what_it_is(read, value, words):
     with pytest.raises(TallyfyInputError, match=words) as raised:
         read(value)
     assert "secret" not in str(raised.value)
+
+
+RENDERED = {
+    f"('{ONE}', '{TWO}')": "tuple",
+    "(1, 2)": "tuple",
+    "(1,)": "tuple",
+    "<generator object sync_do_map at 0x7f0e09df4bd0>": "generator",
+    "<map object at 0x7f0e09df4bd0>": "map",
+    "<airflow.models.xcom.LazyXComSelectSequence object at 0x7f0e09df4bd0>": "LazyXComSelectSequence",
+    "LazySelectSequence([2 items])": "LazySelectSequence",
+    "LazyXComSequence(<2 items>)": "LazyXComSequence",
+    "dict_keys(['a', 'b'])": "dict_keys",
+    "deque(['a'])": "deque",
+}
+
+
+@pytest.mark.parametrize(("value", "kind"), RENDERED.items())
+@pytest.mark.parametrize("read", [run_id, run_ids, checklist_id, lambda value: names("fields", value)])
+def test_what_a_template_makes_of_a_generator_or_a_tuple_is_no_id(read, value, kind):
+    with pytest.raises(TallyfyInputError, match=rf"is the text of a {kind}: .* write '\| list \| tojson'"):
+        read(value)
+
+
+@pytest.mark.parametrize("value", [f" {ONE}", "o'brien@example.com", "name", "tasks.form_fields", "(EU) Contracts"])
+def test_an_ordinary_name_is_the_text_of_nothing(value):
+    assert ids("x", value) == [value.strip()]
+
+
+def test_what_to_json_writes_for_none_is_nothing():
+    for empty in (run_id, run_ids):
+        with pytest.raises(TallyfyInputError, match="run_id is "):
+            empty("null")
+    assert mapping("filters", "null") is None
+    assert whole_number("max_runs", "null") is None
+
+
+@pytest.mark.parametrize("nothing", ["None", "null", " None "])
+def test_a_variable_that_is_none_among_others_is_no_run(nothing):
+    with pytest.raises(TallyfyInputError, match="which is not an id"):
+        run_ids(f"{nothing},{ONE}")
+    assert run_ids(f"{ONE}, ,") == [ONE]
+
+
+def test_a_task_may_be_given_as_json():
+    assert step(f'{{"id": "{ONE}", "title": "x"}}') == ONE
+    assert step("[Finance] approve") == "[Finance] approve"
+    assert step("[1]") == "[1]"
 
 
 @pytest.mark.parametrize("value", [ONE, {"id": ONE}, f"https://go.tallyfy.com/{TWO}/blueprints/{ONE}/edit", f" {ONE} "])

@@ -20,6 +20,10 @@ ACCEPTED_ENCODING = "gzip"
 #: A page of 100 runs with every include has a few MB; no response of Tallyfy's comes near this.
 MAX_BODY_BYTES = 64 * 1024 * 1024
 
+#: The encodings that there are (RFC 9110 and its registry).
+_ENCODINGS = frozenset(
+    {"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "aes128gcm"}
+)
 _STEP = 64 * 1024
 _GZIP_START = b"\x1f"
 
@@ -55,10 +59,11 @@ def _raw_chunks(response: requests.Response) -> Iterator[bytes]:
 
 
 def _decoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    name = encoding.strip().lower()
-    if name in {"", "identity"}:
+    # What is no encoding, such as "none" or "utf-8", which some servers write, changes nothing.
+    names = [name for each in encoding.split(",") if (name := each.strip().lower()) in _ENCODINGS]
+    if not names:
         return chunks
-    if name in {"gzip", "x-gzip"}:
+    if names in (["gzip"], ["x-gzip"]):
         return _gunzipped(chunks)
     raise BodyError("The response is encoded in a way that was not asked for")
 

@@ -96,6 +96,31 @@ def test_a_connection_is_as_patient_as_before_after_a_slow_response(client_of):
         assert client.runs.get(RUN)["id"] == RUN
 
 
+ENCODINGS = {
+    "": FOUND,
+    "none": FOUND,
+    "UTF-8": FOUND,
+    "identity": FOUND,
+    "GZIP": gzip.compress(FOUND),
+    "gzip, identity": gzip.compress(FOUND),
+}
+
+
+@pytest.mark.parametrize(("encoding", "body"), ENCODINGS.items(), ids=ENCODINGS)
+def test_what_is_no_encoding_is_read_as_it_is(client_of, encoding, body):
+    with raw_server(lambda request: [response(200, body, {"Content-Encoding": encoding})]) as server:
+        assert client_of(server).runs.get(RUN)["id"] == RUN
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "zstd", "gzip, gzip", "br, identity"])
+def test_an_encoding_that_was_not_asked_for_is_refused(client_of, encoding):
+    with raw_server(lambda request: [response(200, FOUND, {"Content-Encoding": encoding})]) as server:
+        with pytest.raises(TallyfyResponseError, match="was not asked for"):
+            client_of(server).runs.get(RUN)
+        with pytest.raises(TallyfyIndeterminateError):
+            client_of(server).request("POST", "runs", json={})
+
+
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_body_that_grows_is_refused_before_it_is_in_memory(client_of, layers):
     bomb = b" " * 378_000_000

@@ -51,6 +51,8 @@ def test_an_unknown_name_is_refused_with_a_suggestion(wrong, right):
         ({"owners": "jo@example.com"}, "numeric user ids, not 'jo@example.com'"),
         ({"owners": [1, None, "x"]}, "numeric user ids, not 'x'"),
         ({"owners": "[1, 2]"}, "is the text of a list"),
+        ({"tag": "{'id': 1}"}, "is the text of a dict"),
+        ({"folder": "<generator object sync_do_map at 0x7f0e09df4bd0>"}, "is the text of a generator"),
         ({"page": 0}, "a whole number from 1, not 0"),
         ({"page": "1.5"}, "a whole number from 1, not '1.5'"),
         ({"page": True}, "a whole number from 1, not True"),
