@@ -137,12 +137,25 @@ def test_a_form_that_cannot_be_completed_again_is_named(emulator, connect, chang
     assert state()[1] == "incomplete"
 
 
-def test_answers_that_do_not_complete_the_form_are_taken_back(emulator, connect, change, state):
+@pytest.mark.parametrize("status", [422, 500, 409])
+def test_answers_that_do_not_complete_the_form_are_taken_back(emulator, connect, change, state, status):
     connect(extra={"max_attempts": 1})
-    emulator.order(Fault(kind="status", status=422, method="POST", path="complete-prerun", times=2))
-    with pytest.raises(TallyfyError):
+    emulator.order(Fault(kind="status", status=status, method="POST", path="complete-prerun", times=2))
+    with pytest.raises(TallyfyError) as raised:
         change()
     assert state() == (["North"], "complete", True)
+    assert "may be open now" not in str(raised.value)
+
+
+def test_a_form_that_was_completed_although_both_responses_were_lost_is_left_alone(
+    emulator, connect, change, state, caplog
+):
+    connect(extra={"max_attempts": 1})
+    emulator.order(Fault(kind="reset", method="POST", path="complete-prerun", when="after", times=2))
+    with pytest.raises(TallyfyError) as raised:
+        change()
+    assert state() == (["South"], "complete", False)
+    assert "may be open now" not in str(raised.value)
 
 
 def test_a_form_that_may_not_be_reopened_is_left_alone(emulator, change, state, changes_sent):

@@ -143,10 +143,11 @@ def _complete_after(
     try:
         try:
             runs.complete_kickoff(run_id)
-        except TallyfyValidationError:
-            before = stored_values(run.get("prerun"))
-            runs.update(run_id, {"prerun": {field_id: before.get(field_id) for field_id in answers}})
-            runs.complete_kickoff(run_id)
+        except TallyfyError:  # the answers do not complete it, Tallyfy fails over them, or its response was lost
+            if not _is_kickoff_completed(runs.get(run_id)):
+                before = stored_values(run.get("prerun"))
+                runs.update(run_id, {"prerun": {field_id: before.get(field_id) for field_id in answers}})
+                runs.complete_kickoff(run_id)
     except TallyfyError as second:
         hint = f"The kick-off form of run {run_id} may be open now, which blocks its tasks: complete it in Tallyfy."
         if isinstance(error, TallyfyError):
