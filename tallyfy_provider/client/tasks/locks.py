@@ -44,9 +44,9 @@ log = logging.getLogger(__name__)
 _FILES = 256
 #: Seconds for which a claim holds.
 LEASE = 180.0
-#: Seconds between writing a claim and reading all of them: one until no more claims can have the same time, and one by
+#: Seconds between writing a claim and reading all of them: one until no more claims can have the same time, and two by
 #: which Tallyfy's lists may be behind.
-SETTLING = 2.0
+SETTLING = 3.0
 #: Seconds between two requests for a task that another process is completing.
 PAUSE = 2.0
 _MOST_CLAIMS = 3
@@ -85,8 +85,9 @@ def claim_task(
     """Claim a task by a comment and wait until it is this process's turn, or another has completed it."""
     task_id, run_id = str(task["id"]), task.get("run_id") or None
     is_seen = False
+    # One for all: a claim that the list shows late must not be taken for somebody else's.
+    token = uuid.uuid4().hex
     for _ in range(_MOST_CLAIMS):
-        token = uuid.uuid4().hex
         claimed_at = clock()
         # If the response is lost, the list of comments soon shows whether the claim is there.
         with suppress(TallyfyIndeterminateError):
@@ -119,14 +120,14 @@ def first_claim(threads: Iterable[Mapping[str, Any]], own: str) -> str | None:
     """
     Return the token of the first claim that holds; None where one's own is not among the comments.
 
-    The time of one's own claim is the present, by Tallyfy's clock.
+    The time of one's own claim, of the last one where there are several, is the present, by Tallyfy's clock.
     """
     claims = [
         (age_of(thread), found[1], parse_timestamp(thread.get("created_at")))
         for thread in threads
         if (found := _CLAIM.search(letters_of(thread.get("content"))))
     ]
-    now = next((at for _, token, at in claims if token == own), None)
+    now = max((at for _, token, at in claims if token == own and at is not None), default=None)
     if own not in {token for _, token, _ in claims}:
         return None
     holding = [(age, token) for age, token, at in claims if at is None or now is None or now - at < LEASE]

@@ -13,6 +13,7 @@ from tallyfy_emulator import Emulator, Fault, ManualClock, Quirks
 from tallyfy_provider.client.tasks import locks
 from tallyfy_provider.client.tasks.locks import host_lock
 from tallyfy_provider.exceptions import TallyfyError
+from tallyfy_provider.utils.timestamps import parse_timestamp
 
 OWN = "c" * 32
 
@@ -129,6 +130,19 @@ def test_a_claim_is_known_again_however_comments_are_shown(client, claim, task, 
     monkeypatch.setattr(client.comments, "list_of_task", shown)
     assert claim() is True
     assert len(listed(task["id"])) == 1
+
+
+@pytest.mark.parametrize("behind", [2, 3, 5])
+def test_a_claim_that_is_shown_late_is_not_taken_for_somebody_elses(client, claim, clock, monkeypatch, behind):
+    listed = client.comments.list_of_task
+
+    def shown(*names):
+        return [thread for thread in listed(*names) if parse_timestamp(thread["created_at"]) + behind <= clock.now()]
+
+    monkeypatch.setattr(client.comments, "list_of_task", shown)
+    begun = clock.now()
+    assert claim() is True
+    assert clock.now() - begun < 10
 
 
 def test_a_claim_that_is_not_shown_says_so(client, claim, monkeypatch):
