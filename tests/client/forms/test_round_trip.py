@@ -17,7 +17,7 @@ from tallyfy_provider.exceptions import TallyfyInputError
 from tests.client.forms.kickoff_form import FORM, PRERUN
 
 NAMES = st.text(st.sampled_from("abAB -1"), max_size=3)
-TEXTS = st.text(max_size=12).filter(lambda text: text.strip() not in ("", "None"))
+TEXTS = st.text(max_size=12).filter(lambda text: text.strip() not in ("", "None", "null"))
 ADDRESSES = st.from_regex(r"[a-z0-9.+]{1,8}@[a-z0-9]{1,8}\.[a-z]{2,3}", fullmatch=True)
 CELLS = st.one_of(st.none(), TEXTS, st.integers(), st.booleans())
 FITTING = {
