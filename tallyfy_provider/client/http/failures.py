@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import ssl
 from urllib.request import getproxies
 
 import requests
@@ -85,12 +86,22 @@ def _local_reason(error: Exception, text: str) -> str | None:
             "The proxy wants credentials (407 Proxy Authentication Required); "
             "put them into HTTPS_PROXY (http://user:password@proxy:port)"
         )
-    # requests tells a missing file by an OSError of its own, the ssl module one that it cannot read by the error's name
+    path = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
+    # requests tells a missing file by an OSError of its own, the ssl module one that it cannot read in several ways
     is_missing = type(error) is OSError and "CA certificate bundle" in text
-    if is_missing or "NO_CERTIFICATE_OR_CRL_FOUND" in text:
-        path = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or ""
+    if is_missing or (path and isinstance(_root_cause(error), ssl.SSLError) and not _has_certificates(path)):
         return f"REQUESTS_CA_BUNDLE names {path!r}, which is no file of certificates; correct or unset it"
     return None
+
+
+def _has_certificates(path: str) -> bool:
+    if os.path.isdir(path):
+        return True
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except OSError:
+        return False
+    return True
 
 
 def _proxy_reason(text: str, cause: BaseException) -> str:

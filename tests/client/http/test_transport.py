@@ -154,8 +154,19 @@ def test_a_launch_that_a_setting_of_the_machine_stops_was_not_sent(client_of, mo
         client_of(base_url=HERE).runs.launch({"checklist_id": RUN})
 
 
-def test_a_file_without_certificates_is_named(client_of, monkeypatch, tmp_path):
-    (tmp_path / "ca.pem").write_text("no certificate")
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "no certificate",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n",
+        "-----BEGIN CERTIFICATE-----\nMIIBAAAA\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PRIVATE KEY-----\nMIIBAAAA\n-----END PRIVATE KEY-----\n",
+    ],
+    ids=["empty", "text", "cut", "damaged", "a key"],
+)
+def test_a_file_without_certificates_is_named(client_of, monkeypatch, tmp_path, written):
+    (tmp_path / "ca.pem").write_text(written)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
     address = answering(b"").replace("http://", "https://")
     with pytest.raises(TallyfyConfigurationError, match=r"ca\.pem', which is no file of certificates"):
