@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 #: Segments of the path of a list: ``organizations``, the id, and the name of what is listed.
 _LENGTH_OF_A_LIST = 3
-#: The kinds of assignees of a task.
-ASSIGNEE_KINDS = ("users", "guests", "groups")
 
 
 class Resource:

@@ -29,8 +29,8 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
     :param path: Relative to the organization, such as ``runs/{{ params.run }}/export``, or from the API's root with a
         slash before it, such as ``/me``; templated.
     :param method: ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``; templated.
-    :param query: The query's parameters, templated; booleans and lists are written as Tallyfy takes them, None is not
-        sent.
+    :param query: The query's parameters, templated; booleans and lists are written as Tallyfy takes them, what renders
+        to nothing is not sent.
     :param json: A body to be sent as JSON, templated; text of an object or a list, such as ``| tojson`` renders, is
         parsed.
     :param paginate: Read all pages of a list.
@@ -71,7 +71,9 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
         arguments.raise_wrong_literal(self)
         if (path := arguments.text("path", self.path)) is None:
             raise TallyfyInputError("path is empty: it says which endpoint.")
-        verb, query = arguments.http_method(self.method), arguments.mapping("query", self.query)
+        verb = arguments.http_method(self.method)
+        given = arguments.mapping("query", self.query) or {}
+        query = {name: value for name, value in given.items() if not arguments.is_nothing(value)}
         return without_guest_links(self._list(verb, path, query) if self.paginate else self._send(verb, path, query))
 
     def _send(self, verb: str, path: str, query: Mapping[str, Any] | None) -> Any:

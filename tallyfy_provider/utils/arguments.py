@@ -33,6 +33,8 @@ DEFAULT_COMMENT_STATE = "hide-for-guests"
 LONGEST = 100 * 365 * 86_400.0
 #: Digits of the largest whole number that is taken, of a list's rows for example.
 _MOST_DIGITS = 18
+#: The kinds of assignees.
+ASSIGNEE_KINDS = ("users", "guests", "groups")
 HTTP_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ADDRESS = re.compile("https?://", re.IGNORECASE)
 _RUN_IN_ADDRESS = re.compile(r"/(?:tracker|runs)/([^/?#]+)")
@@ -40,6 +42,7 @@ _TASK_IN_ADDRESS = re.compile(r"[/=]([0-9a-f]{32})(?![^/?#&])")
 _IDS_IN_ADDRESS = re.compile(r"/([0-9a-f]{32})(?![^/?#])")
 #: What Python writes for a tuple, and for an object such as a generator, ``dict_keys([…])`` or lazy XComs.
 _TUPLE = re.compile(r"\s*\(\s*(['\"(\[{]|\d+\s*,)")
+_WHOLE_OBJECT = re.compile(r"\s*<(?:[\w.]*\.)?(\w+) object\b.* at 0x[0-9a-fA-F]+>\s*")
 _OBJECT = re.compile(r"\s*(?:<(?:[\w.]*\.)?(\w+) object\b|(?:[\w.]*\.)?([A-Za-z_]\w*)\((?:\[|<|\{))")
 _WHO_GIVES_IT = (
     "Has the task that gives it finished before? A template alone sets no order: write list_runs >> wait. Has it "
@@ -174,10 +177,18 @@ def python_text_of(value: Any) -> str | None:
     return next(filter(None, found.groups())) if found else None
 
 
+def object_text_of(value: str) -> str | None:
+    """Return what a text is the text of as a whole, such as a generator; None for any other text."""
+    found = _WHOLE_OBJECT.fullmatch(value)
+    return found[1] if found else None
+
+
 def text(argument: str, value: Any) -> str | None:
     """Return text, or a number or a date as text, as native rendering gives them; None for nothing."""
     if is_nothing(value):
         return None
+    if isinstance(value, str) and (what := object_text_of(value)):
+        raise TallyfyInputError(f"{argument} is the text of a {what}: end the template with '| list' or '| join'.")
     # What is no number is not equal to itself.
     if isinstance(value, (str, int, float, Decimal, date)) and not isinstance(value, bool) and value == value:
         return as_text(argument, value)
@@ -236,6 +247,24 @@ def user_ids(argument: str, value: Any) -> list[int]:
             hint = "; a guest's email address belongs to guests" if "@" in each else ""
             raise TallyfyInputError(f"{argument} takes numbers of users, not {as_written(each)}{hint}.")
     return [int(each) for each in given]
+
+
+def assignees(argument: str, value: Any) -> dict[str, list[Any]]:
+    """Return ids by kind of assignee; without what renders to nothing, while an empty list stands for nobody."""
+    given = parse_json(optional(value))
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping) or set(given) - set(ASSIGNEE_KINDS):
+        raise TallyfyInputError(f"{argument} takes a dict of lists with some of the keys {', '.join(ASSIGNEE_KINDS)}.")
+    found = {kind: assignee_ids(f"{argument}[{kind!r}]", kind, each) for kind, each in given.items()}
+    return {kind: each for kind, each in found.items() if each or parse_json(given[kind]) in ([], ())}
+
+
+def assignee_ids(argument: str, kind: str, value: Any) -> list[Any]:
+    """Return ids of one kind of assignee: numbers of users, text of guests and groups."""
+    if kind == "users":
+        return user_ids(argument, value)
+    return [as_text(argument, each) for each in ids(argument, value)]
 
 
 def one_id(argument: str, value: Any) -> int | str | None:

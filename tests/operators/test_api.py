@@ -22,7 +22,9 @@ def test_the_data_of_a_response_is_returned(emulator, ask):
 
 def test_the_query_and_the_body_are_put_into_tallyfys_form(emulator, ask):
     emulator.add_runs(3)
-    rows = ask(path="runs", query={"status": ["active"], "starred": False, "owners": None, "per_page": 2})
+    rows = ask(
+        path="runs", query={"status": ["active"], "starred": False, "owners": None, "tag": "None", "per_page": 2}
+    )
     assert len(rows) == 2
     assert emulator.requests[-1].query == {"status": "active", "starred": "false", "per_page": "2"}
     checklist = min(emulator.checklists.values())

@@ -133,6 +133,23 @@ def test_owners_replace_those_of_the_kinds_that_they_name(emulator, contract, op
     assert (owners["users"], owners["guests"]) == ([second], ["g@x.example"])
 
 
+@pytest.mark.parametrize("nothing", ["None", "null", "", "  ", None, ["None"], [None, ""]])
+def test_a_template_that_renders_to_nothing_unassigns_nobody(emulator, contract, operate, nothing):
+    first = min(emulator.people.values())
+    operate(UpdateTaskOperator, "file", owners={"users": [first]})
+    operate(UpdateTaskOperator, "file", owners={"users": nothing}, title="Filed")
+    assert emulator.task(contract["id"], "file")["owners"]["users"] == [first]
+    with pytest.raises(TallyfyInputError, match="There is nothing to change"):
+        operate(UpdateTaskOperator, "file", owners={"users": nothing})
+
+
+@pytest.mark.parametrize("nobody", [[], (), "[]"])
+def test_an_empty_list_unassigns_all(emulator, contract, operate, nobody):
+    operate(UpdateTaskOperator, "file", owners={"users": [min(emulator.people.values())]})
+    operate(UpdateTaskOperator, "file", owners={"users": nobody})
+    assert emulator.task(contract["id"], "file")["owners"]["users"] == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

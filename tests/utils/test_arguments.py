@@ -115,6 +115,14 @@ def test_what_is_no_text_is_refused_by_name(value):
         text("name", value)
 
 
+def test_the_text_of_an_object_is_no_text():
+    for written in (repr(each for each in ()), repr(map(str, ())), repr(object()), f" {object()!r} "):
+        with pytest.raises(TallyfyInputError, match="name is the text of a "):
+            text("name", written)
+    for written in (f"Failed: {object()!r}", "<p>An object at 0x1</p>", "(1, 2)", "['a']"):
+        assert text("name", written) == written
+
+
 @pytest.mark.parametrize("read", [text, whole_number, timestamp, names, ids, mapping])
 @pytest.mark.parametrize("undefined", [Undefined, StrictUndefined, ChainableUndefined])
 def test_a_variable_that_a_template_misspells_is_named(read, undefined):

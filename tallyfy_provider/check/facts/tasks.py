@@ -15,8 +15,8 @@ from tallyfy_provider.check.finding import Finding, cannot_tell, found
 from tallyfy_provider.check.reader import ApiReader, ListPage, Row
 from tallyfy_provider.check.samples import UNKNOWN, filtered_tasks
 from tallyfy_provider.check.shapes import date_forms, id_forms, not_known, split_known, types_of
-from tallyfy_provider.client.resource import ASSIGNEE_KINDS
 from tallyfy_provider.client.tasks.status import APPROVALS, AUTO_SKIPPED, EXPIRING, PLAIN, is_completed, is_hidden
+from tallyfy_provider.utils.arguments import ASSIGNEE_KINDS
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
 TASKS = Subject("tasks", "Endpoints")

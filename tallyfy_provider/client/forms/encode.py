@@ -123,7 +123,7 @@ class _Encoding:
 
     def _note(self, meant: FormField, value: Any) -> None:
         if is_blank(value):
-            self.notes.append(f"{meant.name}: 'None' is sent as its option of that name.")
+            self.notes.append(f"{meant.name}: {str(value).strip()!r} is sent as its option of that name.")
         if not is_known(meant):
             self.notes.append(f"{meant.name}: this version does not know its type; the value is sent as it is.")
         if meant.field_type in CHOICES and not meant.options:

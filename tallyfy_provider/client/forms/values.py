@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tallyfy_provider.client.forms.fields import LARGEST, FormField, is_empty, whole_number
-from tallyfy_provider.utils.arguments import is_nothing, parse_json
+from tallyfy_provider.utils.arguments import is_nothing, object_text_of, parse_json
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
 _BUCKETS = ("users", "guests", "groups")
@@ -67,6 +67,8 @@ def encode_text(field: FormField, value: Any) -> str:
         text = str(value)
     else:
         raise WrongValueError(f"is {kind_of(value)}")
+    if what := object_text_of(text):
+        raise WrongValueError(f"is the text of a {what}: end the template with '| list' or '| join'")
     size, largest = len(text.encode("utf-8", "replace")), LARGEST[field.field_type]
     if size > largest:
         raise WrongValueError(f"is {kind_of(text)}, {size:,} bytes in UTF-8, which is {size - largest:,} too many")

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tallyfy_provider.client.forms.merge import merge_form
-from tallyfy_provider.client.resource import ASSIGNEE_KINDS, Resource, assigned_to_keep, included, item_of
+from tallyfy_provider.client.resource import Resource, assigned_to_keep, included, item_of
 from tallyfy_provider.client.tasks import filters as task_filters
 from tallyfy_provider.client.tasks.status import is_completed
 from tallyfy_provider.exceptions import TallyfyInputError, TallyfyResponseError
+from tallyfy_provider.utils.arguments import ASSIGNEE_KINDS
 
 #: What Tallyfy wants with every update of a one-off task that belongs to no run.
 _ALWAYS_SENT_OF_A_ONE_OFF = ("title", "deadline")

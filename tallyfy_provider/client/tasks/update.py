@@ -9,7 +9,7 @@ from typing import Any
 
 from tallyfy_provider.client.forms.values import is_blank
 from tallyfy_provider.client.redaction import shown
-from tallyfy_provider.client.resource import ASSIGNEE_KINDS, assigned_ids, with_added
+from tallyfy_provider.client.resource import assigned_ids, with_added
 from tallyfy_provider.client.tasks.api import TasksResource
 from tallyfy_provider.client.tasks.form import describe_losses, encode_task_form, shows_values
 from tallyfy_provider.client.tasks.lookup import run_of
@@ -49,8 +49,12 @@ class TaskUpdate:
             )
         if deadline is not None:
             plain["deadline"] = deadline.strftime("%Y-%m-%d %H:%M:%S")
-        replacing = _replacing(owners)
-        adding = {name: _ids(f"add_{name}", name, ids) for name, ids in (added or {}).items() if not is_blank(ids)}
+        replacing = arguments.assignees("owners", owners)
+        adding = {
+            name: arguments.assignee_ids(f"add_{name}", name, ids)
+            for name, ids in (added or {}).items()
+            if not is_blank(ids)
+        }
         for bucket in set(replacing) & set(adding):
             raise TallyfyInputError(f"owners[{bucket!r}] and add_{bucket} are both given; keep one.")
         update = cls(plain, replacing, adding, None if is_blank(values) else values)
@@ -103,17 +107,3 @@ def _with_values(tasks: TasksResource, updated: dict[str, Any], task: Mapping[st
     if shows_values(updated):
         return updated
     return tasks.get(str(task["id"]), run_of(task), include=("form_fields",))
-
-
-def _replacing(owners: Any) -> dict[str, list[Any]]:
-    if owners is None:
-        return {}
-    if not isinstance(owners, Mapping) or set(owners) - set(ASSIGNEE_KINDS):
-        raise TallyfyInputError(f"owners takes a dict of lists with some of the keys {', '.join(ASSIGNEE_KINDS)}.")
-    return {bucket: _ids(f"owners[{bucket!r}]", bucket, ids) for bucket, ids in owners.items() if ids is not None}
-
-
-def _ids(argument: str, bucket: str, value: Any) -> list[Any]:
-    if bucket == "users":
-        return arguments.user_ids(argument, value)
-    return [arguments.as_text(argument, each) for each in arguments.ids(argument, value)]

@@ -123,6 +123,7 @@ WRONG = [
     ("Customer", ["Acme"], "is a list of 1."),
     ("Customer", {"a": 1}, "is a dict of 1."),
     ("Customer", b"Acme", "is a bytes."),
+    ("Customer", "<generator object sync_do_map at 0x7f0e09df4bd0>", "is the text of a generator: end the template"),
     ("Customer", "x" * 201, "is text of 201 characters, 201 bytes in UTF-8, which is 1 too many."),
     ("Customer", "é" * 101, "is text of 101 characters, 202 bytes in UTF-8, which is 2 too many."),
     ("Notes", "x" * 30_001, "30,001 bytes in UTF-8, which is 1 too many."),
