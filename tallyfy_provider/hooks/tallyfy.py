@@ -57,8 +57,8 @@ class TallyfyHook(BaseHook):
         """Look the connection up; the error says what to do where there is none."""
         try:
             return self.get_connection(self.tallyfy_conn_id)
-        except AirflowNotFoundException as error:
-            raise missing_connection(self.tallyfy_conn_id, error) from None
+        except Exception as error:
+            raise failed_lookup(self.tallyfy_conn_id, error) from None
 
     @cached_property
     def client(self) -> TallyfyClient:
@@ -204,8 +204,10 @@ class TallyfyHook(BaseHook):
         return f"Connected to organization {client.organization_id} as an application."
 
 
-def missing_connection(conn_id: str, error: Exception) -> TallyfyConnectionError:
-    """Build the error for a connection that Airflow does not find; transient, since a secrets backend may be out."""
+def failed_lookup(conn_id: str, error: Exception) -> TallyfyConnectionError:
+    """Build the error for a connection that Airflow does not give; transient, since a secrets backend may be out."""
+    if not isinstance(error, AirflowNotFoundException):
+        return TallyfyConnectionError(f"Airflow cannot look up the connection {conn_id!r} now: {shown(error)}")
     return TallyfyConnectionError(
         f"There is no connection {conn_id!r}, or the secrets backend that holds it does not answer, or its extra is no "
         f"JSON object (Airflow 3.0 and 3.1), which Airflow does not tell apart: {error}. Add or correct the "

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseNotifier
+from airflow.providers.common.compat.sdk import BaseNotifier
 
 from tallyfy_provider.client.runs.launch_request import ARGUMENTS
 from tallyfy_provider.exceptions import TallyfyConnectionError, TallyfyError, TallyfyInputError
@@ -29,7 +29,7 @@ Kind = Literal["comment", "problem"]
 _FOR_LAUNCHES = ("name", "kickoff", *ARGUMENTS, "options")
 #: Texts with a default that is better than no message.
 _WITH_DEFAULT = ("name", "summary", "comment")
-#: Seconds between the look-ups of a connection that Airflow does not find: a callback has no retry.
+#: Seconds between the look-ups of a connection that Airflow does not give: a callback has no retry.
 _LOOKUP_PAUSES = (1.0, 2.0)
 
 
@@ -225,7 +225,7 @@ class TallyfyNotifier(BaseNotifier):
     def _look_up(self, message: Message) -> Connection:
         from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
-        with _explaining_missing(conn_id := _conn_id(message)):
+        with _explaining_failures(conn_id := _conn_id(message)):
             return TallyfyHook.get_connection(conn_id)
 
     async def _async_connection(self, message: Message) -> Connection:
@@ -240,7 +240,7 @@ class TallyfyNotifier(BaseNotifier):
 
         from tallyfy_provider.hooks.tallyfy import TallyfyHook
 
-        with _explaining_missing(conn_id := _conn_id(message)):
+        with _explaining_failures(conn_id := _conn_id(message)):
             return await get_async_connection(conn_id, TallyfyHook(conn_id))
 
     def _report_done(self, message: Message, done: str) -> None:
@@ -260,13 +260,13 @@ def _conn_id(message: Message) -> str:
 
 
 @contextmanager
-def _explaining_missing(conn_id: str) -> Iterator[None]:
+def _explaining_failures(conn_id: str) -> Iterator[None]:
     try:
         yield
-    except AirflowNotFoundException as error:
-        from tallyfy_provider.hooks.tallyfy import missing_connection
+    except Exception as error:
+        from tallyfy_provider.hooks.tallyfy import failed_lookup
 
-        raise missing_connection(conn_id, error) from None
+        raise failed_lookup(conn_id, error) from None
 
 
 def _context_of(args: Sequence[Any]) -> Any:

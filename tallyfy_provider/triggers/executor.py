@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.exceptions import (
     TallyfyAuthError,
-    TallyfyConnectionError,
     TallyfyError,
     TallyfyRateLimitError,
     TallyfyResponseError,
     error_from_dict,
 )
-from tallyfy_provider.hooks.tallyfy import TallyfyHook, missing_connection
+from tallyfy_provider.hooks.tallyfy import TallyfyHook, failed_lookup
 from tallyfy_provider.waiting.tolerance import pause_after
 
 if TYPE_CHECKING:
@@ -229,11 +227,7 @@ class ConnectionExecutor:
         except Exception as error:
             if self._client is not None and not again:
                 return self._client
-            # Whatever keeps Airflow from returning the connection may be transient, as an error of Tallyfy's may.
-            name = self._hook.tallyfy_conn_id
-            if isinstance(error, AirflowNotFoundException):
-                raise missing_connection(name, error) from None
-            raise TallyfyConnectionError(f"Airflow cannot look up the connection {name!r} now: {error}") from None
+            raise failed_lookup(self._hook.tallyfy_conn_id, error) from None
         return await self._client_for(connection)
 
     async def _client_for(self, connection: Connection) -> TallyfyClient:

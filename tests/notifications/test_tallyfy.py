@@ -186,12 +186,15 @@ def test_what_is_no_text_keeps_nobody_from_being_told(emulator, notifier, said, 
 
 
 @pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    "missing",
+    [AirflowNotFoundException("The conn_id `tallyfy_default` isn't defined"), OSError("no way to the backend")],
+)
 def test_a_secrets_backend_that_is_out_for_a_moment_keeps_nobody_from_being_told(
-    emulator, notifier, mocker, monkeypatch, is_async
+    emulator, notifier, mocker, monkeypatch, is_async, missing
 ):
     monkeypatch.setattr("tallyfy_provider.notifications.tallyfy._LOOKUP_PAUSES", (0.01, 0.01))
     found = TallyfyHook.get_connection("tallyfy_default")
-    missing = AirflowNotFoundException("The conn_id `tallyfy_default` isn't defined")
     if is_async:
         mocker.patch(
             "airflow.providers.common.compat.connection.get_async_connection", side_effect=[missing, missing, found]

@@ -198,9 +198,13 @@ def test_a_transient_error_does_not_end_the_wait(emulator, connect, run_sensor, 
     assert len(run_sensor(run_id=run["id"])) == 1
 
 
-def test_a_secrets_backend_that_is_out_for_a_moment_does_not_end_the_wait(emulator, run_sensor, mocker):
+@pytest.mark.parametrize(
+    "missing",
+    [AirflowNotFoundException("The conn_id `tallyfy_default` isn't defined"), OSError("no way to the backend")],
+)
+def test_a_secrets_backend_that_is_out_for_a_moment_does_not_end_the_wait(emulator, run_sensor, mocker, missing):
     give = TallyfyHook.get_connection
-    answers = iter([AirflowNotFoundException("The conn_id `tallyfy_default` isn't defined")] * 2)
+    answers = iter([missing] * 2)
 
     def sometimes(*args, **named):
         if error := next(answers, None):
