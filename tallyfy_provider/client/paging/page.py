@@ -126,19 +126,28 @@ def read_page(payload: Any, *, number: int, what: str) -> Page:
     :return: The page.
     :raises TallyfyResponseError: It is no page. An answer that cannot be read is never taken for an empty list.
     """
-    rows = payload.get("data") if isinstance(payload, Mapping) else None
-    if not isinstance(rows, list):
+    answer = _mapping(payload)
+    rows = _rows(answer.get("data"))
+    if rows is None:
         raise TallyfyResponseError(f"Page {number} of {what} cannot be read: it holds no list under 'data'.")
     for row in rows:
         if not isinstance(row, dict) or not is_id(row.get("id")):
             raise TallyfyResponseError(f"Page {number} of {what} cannot be read: one of its rows has no id.")
-    pagination = _mapping(_mapping(payload.get("meta")).get("pagination"))
+    meta = _mapping(answer.get("meta"))
+    pagination = _mapping(meta.get("pagination")) or meta  # Laravel, which Tallyfy runs on, writes it there by itself
     return Page(
         rows=rows,
         total=_count(pagination.get("total")),
-        last=_count(pagination.get("total_pages")),
-        has_next=_has_next(pagination),
+        last=_count(pagination.get("total_pages", pagination.get("last_page"))),
+        has_next=_has_next(pagination if "links" in pagination else answer),
     )
+
+
+def _rows(data: Any) -> list[Any] | None:
+    """Return the rows; PHP writes a list out of which something was taken as an object with numbers as keys."""
+    if isinstance(data, dict) and data and all(key.isdigit() for key in data):
+        return list(data.values())
+    return data if isinstance(data, list) else None
 
 
 def is_id(value: Any) -> bool:
@@ -146,10 +155,11 @@ def is_id(value: Any) -> bool:
     return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
 
 
-def _has_next(pagination: Mapping[str, Any]) -> bool | None:
-    if "links" not in pagination:
+def _has_next(linking: Mapping[str, Any]) -> bool | None:
+    links = linking.get("links")
+    if "links" not in linking or (isinstance(links, list) and links):  # a list is one of numbers to click on
         return None
-    return bool(_mapping(pagination["links"]).get("next"))
+    return bool(_mapping(links).get("next"))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -54,6 +54,23 @@ def test_a_next_link_announces_more():
     assert page.announcements(PageRequest(1, 1)) == {"links.next": True}
 
 
+def test_rows_with_numbers_as_keys_are_a_list():
+    page = read_page({"data": {"0": {"id": 1}, "2": {"id": 3}}}, number=1, what="runs")
+    assert page.rows == [{"id": 1}, {"id": 3}]
+
+
+@pytest.mark.parametrize(
+    ("payload", "announced"),
+    [
+        ({"meta": {"total": 95, "last_page": 10, "links": [{"url": None, "label": "1"}]}}, {"total", "total_pages"}),
+        ({"meta": {"current_page": 1}, "links": {"next": "https://elsewhere.example/?page=2"}}, {"links.next"}),
+    ],
+)
+def test_what_laravel_writes_by_itself_announces_more(payload, announced):
+    page = read_page({"data": [{"id": 1}], **payload}, number=1, what="runs")
+    assert page.announcements(PageRequest(1, 1)) == dict.fromkeys(announced, True)
+
+
 def test_each_part_of_meta_is_heard_by_itself():
     page = read_page(page_of(1, 2, total=95, total_pages=2, links=[]), number=2, what="runs")
     assert page.announcements(PageRequest(2, 2)) == {"total": True, "total_pages": False, "links.next": False}
