@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tallyfy_provider.client.tasks.status import compact_task, completer_of, decision_of, describe_completion
+from tallyfy_provider.client.runs.status import describe, statuses_of
+from tallyfy_provider.client.tasks.status import (
+    compact_task,
+    completer_of,
+    decision_of,
+    describe_completion,
+    describe_task,
+    is_completed,
+    is_hidden,
+)
 
 DONE = {"id": "t", "title": "Approve", "status": "completed", "completed_at": "2026-10-31 09:00:00"}
 OPEN = {"id": "t", "title": "Approve", "status": "active"}
@@ -49,3 +58,13 @@ def test_the_description_of_a_completion():
     assert describe_completion({**DONE, "completer_id": 12}) == "completed by 12 at 2026-10-31 09:00:00"
     text = describe_completion({"status": "complete", "completer": {"id": 1, "full_name": "Jo"}})
     assert text == "completed by Jo (1) at a time that Tallyfy does not tell"
+
+
+@pytest.mark.parametrize("status", [["completed"], {"name": "complete"}, [], 5, 1.5, True, None])
+def test_a_status_of_another_type_says_nothing(status):
+    task = {**OPEN, "status": status}
+    assert not (is_completed(task) or is_hidden(task))
+    assert compact_task(task)["decision"] is None
+    assert describe_task(task).startswith("'Approve' (t): ")
+    assert "complete" not in statuses_of({"id": "r", "status": status})
+    assert describe({"id": "r", "name": "x", "status": status}).startswith("'x' (r): ")
