@@ -63,7 +63,8 @@ def test_the_description_of_a_completion():
 @pytest.mark.parametrize("status", [["completed"], {"name": "complete"}, [], 5, 1.5, True, None])
 def test_a_status_of_another_type_says_nothing(status):
     task = {**OPEN, "status": status}
-    assert not (is_completed(task) or is_hidden(task))
+    assert not is_completed(task)
+    assert not is_hidden(task)
     assert compact_task(task)["decision"] is None
     assert describe_task(task).startswith("'Approve' (t): ")
     assert "complete" not in statuses_of({"id": "r", "status": status})
