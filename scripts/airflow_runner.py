@@ -202,15 +202,23 @@ class Standalone(AirflowRest):
 
         :raises RuntimeError: if none runs.
         """
-        if not self._sessions_with_triggerer:
-            raise RuntimeError("All triggerers were killed before.")
-        members = processes.session_members(self._sessions_with_triggerer.pop(0))
-        killed = _families_of_triggerers(members)
-        if not killed:
-            raise RuntimeError("The triggerer is not running any more.")
-        for member in killed:
+        if not self._live_triggerers():
+            raise RuntimeError("No triggerer is running.")
+        for member in self._live_triggerers()[0]:
             with suppress(ProcessLookupError):
                 os.kill(member, signal.SIGKILL)
+
+    def leave_one_triggerer(self) -> None:
+        """End all triggerers but the last that was started, and start one if none runs."""
+        while len(self._live_triggerers()) > 1:
+            self.kill_triggerer()
+        if not self._live_triggerers():
+            self.start_triggerer()
+
+    def _live_triggerers(self) -> list[list[int]]:
+        """List the processes of each triggerer that runs, the one that has run for longest first."""
+        families = [_families_of_triggerers(processes.session_members(one)) for one in self._sessions_with_triggerer]
+        return [family for family in families if family]
 
     @property
     def password(self) -> str:

@@ -190,6 +190,8 @@ class Hunt:
         except RestError as error:
             if error.status != 404:
                 raise
+        if not is_exact(launch):
+            launch.log = self._airflow.task_log(launch.dag_id, launch.dag_run_id, TASK)
         return launch
 
     def _complain_of_late_ones(self, launches: Iterable[Launch]) -> None:
@@ -203,9 +205,11 @@ class Hunt:
         began = launch.started_at
         return (
             f"launch {launch.number} of {launch.dag_id} on {launch.tallyfy.day.name!r}: state {launch.state or '-'}, "
-            f"result {launch.result}, {launch.try_number} tries, runs {launch.runs}; seconds since the start: "
+            f"result {launch.result}, runs {launch.runs}; seconds since the start: "
+            f"tries {[(number, round(at - began, 2)) for number, at in launch.begun]}, "
             f"killed {[(kill.moment, kill.try_number, round(kill.at - began, 2)) for kill in launch.kills]}, "
             f"sent {[(round(begin - began, 2), round(end - began, 2)) for begin, end in launch.sent]}"
+            f"\n{launch.log}"
         )
 
 
