@@ -152,11 +152,12 @@ class LaunchState:
             self._stop_using_store(error)
 
     def _stop_using_store(self, error: Exception) -> None:
-        self._is_given_up = _says_given_up(error)
-        log.warning(
-            "Looking for the run in Tallyfy instead of Airflow's task state store, which cannot be used: %r", error
-        )
         self._store = None
+        self._is_given_up = _says_given_up(error)
+        if not self._is_given_up:
+            log.warning(
+                "Looking for the run in Tallyfy instead of Airflow's task state store, which cannot be used: %r", error
+            )
 
 
 def _says_given_up(error: Exception) -> bool:
