@@ -13,6 +13,7 @@ from typing import IO
 
 from airflow.providers.common.compat.sdk import AirflowException, mask_secret
 
+from tallyfy_provider.check import samples
 from tallyfy_provider.check.fact import Fact
 from tallyfy_provider.check.facts.registry import FACTS
 from tallyfy_provider.check.finding import Unanswered
@@ -181,7 +182,7 @@ def _connect(conn_id: str, pauses: PauseClock) -> tuple[TallyfyHook, TallyfyClie
 def _check_connection(hook: TallyfyHook, reader: ApiReader) -> None:
     """End the check with what the Test button says where the connection does not work."""
     try:
-        is_working = reader.response("runs", params={"sort": "created_at", "per_page": "100", "page": "1"}).is_success
+        is_working = reader.response("runs", params=samples.OLDEST).is_success
     except Unanswered:
         is_working = False
     if is_working:

@@ -51,7 +51,7 @@ def test_five_thousand_runs_cost_no_more_than_sixty_requests() -> None:
 
 
 def test_attempts_count_among_the_sixty_requests(seeded: Emulator) -> None:
-    seeded.order(Fault(kind="status", status=500, path="/tasks", times=None))
+    seeded.order(Fault(kind="status", status=500, path="&(status|q|tag|folder|owners|groups|starred)=", times=None))
 
     outcome = ask(seeded)
 
@@ -136,6 +136,15 @@ def test_a_refusal_without_a_pause_differs(seeded: Emulator) -> None:
     seeded.order(Fault(kind="status", status=429, times=1, after=3))
 
     assert answered(ask(seeded), "differs") == {"rate-limit"}
+
+
+def test_a_pause_that_another_header_tells_differs(seeded: Emulator) -> None:
+    seeded.order(Fault(kind="status", status=429, headers={"X-RateLimit-Reset": "2"}, times=1, after=3))
+
+    found = findings(ask(seeded))["rate-limit"]
+
+    assert (found.answer, found.seen["refused"], found.seen["with_pause"]) == ("differs", 1, 0)
+    assert found.seen["headers"] == ["x-ratelimit-reset"]
 
 
 def test_nothing_is_asked_any_more_when_tallyfy_refuses_for_good(seeded: Emulator) -> None:
@@ -236,7 +245,13 @@ def test_changes_hold_and_leave_one_archived_run_behind(world: World) -> None:
     assert "airflow-provider-tallyfy" in made["summary"]
 
 
+def hide(thread: Any) -> None:
+    if "First comment" in thread["content"]:
+        thread["state"] = "open"
+
+
 CHANGE_DEVIATIONS = {
+    "comment-state": ("tasks/*", lambda row: [hide(thread) for thread in row["threads"]["data"]]),
     "launch-marker": ("runs/*", lambda row: row.update(summary="gone")),
     "launch-form": ("runs/*", lambda row: row.update(prerun=[])),
     "update": ("runs/*", lambda row: row.update(name="Same")),
