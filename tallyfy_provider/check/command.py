@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -19,7 +20,7 @@ from tallyfy_provider.check.facts.registry import FACTS
 from tallyfy_provider.check.finding import Unanswered
 from tallyfy_provider.check.options import HELP, OPTIONS
 from tallyfy_provider.check.reader import ApiReader, PauseClock
-from tallyfy_provider.check.report import build_json, build_list, build_report
+from tallyfy_provider.check.report import build_error, build_json, build_list, build_report
 from tallyfy_provider.check.runner import Outcome, run
 from tallyfy_provider.check.table import console_for, print_facts, print_outcome
 from tallyfy_provider.check.trial import Trial
@@ -61,16 +62,43 @@ def check(arguments: argparse.Namespace) -> int:
 
     :return: 0; 1 if a fact differs; 2 if the options or the connection cannot be used.
     """
+    with _output_alone() as output:
+        try:
+            return _check(arguments, output)
+        except UsageError as error:
+            return _fail(arguments, output, str(error), UNUSABLE)
+        except KeyboardInterrupt:
+            return _fail(arguments, output, "The check was interrupted.", INTERRUPTED)
+
+
+@contextmanager
+def _output_alone() -> Iterator[IO[str]]:
+    """Let nothing else get into the output: neither what Airflow prints, nor what its loggers write to it."""
     output = sys.stdout
     try:
-        with redirect_stdout(sys.stderr):  # what Airflow prints must not get into the output
-            return _check(arguments, output)
-    except UsageError as error:
-        print(one_line(str(error)), file=sys.stderr)
-        return UNUSABLE
-    except KeyboardInterrupt:
-        print("The check was interrupted.", file=sys.stderr)
-        return INTERRUPTED
+        number = output.fileno()
+    except (AttributeError, OSError, ValueError):  # a test's, or none at all
+        with redirect_stdout(sys.stderr):
+            yield output
+        return
+    output.flush()
+    with os.fdopen(os.dup(number), "w", encoding=output.encoding, errors=output.errors) as alone:
+        os.dup2(sys.stderr.fileno(), number)
+        try:
+            with redirect_stdout(sys.stderr):
+                yield alone
+        finally:
+            output.flush()
+            alone.flush()
+            os.dup2(alone.fileno(), number)
+
+
+def _fail(arguments: argparse.Namespace, output: IO[str], message: str, code: int) -> int:
+    text = one_line(message)
+    print(text, file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(build_error(text), indent=2), file=output)
+    return code
 
 
 def _check(arguments: argparse.Namespace, output: IO[str]) -> int:

@@ -86,6 +86,15 @@ def test_a_report_is_written(tmp_path: Path, emulator: Emulator, capsys: pytest.
     assert emulator.organization_id not in text
 
 
+def test_json_tells_why_nothing_could_be_checked(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(capsys, "--json", "--only=link")
+
+    answer = json.loads(out)
+    assert code == 2
+    assert set(answer) == {"format", "provider", "error"}
+    assert answer["error"] == err.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -285,9 +294,11 @@ def test_airflows_command_line_loads_next_to_nothing_for_it() -> None:
     assert set(done.stdout.split()) - {"tallyfy_provider"} == ours
 
 
-def test_the_module_runs_by_itself() -> None:
+def test_the_module_runs_by_itself_and_no_log_gets_into_its_output(emulator: Emulator) -> None:
+    emulator.order(Fault(kind="status", status=502, times=1))
     command = [sys.executable, "-m", "tallyfy_provider", "check", "--json", FEW]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["answers"]["holds"] == 3
+    report = json.loads(done.stdout)
+    assert (report["answers"]["holds"], report["requests"]) == (3, 3)
