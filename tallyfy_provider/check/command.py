@@ -29,6 +29,7 @@ from tallyfy_provider.client.redaction import one_line
 from tallyfy_provider.client.settings import build_client
 from tallyfy_provider.hooks.connection import read_connection
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
+from tallyfy_provider.utils.arguments import checklist_id as read_checklist_id
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 #: Bounds of a check, so that it ends soon where Tallyfy does not answer: seconds without a byte, attempts, and seconds
@@ -175,9 +176,10 @@ def _ask(
     pauses = PauseClock()
     hook, client = _connect(arguments.conn_id, pauses)
     try:
-        checklist_id = (arguments.with_writes or "").strip()
-        if arguments.with_writes is not None and not checklist_id:
+        given = arguments.with_writes
+        if given is not None and not given.strip():
             raise UsageError("--with-writes names no checklist: give the id of one, from its address in Tallyfy.")
+        checklist_id = None if given is None else read_checklist_id(given)
         trial = Trial(client, checklist_id) if checklist_id else None
         reader = ApiReader(client, pauses=pauses, trial=trial, on_request=on_request)
         _check_connection(hook, reader)

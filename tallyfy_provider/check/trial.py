@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 NAME = "Check of airflow-provider-tallyfy: may be deleted"
 _LINE = "Launched by a check of airflow-provider-tallyfy. It is archived by itself, and may be deleted."
+#: What is filled into forms; what was sent is removed from messages, so it is no word that they have.
+_TEXT = "made-up"
 #: Seconds between two comments, so that their times differ.
 _BETWEEN_COMMENTS = 1.1
 #: How often the list is read until it has the run, a second apart.
@@ -177,14 +179,14 @@ class Trial:
     def _value_for(self, form_field: FormField) -> Any:
         texts = [option.text for option in form_field.options]
         values = {
-            "text": "check",
-            "textarea": "check",
+            "text": _TEXT,
+            "textarea": _TEXT,
             "email": "check@example.com",
             "date": datetime.now(UTC).date().isoformat(),
             "radio": texts[0] if texts else None,
             "dropdown": texts[0] if texts else None,
             "multiselect": texts[:1] or None,
-            "table": ["check"] * len(form_field.columns) or None,
+            "table": [_TEXT] * len(form_field.columns) or None,
             "assignees_form": None if self._me is None else {"users": [self._me]},
         }
         return values.get(form_field.field_type)
@@ -223,7 +225,7 @@ class Trial:
             raise NotTried("It needs a checklist with two fields in its kick-off form, one of them text.")
         run = self._get()
         kept = {kind: assigned_ids(run.get(kind), kind) or [] for kind in ("users", "groups")}
-        self.client.request("PUT", f"runs/{self.run_id}", json={**kept, "prerun": {texts[0]: "check again"}})
+        self.client.request("PUT", f"runs/{self.run_id}", json={**kept, "prerun": {texts[0]: f"{_TEXT}, again"}})
         after = stored_values(self._get().get("prerun"))
         self.client.runs.update(str(self.run_id), {"prerun": self._sent})
         return {"before": stored, "after": after}

@@ -149,6 +149,16 @@ def test_what_will_be_written_is_said_beforehand(emulator: Emulator, capsys: pyt
     assert "could not be archived" not in err
 
 
+def test_the_checklist_may_be_given_by_its_address(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    checklist_id = emulator.checklists["Incident"]
+    address = f"https://go.tallyfy.com/organizations/{emulator.organization_id}/checklists/{checklist_id}"
+
+    code, _, err = call(capsys, "--only=launch,archive", "--with-writes", address)
+
+    assert code == 0
+    assert f"one run of checklist {checklist_id}" in err
+
+
 @pytest.mark.parametrize(
     "fault",
     [

@@ -343,6 +343,15 @@ def test_a_checklist_that_does_not_fit_is_told(
     assert answered(outcome, "differs") == set()
 
 
+def test_a_refusal_of_the_launch_is_quoted_whole(seeded: Emulator) -> None:
+    checklist_id = add_tried_checklist(seeded)
+    seeded.order(Fault(kind="status", status=404, method="POST", path="/runs$"))
+
+    outcome = check(connect(seeded), checklist_id=checklist_id, only=CHANGES)
+
+    assert "Check the id" in findings(outcome)["launch"].note
+
+
 def test_a_checklist_that_does_not_exist_is_told(emulator: Emulator) -> None:
     outcome = check(connect(emulator), checklist_id="0" * 32)
 
