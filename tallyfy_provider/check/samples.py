@@ -228,6 +228,12 @@ def feed(reader: ApiReader) -> ListPage:
     return page
 
 
+def is_feed_empty(reader: ApiReader) -> bool:
+    """Return whether the activity feed is given, and has no row."""
+    page = optional(lambda: reader.page("activity-feeds", params=FEED))
+    return page is not None and not page.rows
+
+
 @once
 def threads(reader: ApiReader) -> list[list[Row]]:
     """Return the threads of the tasks that have some."""

@@ -66,6 +66,8 @@ def can_be_read(reader: ApiReader) -> Finding:
     response = reader.response("activity-feeds", params=samples.FEED)
     if response.status == 403:
         return Finding("not allowed", {"status": 403}, "The user may not see the activity feed.", {"feed": False})
+    if samples.is_feed_empty(reader) and samples.newest(reader).rows:
+        return Finding("cannot tell", {"rows": 0}, "There are runs, and no row.", {"feed_records": False})
     with own_answer(unless=samples.has_other_lists(reader)):
         page = samples.feed(reader)
     is_capped = page.total is not None and len(page.rows) < min(page.total, 100)
