@@ -117,15 +117,8 @@ def _check(arguments: argparse.Namespace, output: IO[str]) -> int:
     else:
         print_outcome(console_for(output), outcome, _left_out(arguments))
     if trial is not None and trial.is_left:
-        print(one_line(_describe_what_is_left(trial)), file=sys.stderr)
+        print(one_line(trial.describe_what_is_left()), file=sys.stderr)
     return DIFFERS if outcome.count("differs") else 0
-
-
-def _describe_what_is_left(trial: Trial) -> str:
-    if trial.run_id is None:
-        return str(trial.error("launch"))
-    why = trial.error("archive") or "Tallyfy answered that it did, and the run is not archived."
-    return f"Run {trial.run_id} could not be archived: archive it in Tallyfy. {why}"
 
 
 def _print_list(arguments: argparse.Namespace, output: IO[str]) -> None:
@@ -175,6 +168,7 @@ def _ask(
 ) -> tuple[Outcome, Trial | None]:
     pauses = PauseClock()
     hook, client = _connect(arguments.conn_id, pauses)
+    trial = None
     try:
         given = arguments.with_writes
         if given is not None and not given.strip():
@@ -186,6 +180,10 @@ def _ask(
         if trial is not None and any(fact.writes for fact in facts):
             print(trial.describe(), file=sys.stderr)
         return run(facts, reader), trial
+    except KeyboardInterrupt:
+        if trial is not None and trial.is_left:
+            print(one_line(trial.describe_what_is_left()), file=sys.stderr)
+        raise
     finally:
         client.close()
 

@@ -40,6 +40,8 @@ _TEXT = "made-up"
 _BETWEEN_COMMENTS = 1.1
 #: How often the list is read until it has the run, a second apart.
 _MOST_LOOKS = 10
+#: How often a run is looked for whose launch was interrupted, a second apart.
+_LOOKS_AFTER_INTERRUPT = 3
 #: Seconds for which a launch is looked for whose response was lost.
 _LOOKUP_TIMEOUT = 30.0
 
@@ -77,6 +79,14 @@ class Trial:
             "comments on one of its tasks, completes that task once, and archives the run, also if something fails in "
             "between. Tallyfy may notify those whom the checklist assigns."
         )
+
+    def describe_what_is_left(self) -> str:
+        """Return which run may be left, for people."""
+        if self.run_id is None:
+            return str(self._errors.get("launch"))
+        told = "Tallyfy answered that it did, and the run is not archived."
+        why = self._errors.get("archive") or (told if "archive" in self._results else "The check was interrupted.")
+        return f"Run {self.run_id} could not be archived: archive it in Tallyfy. {why}"
 
     def result(self, part: str) -> Any:
         """
@@ -157,11 +167,31 @@ class Trial:
             lookup_timeout=_LOOKUP_TIMEOUT,
             sleep=self.sleep,
         )
-        run = launcher.launch(body)
-        self.run_id = str(run["id"])
+        run = self._launched(launcher, body)
+        self.run_id, self.is_left = str(run["id"]), True
         self._fields, self._sent = fields, dict(encoded.values)
         self._marker = marker
         return {"run": run, "again": self._get(), "sent": self._sent, "fields": fields, "marker": marker}
+
+    def _launched(self, launcher: Launcher, body: Row) -> Row:
+        """Launch the run; if somebody interrupts that, look for it, so that it is archived all the same."""
+        try:
+            return launcher.launch(body)
+        except KeyboardInterrupt:
+            self.is_left = True
+            self._try("launch", lambda: self._find_interrupted(launcher))
+            raise
+
+    def _find_interrupted(self, launcher: Launcher) -> Row:
+        for _ in range(_LOOKS_AFTER_INTERRUPT):
+            if (run := launcher.find()) is not None:
+                self.run_id = str(run["id"])
+                return run
+            self.sleep(1.0)
+        raise NotTried(
+            f"The check was interrupted while it launched a run, which may be there: look for one named {NAME!r} in "
+            "Tallyfy, and archive it."
+        )
 
     def _find_me(self) -> Any:
         try:

@@ -304,6 +304,36 @@ def test_the_run_is_archived_when_somebody_interrupts(world: World) -> None:
     assert not trial.is_left
 
 
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_launch_that_somebody_interrupts_is_found_and_archived_or_told(seeded: Emulator, arrived: bool) -> None:
+    def interrupt(exchange: Exchange) -> None:
+        if exchange.method == "POST" and exchange.path == ("runs",) and bool(exchange.status) is arrived:
+            raise KeyboardInterrupt
+
+    trial = Trial(connect(seeded, interrupt), add_tried_checklist(seeded), sleep=lambda seconds: None)
+    with pytest.raises(KeyboardInterrupt):
+        trial.prepare()
+
+    assert [bool(run["archived_at"]) for run in seeded.launched] == [True] * arrived
+    assert trial.is_left is not arrived
+    if not arrived:
+        assert f"look for one named {NAME!r}" in trial.describe_what_is_left()
+
+
+def test_an_archiving_that_somebody_interrupts_is_told(seeded: Emulator) -> None:
+    def interrupt(exchange: Exchange) -> None:
+        if exchange.method == "DELETE":
+            raise KeyboardInterrupt
+
+    trial = Trial(connect(seeded, interrupt), add_tried_checklist(seeded), sleep=lambda seconds: None)
+    with pytest.raises(KeyboardInterrupt):
+        trial.prepare()
+
+    [run] = seeded.launched
+    assert trial.is_left
+    assert f"Run {run['id']} could not be archived: archive it" in trial.describe_what_is_left()
+
+
 def test_a_launch_whose_answer_is_lost_is_found_and_archived(seeded: Emulator) -> None:
     seeded.order(Fault(kind="reset", when="after", method="POST", path="/runs$", times=1))
     checklist_id = add_tried_checklist(seeded)
