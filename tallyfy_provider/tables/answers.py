@@ -11,8 +11,9 @@ from typing import Any
 
 from tallyfy_provider.client.forms.decode import selected, stored_values
 from tallyfy_provider.client.forms.fields import CHOICES, FormField, Option, is_empty, rows_of
+from tallyfy_provider.tables.persons import PERSON_KINDS, elements_of, without_guest_ids
 from tallyfy_provider.tables.schema import Row, Table, columns
-from tallyfy_provider.tables.tasks import PERSON_KINDS, elements_of, ids_of, tasks_of
+from tallyfy_provider.tables.tasks import tasks_of
 from tallyfy_provider.tables.values import MISFIT, plain_text, read_decimal, read_given
 from tallyfy_provider.utils.arguments import parse_json
 from tallyfy_provider.utils.html import as_plain_text
@@ -103,7 +104,7 @@ def _of_field(field: Described, kind: str, value: Any, row: Row) -> Iterator[Row
         yield from cells or [row]
         return
     if kind == "assignees_form":
-        value = _with_addresses_of_guests(value)
+        value = without_guest_ids(value)
     text = _text(described, value)
     yield {
         **row,
@@ -113,14 +114,6 @@ def _of_field(field: Described, kind: str, value: Any, row: Row) -> Iterator[Row
         "value_date": value if kind == "date" and parse_timestamp(value) is not None else None,
         "option_ids": _option_ids(described, value) if kind in CHOICES else None,
     }
-
-
-def _with_addresses_of_guests(people: Any) -> Any:
-    """Return people without the ids of guests, which open their pages."""
-    if not isinstance(people, Mapping) or is_empty(people.get("guests")):
-        return people
-    guests = elements_of(people["guests"])
-    return {**people, "guests": ids_of(guests if isinstance(guests, list) else [guests], "guests")}
 
 
 def _cells(field: FormField, value: Any, row: Row) -> Iterator[Row]:
@@ -190,7 +183,8 @@ def _text_of_one(field: FormField, value: Any) -> str:
     if isinstance(value, str):
         return as_plain_text(value) or ""
     if isinstance(value, Mapping) and field.field_type == "assignees_form" and set(value) & set(PERSON_KINDS):
-        value = [each for kind in PERSON_KINDS if isinstance(value.get(kind), list) for each in value[kind]]
+        people = [elements_of(value.get(kind)) for kind in PERSON_KINDS]
+        value = [each for kind in people if isinstance(kind, list) for each in kind]
     if isinstance(value, list):
         return ", ".join(filter(None, (_text_of_one(field, each) for each in value)))
     if isinstance(value, Mapping):

@@ -232,6 +232,38 @@ def test_guests_of_an_answer_are_known_in_every_form(guests):
     assert "open-sesame" not in json.dumps(answers(field))
 
 
+@pytest.mark.parametrize(
+    "people",
+    [
+        [{"id": "open-sesame", "email": "a@b.example", "full_name": "Ann"}, {"id": 7, "full_name": "Jo"}],
+        {"guests": ["open-sesame"]},
+        {"users": {"data": [{"id": 7, "full_name": "Jo"}]}, "guests": [{"id": "open-sesame", "email": None}]},
+    ],
+)
+def test_the_id_of_a_guest_is_in_no_kind_of_answer_and_in_no_json_of_a_run(people):
+    field = {"id": "f", "field_type": "assignees_form", "field_value": people}
+    (row,) = answers(field)
+    (run,) = rows("runs", {"prerun": {"f": people}})
+    assert "open-sesame" not in json.dumps([row, run])
+    assert ("Jo" in row["value_text"]) == ("Jo" in json.dumps(people))
+    assert json.loads(run["prerun"]) == {"f": json.loads(row["value_json"])}
+
+
+def test_what_only_resembles_a_guest_stays_as_it_is():
+    cells = {"Name": "Ann", "guests": 3, "email": "a@b.example"}
+    kept = {"f": [cells], "g": {"id": 7, "email": "a@b.example"}}
+    assert json.loads(rows("runs", {"prerun": kept})[0]["prerun"]) == kept
+
+
+def test_a_comment_of_a_guest_has_the_guests_address_or_a_digest():
+    thread = {"id": "c", "author_type": "App\\Models\\Guest", "author_id": "open-sesame"}
+    (row,) = rows("comments", {"threads": [thread]})
+    assert (
+        row["author_id"]
+        == rows("assignees", {"tasks": [{"id": "t", "owners": {"guests": ["open-sesame"]}}]})[0]["person_id"]
+    )
+
+
 @pytest.mark.parametrize("value", [{"id": 3}, {"id": 3, "text": None}, [{"id": 3, "selected": True}]])
 def test_a_choice_by_id_is_not_the_option_whose_text_is_none(value):
     options = [{"id": 1, "text": "None"}, {"id": 3, "text": "Yes"}]
