@@ -19,8 +19,8 @@ from tallyfy_provider.utils.arguments import parse_json
 from tallyfy_provider.utils.html import as_plain_text
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
-#: Types whose text may be a number.
-_NUMERIC = frozenset({"text", "textarea", "radio", "dropdown", "number", "table"})
+#: Types whose text is no number, even where it has digits only.
+_NOT_NUMERIC = frozenset({"date", "email", "file", "multiselect", "assignees_form"})
 _STRUCTURED = frozenset({"dropdown", "multiselect", "table", "assignees_form", "file", "radio"})
 #: Names of a field's id: the second one is that of the template.
 _IDS = ("id", "timeline_id")
@@ -72,6 +72,7 @@ def _of_form(described: list[Described], values: Mapping[str, Any], place: Row, 
             kind,
             _value(field, kind, values),
             {
+                **_unknown_of(field),
                 **place,
                 "id": f"{prefix}:{name}{again}",
                 "field_id": field_id,
@@ -81,6 +82,12 @@ def _of_form(described: list[Described], values: Mapping[str, Any], place: Row, 
                 "position": field.get("position") or number,
             },
         )
+
+
+def _unknown_of(field: Described) -> Row:
+    """Return what Tallyfy says of a field that is in no column, here or where templates are described."""
+    known = ANSWERS.known
+    return {} if known.issuperset(field) else {name: field[name] for name in field.keys() - known}
 
 
 def _value(field: Described, kind: str, of_form: Mapping[str, Any]) -> Any:
@@ -195,7 +202,7 @@ def _text_of_one(field: FormField, value: Any) -> str:
 
 
 def _number(kind: str, text: str | None) -> str | None:
-    if text is None or kind not in _NUMERIC:
+    if text is None or kind in _NOT_NUMERIC:
         return None
     found = read_decimal(text)
     return None if found is MISFIT else found
@@ -264,4 +271,7 @@ ANSWERS = Table(
     ),
     rows=_rows,
     includes=("tasks", "tasks.form_fields", "ko_form_fields"),
+    own_fields=frozenset(
+        ("timeline_id", "alias", "label", "value", "field_value", "options", "columns", "required", "guidance")
+    ),
 )

@@ -45,8 +45,19 @@ def id_of(assignee: Any, kind: str) -> str:
 
 def without_guest_ids(value: Any) -> Any:
     """Return a value of JSON with the address of each guest in it instead of the id."""
+    return _without_guest_ids(value) if _may_name_guests(value) else value
+
+
+def _may_name_guests(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return "guests" in value or "email" in value or any(map(_may_name_guests, value.values()))
+    return kind is list and any(map(_may_name_guests, value))
+
+
+def _without_guest_ids(value: Any) -> Any:
     if isinstance(value, list):
-        return [without_guest_ids(each) for each in value]
+        return [_without_guest_ids(each) for each in value]
     if not isinstance(value, Mapping):
         return value
     if _is_by_kind(value):
@@ -54,7 +65,7 @@ def without_guest_ids(value: Any) -> Any:
         return {**value, "guests": ids_of(guests if isinstance(guests, list) else [guests], "guests")}
     if "email" in value and "id" in value and not plain_text(value["id"]).isdigit():
         value = {**value, "id": id_of(value, "guests")}
-    return {name: without_guest_ids(each) for name, each in value.items()}
+    return {name: _without_guest_ids(each) for name, each in value.items()}
 
 
 def _is_by_kind(value: Mapping[str, Any]) -> bool:

@@ -69,7 +69,8 @@ class Table:
         return [(each.name, each.kind, READERS[each.kind], each.kind in ("text", "json", "list")) for each in given]
 
     @cached_property
-    def _known(self) -> frozenset[str]:
+    def known(self) -> frozenset[str]:
+        """Keys of Tallyfy's objects that are no unknown fields."""
         return self.own_fields.union(self.names)
 
     def with_unknown_fields(self) -> Table:
@@ -108,7 +109,7 @@ class Table:
         return found
 
     def _unknown(self, row: Mapping[str, Any]) -> str | None:
-        given = {name: value for name, value in row.items() if name not in self._known}
+        given = {name: value for name, value in row.items() if name not in self.known}
         unknown = without_guest_ids(without_guest_links(given))
         return json_as_given(Misfits().finite("", unknown)) if unknown else None
 
