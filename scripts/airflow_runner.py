@@ -74,8 +74,7 @@ class Standalone(AirflowRest):
         self._connections = connections
         self._extra = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
-        self._more_triggerers: list[subprocess.Popen[bytes]] = []
-        self._sessions_with_triggerer: list[int] = []
+        self._more_parts: list[subprocess.Popen[bytes]] = []
         self.environment: dict[str, str] = {}
 
     @property
@@ -155,7 +154,6 @@ class Standalone(AirflowRest):
         """
         process = self._start_part("standalone", log=self.log, environment=self.environment)
         self._process = process
-        self._sessions_with_triggerer = [process.pid]
 
         def healthy() -> bool:
             if process.poll() is not None:
@@ -182,11 +180,8 @@ class Standalone(AirflowRest):
         :return: file with all that it prints.
         :raises TimeoutError: if it does not work in time; the message has the end of its log.
         """
-        log = self.home / f"triggerer-{len(self._more_triggerers) + 2}.log"
         ports = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port())}
-        process = self._start_part("triggerer", log=log, environment=self.environment | ports)
-        self._more_triggerers.append(process)
-        self._sessions_with_triggerer.append(process.pid)
+        log = self._start_another("triggerer", self.environment | ports)
 
         def works() -> bool:
             return "Starting the triggerer" in log.read_text(errors="replace")
@@ -197,20 +192,49 @@ class Standalone(AirflowRest):
             raise TimeoutError(f"{error}\n{processes.tail(log)}") from None
         return log
 
+    def start_scheduler(self) -> Path:
+        """Start a further scheduler.
+
+        :return: file with all that it prints.
+        """
+        return self._start_another("scheduler", self.environment)
+
+    def _start_another(self, name: str, environment: Mapping[str, str]) -> Path:
+        log = self.home / f"{name}-{len(self._more_parts) + 2}.log"
+        self._more_parts.append(self._start_part(name, log=log, environment=environment))
+        return log
+
     def kill_triggerer(self) -> None:
         """End the triggerer that has run for longest, and all its children, as a crash would: with ``kill -9``.
 
         :raises RuntimeError: if none runs.
         """
-        if not self._sessions_with_triggerer:
-            raise RuntimeError("All triggerers were killed before.")
-        members = processes.session_members(self._sessions_with_triggerer.pop(0))
-        killed = _families_of_triggerers(members)
-        if not killed:
-            raise RuntimeError("The triggerer is not running any more.")
-        for member in killed:
+        triggerers = self._running("triggerer")
+        if not triggerers:
+            raise RuntimeError("No triggerer is running.")
+        for member in triggerers[0]:
             with suppress(ProcessLookupError):
                 os.kill(member, signal.SIGKILL)
+
+    def leave_one_triggerer(self) -> None:
+        """End all triggerers but the last that was started, and start one if none runs."""
+        while len(self._running("triggerer")) > 1:
+            self.kill_triggerer()
+        if not self._running("triggerer"):
+            self.start_triggerer()
+
+    def restart_what_has_ended(self) -> None:
+        """Start a scheduler or a triggerer if none runs: they end when SQLite is locked for long."""
+        if not self._running("scheduler"):
+            self.start_scheduler()
+        if not self._running("triggerer"):
+            self.start_triggerer()
+
+    def _running(self, name: str) -> list[list[int]]:
+        """List the processes of each part of that name that runs, the one that has run for longest first."""
+        started = [self._process, *self._more_parts] if self._process else self._more_parts
+        found = [_families(f"airflow {name}", processes.session_members(process.pid)) for process in started]
+        return [family for family in found if family]
 
     @property
     def password(self) -> str:
@@ -225,9 +249,9 @@ class Standalone(AirflowRest):
 
     def stop(self) -> None:
         """End all its processes and remove its home, if that is a temporary one."""
-        for triggerer in self._more_triggerers:
-            processes.stop_group(triggerer, first=signal.SIGINT, grace=_SECONDS_TO_STOP)
-        self._more_triggerers.clear()
+        for process in self._more_parts:
+            processes.stop_group(process, first=signal.SIGINT, grace=_SECONDS_TO_STOP)
+        self._more_parts.clear()
         if self._process is not None:
             # It passes SIGINT on to its parts; SIGTERM would leave them behind.
             processes.stop_group(self._process, first=signal.SIGINT, grace=_SECONDS_TO_STOP)
@@ -280,10 +304,10 @@ class Standalone(AirflowRest):
         )
 
 
-def _families_of_triggerers(members: list[int]) -> list[int]:
-    """Choose, among the processes of a session, the triggerers and all that descends from them."""
+def _families(program: str, members: list[int]) -> list[int]:
+    """Choose, among the processes of a session, those of a program and all that descends from them."""
     known = {member: _parent_and_command(member) for member in members}
-    chosen = [member for member, (_, command) in known.items() if command.endswith("airflow triggerer")]
+    chosen = [member for member, (_, command) in known.items() if command.endswith(program)]
     for process in chosen:
         chosen += [member for member, (parent, _) in known.items() if parent == process and member not in chosen]
     return chosen

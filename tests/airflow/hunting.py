@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
-import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import processes
 from airflow_rest import FINAL_STATES, RestError
 from airflow_runner import Standalone
 from tests.airflow.bad_days import DAYS, Day, Tallyfy
@@ -30,14 +25,12 @@ _SECOND_KILLS = 0.25
 _AT_ONCE = 8
 #: Seconds between two looks at the Dag runs.
 _BETWEEN_POLLS = 1.0
-#: Seconds between two looks whether all parts of Airflow are there.
+#: Seconds between two looks whether all parts of Airflow run.
 _BETWEEN_LOOKS = 5.0
 #: Launches made for each that is killed at most: some end before their moment has come.
 _MOST_MISSES = 4
 #: Seconds that a Dag run may take.
 _LONGEST = 500.0
-#: Seconds that a scheduler may take to start.
-_SECONDS_TO_START = 30.0
 
 
 class Quarry(NamedTuple):
@@ -66,7 +59,6 @@ class Hunt:
         self._ear = ear
         self._chance = random.Random(seed)
         self._killer = Killer(self._chance)
-        self._resources = ExitStack()
         self._numbers = itertools.count(1)
         self._look_again_at = 0.0
 
@@ -80,7 +72,6 @@ class Hunt:
         self._ear.listen(None)
         for tallyfy in self._tallyfys.values():
             tallyfy.emulator.listen(None)
-        self._resources.close()
 
     def measure(self, dag_ids: Iterable[str], launches: int = 2) -> None:
         """Let a few launches of each Dag be, to see how long they take."""
@@ -138,7 +129,7 @@ class Hunt:
             if not under_way:
                 return done
             time.sleep(_BETWEEN_POLLS)
-            self._revive()
+            self._restart_what_has_ended()
             for dag_run in self._newest({launch.dag_id for launch in under_way.values()}):
                 if dag_run["state"] in FINAL_STATES and dag_run["dag_run_id"] in under_way:
                     done.append(self._finish(under_way.pop(dag_run["dag_run_id"]), dag_run["state"]))
@@ -159,24 +150,11 @@ class Hunt:
             if error.status != 409:  # an answer of 500 or none may have had its effect all the same
                 raise
 
-    def _revive(self) -> None:
-        """Start a scheduler or a triggerer when there is none: they end when SQLite is locked for some seconds."""
+    def _restart_what_has_ended(self) -> None:
         if time.monotonic() < self._look_again_at:
             return
-        missing = self._airflow.unhealthy()
-        if "scheduler" in missing:
-            self._start_scheduler()
-        if "triggerer" in missing:
-            self._airflow.start_triggerer()
-        # What has been started takes a while to be healthy.
-        self._look_again_at = time.monotonic() + (_SECONDS_TO_START if missing else _BETWEEN_LOOKS)
-
-    def _start_scheduler(self) -> None:
-        environment, home = self._airflow.environment, self._airflow.home
-        program = Path(environment["PATH"].split(os.pathsep)[0], "airflow")
-        log = home / "schedulers.log"
-        scheduler = processes.start_group([program, "scheduler"], log=log, environment=environment, folder=home)
-        self._resources.callback(processes.stop_group, scheduler, first=signal.SIGINT)
+        self._airflow.restart_what_has_ended()
+        self._look_again_at = time.monotonic() + _BETWEEN_LOOKS
 
     def _newest(self, dag_ids: Iterable[str]) -> list[dict[str, Any]]:
         # More than can be under way, as they end in another order than they begin in.
@@ -190,6 +168,8 @@ class Hunt:
         except RestError as error:
             if error.status != 404:
                 raise
+        if not is_exact(launch):
+            launch.log = self._airflow.task_log(launch.dag_id, launch.dag_run_id, TASK)
         return launch
 
     def _complain_of_late_ones(self, launches: Iterable[Launch]) -> None:
@@ -203,9 +183,11 @@ class Hunt:
         began = launch.started_at
         return (
             f"launch {launch.number} of {launch.dag_id} on {launch.tallyfy.day.name!r}: state {launch.state or '-'}, "
-            f"result {launch.result}, {launch.try_number} tries, runs {launch.runs}; seconds since the start: "
+            f"result {launch.result}, runs {launch.runs}; seconds since the start: "
+            f"tries {[(number, round(at - began, 2)) for number, at in launch.begun]}, "
             f"killed {[(kill.moment, kill.try_number, round(kill.at - began, 2)) for kill in launch.kills]}, "
             f"sent {[(round(begin - began, 2), round(end - began, 2)) for begin, end in launch.sent]}"
+            f"\n{launch.log}"
         )
 
 

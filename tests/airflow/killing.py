@@ -55,9 +55,11 @@ class Launch:
     dag_run_id: str = ""
     state: str = ""
     result: object = None
+    log: str = ""
     started_at: float = 0.0
     kills: list[Kill] = field(default_factory=list)
     try_number: int = 0
+    begun: list[tuple[int, float]] = field(default_factory=list)
     began_at: float = 0.0
     looked_at: float | None = None
     sent: list[tuple[float, float]] = field(default_factory=list)
@@ -164,6 +166,7 @@ class Killer:
         number = int(told["try_number"])
         phase: Phase = "resumed" if number == launch.try_number else "first"
         launch.try_number = number
+        launch.begun.append((number, time.time()))
         launch.process = psutil.Process(told["pid"])
         if phase == "first":
             launch.began_at = time.time()

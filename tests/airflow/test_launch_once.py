@@ -54,7 +54,8 @@ def of(killed, capsys):
 
 @pytest.mark.parametrize("dag_id", ["launch_in_place", "launch_deferred"])
 def test_a_launch_happens_once_whenever_its_process_is_killed(hunt, of, dag_id):
-    assert [hunt.describe(launch) for launch in of(dag_id) if not is_exact(launch)] == []
+    wrong = [hunt.describe(launch) for launch in of(dag_id) if not is_exact(launch)]
+    assert not wrong, "\n\n".join(wrong)
 
 
 def test_the_same_kills_make_a_plain_request_launch_twice(of):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferred
@@ -11,6 +12,7 @@ from jinja2 import StrictUndefined
 
 from tallyfy_emulator import Emulator, Fault, Quirks
 from tallyfy_provider.exceptions import (
+    TallyfyError,
     TallyfyIndeterminateError,
     TallyfyInputError,
     TallyfyRunFailedError,
@@ -179,6 +181,58 @@ def test_statuses_may_be_text_with_commas_or_templates(emulator, launch):
 def test_a_duration_that_is_none_is_refused_when_the_dag_is_parsed(arguments, message):
     with pytest.raises(TallyfyInputError, match=message):
         LaunchRunOperator(task_id="launch", checklist_id="c", **arguments)
+
+
+class ServerError(Exception):
+    """An error of Airflow's API server, as a task of Airflow 3.3 sees it."""
+
+    def __init__(self, status, message):
+        reason = {"detail": {"reason": "not_found", "message": message}}
+        self.error = SimpleNamespace(
+            detail={"status_code": status, "message": "Server returned error", "detail": reason}
+        )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EOFError("Request socket closed before length"),
+        BrokenPipeError(32, "Broken pipe"),
+        ServerError(404, "Task instance 01a0 not found"),
+    ],
+)
+@pytest.mark.parametrize("fails_at", ["get", "set"])
+def test_a_try_that_airflow_has_given_up_launches_nothing(emulator, launch, error, fails_at, context_of, mocker):
+    store = Store()
+    mocker.patch.object(store, fails_at, side_effect=error, create=True)
+    with pytest.raises(TallyfyError, match="Airflow has given up try 1 of this task"):
+        launch(context_of(store=store))
+    assert emulator.launched == []
+
+
+@pytest.mark.parametrize(
+    "error", [ServerError(404, "Not Found"), ServerError(500, "Database error"), OSError(5, "I/O")]
+)
+def test_a_try_of_which_the_store_says_nothing_launches(emulator, launch, error, context_of, mocker):
+    store = Store()
+    mocker.patch.object(store, "set", side_effect=error, create=True)
+    launch(context_of(store=store))
+    assert len(emulator.launched) == 1
+
+
+def test_a_try_that_is_given_up_while_it_launches_gives_its_run_to_the_next(emulator, launch, context_of, mocker):
+    store = Store()
+    write = store.set
+
+    def gone_after_the_launch(key, value):
+        if emulator.launched:
+            raise EOFError("Request socket closed before length")
+        write(key, value)
+
+    mocker.patch.object(store, "set", side_effect=gone_after_the_launch, create=True)
+    first = launch(context_of(store=store))
+    assert launch(context_of(try_number=2, store=store)) == first
+    assert len(emulator.launched) == 1
 
 
 @pytest.mark.usefixtures("complete_when_asked")

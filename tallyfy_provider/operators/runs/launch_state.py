@@ -1,8 +1,9 @@
 """
 Identify the launch of a try, and remember it for the next try.
 
-Airflow 3.3 and later have a store for that. The store only saves requests: without it, or if it fails, the run is
-looked for in Tallyfy.
+Airflow 3.3 and later have a store for that. The store saves requests: without it, or if it fails, the run is looked for
+in Tallyfy. It also shows whether Airflow still runs this try: one whose process outlives it must launch nothing, since
+the next try may have looked for the run already.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from tallyfy_provider.client.runs.launch_marker import LaunchMarker
+from tallyfy_provider.exceptions import TallyfyError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -25,6 +27,10 @@ Reuse = Literal["retry", "always", "never"]
 
 #: Key under which the store holds up to which try all launches are recorded, whatever their markers.
 _TRIES_KEY = "tallyfy_launch_tries"
+#: Raised where the process is gone that asks Airflow on behalf of this one.
+_SUPERVISOR_IS_GONE = (EOFError, BrokenPipeError, ConnectionResetError)
+#: What Airflow answers to a try that it knows no more, since the next one has its place.
+_NOT_FOUND_STATUSES = frozenset({404, 410})
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class LaunchState:
         self._store: Any = context.get("task_state_store")
         self._key = f"tallyfy_launch_{''.join(filter(str.isalnum, token))}"
         self._try_number = int(context["ti"].try_number)
+        self._is_given_up = False
         self._known = self._read(self._key)
         self._recorded_tries = self._read(_TRIES_KEY).get("recorded_through", 0)
 
@@ -101,9 +108,18 @@ class LaunchState:
         return float(at) if isinstance(at, (int, float)) else None
 
     def record_intent(self) -> None:
-        """Remember that a launch is about to happen."""
+        """
+        Remember that a launch is about to happen.
+
+        :raises TallyfyError: Airflow no longer runs this try.
+        """
         self._known = {**self._known, "intended_at": self.intended_at or time.time()}
         self._write(self._key, self._known)
+        if self._is_given_up:
+            raise TallyfyError(
+                f"Nothing was launched: Airflow has given up try {self._try_number} of this task, and the next try "
+                "launches the run. Its process went on, perhaps since the worker was ended or could not reach Airflow."
+            )
         self.record_try()
 
     def record_run(self, run_id: str) -> None:
@@ -136,7 +152,19 @@ class LaunchState:
             self._stop_using_store(error)
 
     def _stop_using_store(self, error: Exception) -> None:
-        log.warning(
-            "Looking for the run in Tallyfy instead of Airflow's task state store, which cannot be used: %r", error
-        )
         self._store = None
+        self._is_given_up = _says_given_up(error)
+        if not self._is_given_up:
+            log.warning(
+                "Looking for the run in Tallyfy instead of Airflow's task state store, which cannot be used: %r", error
+            )
+
+
+def _says_given_up(error: Exception) -> bool:
+    """Tell whether the store cannot be used since Airflow no longer runs this try."""
+    if isinstance(error, _SUPERVISOR_IS_GONE):
+        return True
+    detail = getattr(getattr(error, "error", None), "detail", None)
+    if not isinstance(detail, Mapping) or detail.get("status_code") not in _NOT_FOUND_STATUSES:
+        return False
+    return "Task instance" in str(detail)
