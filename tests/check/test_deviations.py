@@ -167,7 +167,14 @@ plant(
 )
 
 # Pages
-plant("envelope", answers("runs", lambda exchange: exchange.payload.update(data={"0": exchange.rows[0]}), **OLDEST))
+plant(
+    "envelope",
+    answers(
+        "runs",
+        lambda exchange: exchange.payload.update(data={str(number): row for number, row in enumerate(exchange.rows)}),
+        **OLDEST,
+    ),
+)
 plant("meta:no total", answers("runs", page(without("total")), **OLDEST))
 plant("meta:text", answers("runs", page(setting(count="56")), **OLDEST))
 plant("meta:page", answers("runs", page(setting(current_page=0))))
