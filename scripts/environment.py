@@ -133,6 +133,15 @@ def make(environment: Environment) -> None:
         (environment.folder / _STAMP).write_text(sources)
 
 
+def is_made(environment: Environment) -> bool:
+    """Tell whether an environment is there, whole and up to date.
+
+    :param environment: which.
+    :return: whether :func:`make` has nothing to do.
+    """
+    return _stamp(environment.folder) == _sources(environment)
+
+
 @contextmanager
 def _locked(name: str) -> Iterator[None]:
     ENVIRONMENTS.mkdir(exist_ok=True)

@@ -25,12 +25,13 @@ import processes
 from console import say, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from environment import Environment
 
 _POLL_SECONDS = 0.2
 _SIDE_BY_SIDE = 2
+_NICENESS = 5  # of jobs that keep a processor busy
 # There is no limit on the whole: a machine may be slow. pytest ends a single test that hangs; a job that prints nothing
 # for so long hangs elsewhere.
 _SECONDS_OF_SILENCE = 60 * 60.0
@@ -40,6 +41,8 @@ _PERCENT = re.compile(rb"\[ *(\d+)%\]")
 _FAILURE = re.compile(r"^(?:FAILED|ERROR) \S+::.*", re.MULTILINE)
 _NO_TEST_CHOSEN = 5  # pytest's exit code when its arguments choose none
 
+#: Where the tests are that need an Airflow, so that other processes need not load all the others.
+WITH_AIRFLOW = ("tests/airflow", "tests/transfers/test_dags.py")
 _UNIT = ["-m", "not airflow and not end_to_end"]
 _END_TO_END = ["-m", "end_to_end"]
 _DATABASE = ["-m", "airflow and not end_to_end"]
@@ -59,6 +62,7 @@ class Part(NamedTuple):
     :param arguments: what pytest is told, to choose the tests.
     :param variables: environment variables for it.
     :param waits: whether it mostly waits, and so takes little of a processor from the others.
+    :param paths: where these tests are; empty: anywhere.
     """
 
     airflow: str
@@ -66,19 +70,20 @@ class Part(NamedTuple):
     arguments: Sequence[str] = ()
     variables: Mapping[str, str] = MappingProxyType({})
     waits: bool = False
+    paths: Sequence[str] = ()
 
 
 #: What `make test` runs, what it leaves out (`make test-all`), and `make fuzz`.
 SELECTIONS = {
     "test": [
-        Part("3.3", "whole Airflow", _END_TO_END, waits=True),
-        Part("3.3", "Airflow's database", _DATABASE, waits=True),
+        Part("3.3", "whole Airflow", _END_TO_END, waits=True, paths=WITH_AIRFLOW),
+        Part("3.3", "Airflow's database", _DATABASE, waits=True, paths=WITH_AIRFLOW),
         Part("3.3", "unit tests", _UNIT),
         Part("2.11", "unit tests", _UNIT),
     ],
     "rest": [
-        Part("2.11", "whole Airflow", _END_TO_END, {"THOROUGH": "1", "KILLS": "16"}, waits=True),
-        Part("2.11", "Airflow's database", _DATABASE, waits=True),
+        Part("2.11", "whole Airflow", _END_TO_END, {"THOROUGH": "1", "KILLS": "16"}, True, WITH_AIRFLOW),
+        Part("2.11", "Airflow's database", _DATABASE, waits=True, paths=WITH_AIRFLOW),
         Part("3.3", "more kills", _KILLS, {"THOROUGH": "1", "KILLS": "24"}, waits=True),
         Part("3.3", "more cases", _RANDOM_CASES, {"THOROUGH": "1", "TALLYFY_FUZZ_CASES": "2000"}),
     ],
@@ -97,6 +102,7 @@ class Job(NamedTuple):
     :param variables: its environment variables.
     :param waits: whether it mostly waits, and so takes little of a processor from the others.
     :param passing: its exit codes that count as success.
+    :param needs: title of the job that has to have succeeded first; empty: none.
     """
 
     title: str
@@ -104,6 +110,7 @@ class Job(NamedTuple):
     variables: dict[str, str]
     waits: bool = False
     passing: tuple[int, ...] = (0,)
+    needs: str = ""
 
 
 class Result(NamedTuple):
@@ -130,9 +137,9 @@ class RunningJob:
         self.job = job
         self.log = folder / f"{re.sub('[^a-z0-9.]+', '-', job.title.lower())}.log"
         self.started = self.last_sign = time.monotonic()
-        self.process = processes.start_group(
-            job.command, log=self.log, environment=job.variables, folder=environment.ROOT
-        )
+        # What mostly waits has a long way to go, and little to do at a time: it goes first whenever it can go on.
+        command = job.command if job.waits else ["nice", "-n", str(_NICENESS), *job.command]
+        self.process = processes.start_group(command, log=self.log, environment=job.variables, folder=environment.ROOT)
 
     def sign_of_life(self) -> None:
         """Say how far it is, when that was not said for a while."""
@@ -169,7 +176,7 @@ class RunningJob:
 def run_jobs(jobs: list[Job]) -> list[Result]:
     """Run jobs, a few at a time, and show each one's output when it has ended.
 
-    :param jobs: what to run, in this order.
+    :param jobs: what to run, in this order; what a job needs comes before it.
     :return: how they ended, in the order of the jobs.
     """
     waiting = list(jobs)
@@ -178,7 +185,10 @@ def run_jobs(jobs: list[Job]) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="tallyfy-tests-") as folder:
         try:
             while waiting or running:
-                for job in startable(waiting, [each.job for each in running]):
+                for job in [job for job in waiting if job.needs in results and not results[job.needs].passed]:
+                    waiting.remove(job)
+                    results[job.title] = Result(job.title, False, f"not run: {job.needs} failed", [], 0.0)
+                for job in startable(waiting, [each.job for each in running], results):
                     waiting.remove(job)
                     say(f"-> {job.title}")
                     running.append(RunningJob(job, Path(folder)))
@@ -198,18 +208,39 @@ def run_jobs(jobs: list[Job]) -> list[Result]:
     return [results[job.title] for job in jobs]
 
 
-def startable(waiting: list[Job], running: list[Job]) -> list[Job]:
+def startable(waiting: list[Job], running: list[Job], ended: Collection[str] = ()) -> list[Job]:
     """Choose the jobs to start now: two that keep a processor busy, and two that mostly wait, run side by side.
 
     :param waiting: jobs that have not been started, in their order.
     :param running: jobs that run.
+    :param ended: titles of the jobs that have ended.
     :return: the jobs, in their order.
     """
     chosen: list[Job] = []
     for job in waiting:
+        if job.needs and job.needs not in ended:
+            continue
         if sum(other.waits is job.waits for other in [*running, *chosen]) < _SIDE_BY_SIDE:
             chosen.append(job)
     return chosen
+
+
+def environment_jobs(needed: Collection[Environment]) -> dict[str, Job]:
+    """Make the jobs that make environments, which go on beside each other and beside the tests in those that are there.
+
+    :param needed: the environments.
+    :return: the jobs of those that are missing or out of date, by the environment's name.
+    """
+    program = environment.ROOT / "scripts" / "environment.py"
+    jobs = {}
+    for each in needed:
+        if not environment.is_made(each):
+            jobs[each.name] = Job(f"Environment {each.name}", [sys.executable, program, each.airflow], _own_variables())
+    return jobs
+
+
+def _own_variables() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "AIRFLOW_HOME"}
 
 
 def check_jobs(tools: Environment) -> list[Job]:
@@ -219,7 +250,7 @@ def check_jobs(tools: Environment) -> list[Job]:
     :return: style, format, imports and types.
     """
     folder = tools.folder / "bin"
-    variables = {name: value for name, value in os.environ.items() if name != "AIRFLOW_HOME"}
+    variables = _own_variables()
     return [
         Job("Style", [folder / "ruff", "check", "."], variables),
         Job("Format", [folder / "ruff", "format", "--check", "."], variables),
@@ -250,7 +281,7 @@ def suite_job(suite: Environment, part: Part, home: Path, arguments: list[str]) 
     variables = {"TMPDIR": str(temporary), **part.variables}
     return Job(
         title,
-        [*command, *part.arguments, *arguments],
+        [*command, *part.arguments, *(arguments or part.paths)],
         airflow_home.variables(airflow, python=suite.python, extra=variables),
         part.waits,
         (0, _NO_TEST_CHOSEN) if arguments else (0,),
@@ -329,13 +360,13 @@ def main() -> int:
     if not suites:
         return 1
     tools = environment.plan("3.3")
-    for needed in dict.fromkeys([tools, *suites] if options.checks else suites):
-        environment.make(needed)
+    making = environment_jobs(dict.fromkeys([tools, *suites] if options.checks else suites))
     with airflow_home.temporary_home("tallyfy-tests-home-") as home:
-        jobs = check_jobs(tools) if options.checks else []
+        jobs = [(tools, job) for job in check_jobs(tools)] if options.checks else []
         for suite, part in chosen_parts(suites, options.select):
-            jobs.append(suite_job(suite, part, home, options.pytest_arguments))
-        results = run_jobs(jobs)
+            jobs.append((suite, suite_job(suite, part, home, options.pytest_arguments)))
+        needs = {name: job.title for name, job in making.items()}
+        results = run_jobs([*making.values(), *(job._replace(needs=needs.get(each.name, "")) for each, job in jobs)])
     summarize(results, missing)
     return 0 if all(result.passed for result in results) else 1
 

@@ -39,6 +39,12 @@ _ENDPOINTS = (
 # Tallyfy documents both https://api.tallyfy.com/… and https://go.tallyfy.com/api/…
 _BASES = ("", "/api")
 
+# Built once: tests start thousands of emulators.
+_ROUTES = [
+    *(endpoint.route(base) for base in _BASES for endpoint in _ENDPOINTS),
+    *(Route(base + "/oauth/token", oauth.issue_token, methods=["POST"]) for base in _BASES),
+]
+
 
 def build(organization: Organization, traffic: Traffic, connections: Connections, stopping: asyncio.Event) -> ASGIApp:
     """Build the emulator's application."""
@@ -68,10 +74,8 @@ class _Router:
 
 
 def _api(organization: Organization) -> ASGIApp:
-    routes = [endpoint.route(organization, base) for base in _BASES for endpoint in _ENDPOINTS]
-    issue_token = oauth.TokenEndpoint(organization).answer
     application = Starlette(
-        routes=routes + [Route(base + "/oauth/token", issue_token, methods=["POST"]) for base in _BASES],
+        routes=_ROUTES,
         exception_handlers={
             ApiError: _api_error,
             ValidationError: _validation_error,
@@ -80,6 +84,7 @@ def _api(organization: Organization) -> ASGIApp:
         },
     )
     application.router.redirect_slashes = False
+    application.state.organization = organization
     return application
 
 

@@ -25,6 +25,7 @@ class ServerThread:
 
     def __init__(self, organization: Organization, traffic: Traffic, host: str, port: int) -> None:
         self._stopping = asyncio.Event()
+        self._begun = threading.Event()  # it has started, or failed to
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: BaseException | None = None
         self._socket = _listen(host, port)
@@ -41,7 +42,7 @@ class ServerThread:
             proxy_headers=False,
             server_header=False,
         )
-        self._server = _Server(config, connections, self._stopping)
+        self._server = _Server(config, connections, self._stopping, self._begun)
         self._thread = threading.Thread(target=self._serve, name="tallyfy-emulator", daemon=True)
         self._thread.start()
         self._await_start()
@@ -64,15 +65,13 @@ class ServerThread:
                 runner.run(self._server.serve(sockets=[self._socket]))
         except BaseException as error:  # handed to the thread that started it, or the server's own sys.exit()
             self._failure = error
+        finally:
+            self._begun.set()
 
     def _await_start(self) -> None:
-        waiting = threading.Event()
-        for _ in range(int(_START_SECONDS / 0.005)):
-            if self._server.started:
-                return
-            if not self._thread.is_alive():
-                break
-            waiting.wait(0.005)
+        self._begun.wait(_START_SECONDS)
+        if self._server.started:
+            return
         self._socket.close()
         raise RuntimeError(f"The emulator could not start on port {self.port}.") from self._failure
 
@@ -85,10 +84,17 @@ class _Server(uvicorn.Server):
     and pending requests are not waited for: tests start and stop many emulators.
     """
 
-    def __init__(self, config: uvicorn.Config, connections: Connections, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, config: uvicorn.Config, connections: Connections, stopping: asyncio.Event, begun: threading.Event
+    ) -> None:
         super().__init__(config)
         self._tracked = connections
         self._stopping = stopping
+        self._begun = begun
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._begun.set()
 
     async def main_loop(self) -> None:
         tick = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import gc
 import json
 import logging
 import os
@@ -51,6 +52,12 @@ Connect = Callable[..., TallyfyHook]
 Said = Callable[[], str]
 TaskContext = Callable[..., dict[str, Any]]
 Fire = Callable[..., dict[str, Any]]
+
+
+def pytest_collection_finish() -> None:
+    """Leave all that is loaded now, hundreds of thousands of objects, out of each later search for garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def build_task_context(try_number: int = 1, map_index: int = -1, **more: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from tallyfy_emulator.admin.runs import RunAdmin
 from tallyfy_emulator.admin.tasks import TaskAdmin
+from tallyfy_emulator.api.request import organization_of
 from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.middleware.faults import Fault
 from tallyfy_emulator.middleware.recorder import RequestRecord
@@ -54,30 +55,34 @@ _Handler = Callable[[_Context], Any]
 
 def build(organization: Organization, traffic: Traffic) -> ASGIApp:
     """Build the application that answers below ``/_emulator``."""
+    application = Starlette(routes=_ROUTES)
+    application.state.organization = organization
+    application.state.traffic = traffic
+    return application
 
-    def route(
-        method: str, path: str, handler: _Handler, status: int = 200, needed: tuple[str, ...] | None = None
-    ) -> Route:
-        async def endpoint(request: Request) -> Response:
-            try:
-                context = _Context(
-                    organization,
-                    traffic,
-                    _with_latest(organization, request.path_params),
-                    dict(request.query_params),
-                    {} if method in ("GET", "DELETE") else await _body_of(request, needed),
-                )
-                return _response(handler(context), status)
-            except KeyError:
-                [(what, identifier)] = request.path_params.items()
-                message = f"There is no {what} with the id {identifier!r}."
-                return json_response({"error": True, "message": message}, 404)
-            except (TypeError, ValueError) as error:
-                return json_response({"error": True, "message": str(error)}, 422)
 
-        return Route(PREFIX + path, endpoint, methods=[method])
+def _route(
+    method: str, path: str, handler: _Handler, status: int = 200, needed: tuple[str, ...] | None = None
+) -> Route:
+    async def endpoint(request: Request) -> Response:
+        organization = organization_of(request)
+        try:
+            context = _Context(
+                organization,
+                request.app.state.traffic,
+                _with_latest(organization, request.path_params),
+                dict(request.query_params),
+                {} if method in ("GET", "DELETE") else await _body_of(request, needed),
+            )
+            return _response(handler(context), status)
+        except KeyError:
+            [(what, identifier)] = request.path_params.items()
+            message = f"There is no {what} with the id {identifier!r}."
+            return json_response({"error": True, "message": message}, 404)
+        except (TypeError, ValueError) as error:
+            return json_response({"error": True, "message": str(error)}, 422)
 
-    return Starlette(routes=[route(*endpoint) for endpoint in _ENDPOINTS])
+    return Route(PREFIX + path, endpoint, methods=[method])
 
 
 def _with_latest(organization: Organization, ids: dict[str, str]) -> dict[str, str]:
@@ -176,3 +181,5 @@ _ENDPOINTS: tuple[tuple[Any, ...], ...] = (
     ("GET", "/fired", lambda context: context.tasks.fired),
     ("GET", "/launched", lambda context: context.runs.launched),
 )
+# Built once, as those of the API.
+_ROUTES = [_route(*endpoint) for endpoint in _ENDPOINTS]

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tallyfy_emulator.api import responses
-from tallyfy_emulator.api.request import Endpoint, RequestContext
+from tallyfy_emulator.api.request import Endpoint, RequestContext, organization_of
 from tallyfy_emulator.api.responses import json_response
 from tallyfy_emulator.store.organization import Organization
 from tallyfy_emulator.store.tokens import APPLICATION_LIFETIME, PASSWORD_LIFETIME, USER_LIFETIME, same
@@ -17,9 +17,12 @@ from tallyfy_emulator.store.tokens import APPLICATION_LIFETIME, PASSWORD_LIFETIM
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-class TokenEndpoint:
-    """``POST /oauth/token``. It needs none of the API's headers, and its errors are OAuth's, always JSON."""
+async def issue_token(request: Request) -> Response:
+    """Answer ``POST /oauth/token``, which needs none of the API's headers; its errors are OAuth's, always JSON."""
+    return await _TokenEndpoint(organization_of(request)).answer(request)
 
+
+class _TokenEndpoint:
     def __init__(self, organization: Organization) -> None:
         self._organization = organization
 

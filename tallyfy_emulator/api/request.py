@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from starlette.requests import Request
@@ -37,9 +38,9 @@ class RequestContext:
         """The id of the person who asks; for the application, that of the first member."""
         return self.token.person_id or self.organization.catalog.people[0].id
 
-    @property
+    @cached_property
     def query(self) -> dict[str, str]:
-        """The query's parameters."""
+        """The query's parameters; not to be changed."""
         return parse_query(self.request.scope["query_string"], self.organization.quirks.plus_is_space)
 
     @property
@@ -64,6 +65,12 @@ class RequestContext:
 Handler = Callable[[RequestContext], Awaitable[Response]]
 
 
+def organization_of(request: Request) -> Organization:
+    """Return the organization of the application that answers: routes are built once and serve all applications."""
+    organization: Organization = request.app.state.organization
+    return organization
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """
@@ -79,11 +86,11 @@ class Endpoint:
     base: str = "/organizations/{organization}"
     wrong_organization: responses.ApiError | None = None
 
-    def route(self, organization: Organization, prefix: str) -> Route:
+    def route(self, prefix: str) -> Route:
         """Build the route, with the checks in front of the handler."""
 
         async def endpoint(request: Request) -> Response:
-            return await self.handler(await self._checked(organization, request))
+            return await self.handler(await self._checked(organization_of(request), request))
 
         return Route(prefix + self.base + self.path, endpoint, methods=[self.method])
 

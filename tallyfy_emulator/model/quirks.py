@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, get_args, get_origin, get_type_hints
 
 LinksShape = Literal["next", "both", "nulls", "empty list", "null", "absent"]
@@ -119,15 +120,19 @@ class Quirks:
     run_put_wipes: bool = True
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            if get_origin(hint) is Literal:
-                _check(
-                    getattr(self, name) in get_args(hint), name, self, f"one of {', '.join(map(repr, get_args(hint)))}"
-                )
+        for name, words in _words().items():
+            _check(getattr(self, name) in words, name, self, f"one of {', '.join(map(repr, words))}")
         _check(self.per_page_cap >= 1, "per_page_cap", self, "1 or more rows")
         _check(self.empty_page is None or self.empty_page >= 1, "empty_page", self, "a page, counted from 1")
         _check(self.list_lag >= 0, "list_lag", self, "zero or more seconds")
         _check(self.feed_lag >= 0, "feed_lag", self, "zero or more seconds")
+
+
+@cache
+def _words() -> dict[str, tuple[str, ...]]:
+    """Return the words that each quirk of words may have. Read from the types once: tests make thousands of quirks."""
+    hints = get_type_hints(Quirks).items()
+    return {name: get_args(hint) for name, hint in hints if get_origin(hint) is Literal}
 
 
 def _check(fits: bool, name: str, quirks: Quirks, wanted: str) -> None:

@@ -67,6 +67,11 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 
 def new_run(catalog: Catalog, number: int, now: float, fields: Mapping[str, Any]) -> Run:
+    """Build a run with its tasks from the fields that a caller gave; see :func:`run_without_tasks`."""
+    return with_initial_tasks(run_without_tasks(catalog, number, now, fields))
+
+
+def run_without_tasks(catalog: Catalog, number: int, now: float, fields: Mapping[str, Any]) -> Run:
     """
     Build a run from the fields that a caller gave.
 
@@ -88,7 +93,7 @@ def new_run(catalog: Catalog, number: int, now: float, fields: Mapping[str, Any]
     values.setdefault("tasks_total", sum(not step.auto_skipped for step in checklist.steps))
     values.setdefault("status", "active")
     _fill_status(values, now)
-    return with_initial_tasks(Run(id=run_id, increment_id=number, checklist=checklist, extra=extra, **values))
+    return Run(id=run_id, increment_id=number, checklist=checklist, extra=extra, **values)
 
 
 def changed(run: Run, at: float, fields: Mapping[str, Any]) -> Run:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -49,6 +50,7 @@ def encode(payload: object) -> bytes:
     return json.dumps(payload, separators=(",", ":")).encode("ascii")
 
 
+@lru_cache(maxsize=2000)
 def format_date(date_value: float, style: DateStyle = "iso") -> str:
     """Render a time as the API does."""
     when = datetime.fromtimestamp(date_value, UTC).replace(tzinfo=None)

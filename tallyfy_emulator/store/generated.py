@@ -13,7 +13,7 @@ from typing import Any, overload
 from tallyfy_emulator.model.catalog import Catalog
 from tallyfy_emulator.model.invented import invented_answers, with_invented_work
 from tallyfy_emulator.model.run import Run
-from tallyfy_emulator.model.run_changes import new_run, varied_shape
+from tallyfy_emulator.model.run_changes import run_without_tasks, varied_shape
 from tallyfy_emulator.model.run_filters import Selection
 from tallyfy_emulator.model.run_tasks import with_initial_tasks
 from tallyfy_emulator.model.wire import encode, format_date, stable_id
@@ -89,7 +89,7 @@ class GeneratedRuns:
         self._first_created_at = first_created_at
         self._spacing = spacing
         self._prefix = fields.get("name")
-        self._kinds = [self._kind(catalog, number, fields) for number in range(KINDS)]
+        self._kinds = [self._kind(catalog, number, fields) for number in range(min(count, KINDS))]
         for number in (0, count - 1):
             format_date(self._created_at(number) + _DAY)  # refuses a time that is no date
 
@@ -149,8 +149,8 @@ class GeneratedRuns:
         if self._filled:
             kickoff = catalog.checklists[str({**turns, **fields}["checklist_id"])].kickoff
             turns["prerun"] = invented_answers(kickoff, number, self._first_created_at)
-        run = new_run(catalog, number, self._first_created_at, {**turns, **fields})
-        return GeneratedRun(**_attributes(run) | {"tasks": (), "threads": ()}, form=_form(run))
+        run = run_without_tasks(catalog, number, self._first_created_at, {**turns, **fields})
+        return GeneratedRun(**_attributes(run), form=_form(run))
 
 
 class _GeneratedList(Sequence[Run]):
@@ -214,8 +214,8 @@ def _form(run: Run) -> str:
     for name, time in _TIMES.items():
         if run.row[name] is not None:
             places[name] = f'"%({time})s"'
-
-    def value_of(name: str) -> str:
-        return places[name] if name in places else encode(run.row[name]).decode().replace("%", "%%")
-
-    return "{" + ",".join(f"{json.dumps(name).replace('%', '%%')}:{value_of(name)}" for name in run.row) + "}"
+    marked = run.row | {name: f"\0{name}" for name in places}
+    form = encode(marked).decode().replace("%", "%%")
+    for name, place in places.items():
+        form = form.replace(encode(marked[name]).decode(), place)
+    return form

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -134,12 +133,21 @@ class Organization:
 
     def read(self, run: Run) -> dict[str, Any]:
         """Return one run as GET of it does."""
-        row = copy.deepcopy(run.row)  # callers may do with it as they like
+        row: dict[str, Any] = _copied(run.row)  # callers may do with it as they like
         if "has_open_issue" not in run.extra:
             del row["has_open_issue"]
         if run.archived_at is not None and self.quirks.archived_reads_as == "archived":
             row["status"] = "archived"
         return row
+
+
+def _copied(value: Any) -> Any:
+    """Copy JSON; :func:`copy.deepcopy`, which asks what each value is, takes five times as long."""
+    if isinstance(value, dict):
+        return {name: _copied(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_copied(each) for each in value]
+    return value
 
 
 class _ListCache:

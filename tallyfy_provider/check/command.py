@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -13,12 +14,13 @@ from typing import IO
 
 from airflow.providers.common.compat.sdk import AirflowException, mask_secret
 
+from tallyfy_provider.check import samples
 from tallyfy_provider.check.fact import Fact
 from tallyfy_provider.check.facts.registry import FACTS
 from tallyfy_provider.check.finding import Unanswered
 from tallyfy_provider.check.options import HELP, OPTIONS
 from tallyfy_provider.check.reader import ApiReader, PauseClock
-from tallyfy_provider.check.report import build_json, build_list, build_report
+from tallyfy_provider.check.report import build_error, build_json, build_list, build_report
 from tallyfy_provider.check.runner import Outcome, run
 from tallyfy_provider.check.table import console_for, print_facts, print_outcome
 from tallyfy_provider.check.trial import Trial
@@ -27,6 +29,7 @@ from tallyfy_provider.client.redaction import one_line
 from tallyfy_provider.client.settings import build_client
 from tallyfy_provider.hooks.connection import read_connection
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
+from tallyfy_provider.utils.arguments import checklist_id as read_checklist_id
 from tallyfy_provider.utils.suggestions import did_you_mean
 
 #: Bounds of a check, so that it ends soon where Tallyfy does not answer: seconds without a byte, attempts, and seconds
@@ -60,16 +63,43 @@ def check(arguments: argparse.Namespace) -> int:
 
     :return: 0; 1 if a fact differs; 2 if the options or the connection cannot be used.
     """
+    with _output_alone() as output:
+        try:
+            return _check(arguments, output)
+        except UsageError as error:
+            return _fail(arguments, output, str(error), UNUSABLE)
+        except KeyboardInterrupt:
+            return _fail(arguments, output, "The check was interrupted.", INTERRUPTED)
+
+
+@contextmanager
+def _output_alone() -> Iterator[IO[str]]:
+    """Let nothing else get into the output: neither what Airflow prints, nor what its loggers write to it."""
     output = sys.stdout
     try:
-        with redirect_stdout(sys.stderr):  # what Airflow prints must not get into the output
-            return _check(arguments, output)
-    except UsageError as error:
-        print(one_line(str(error)), file=sys.stderr)
-        return UNUSABLE
-    except KeyboardInterrupt:
-        print("The check was interrupted.", file=sys.stderr)
-        return INTERRUPTED
+        number = output.fileno()
+    except (AttributeError, OSError, ValueError):  # a test's, or none at all
+        with redirect_stdout(sys.stderr):
+            yield output
+        return
+    output.flush()
+    with os.fdopen(os.dup(number), "w", encoding=output.encoding, errors=output.errors) as alone:
+        os.dup2(sys.stderr.fileno(), number)
+        try:
+            with redirect_stdout(sys.stderr):
+                yield alone
+        finally:
+            output.flush()
+            alone.flush()
+            os.dup2(alone.fileno(), number)
+
+
+def _fail(arguments: argparse.Namespace, output: IO[str], message: str, code: int) -> int:
+    text = one_line(message)
+    print(text, file=sys.stderr)
+    if arguments.json:
+        print(json.dumps(build_error(text), indent=2), file=output)
+    return code
 
 
 def _check(arguments: argparse.Namespace, output: IO[str]) -> int:
@@ -87,15 +117,8 @@ def _check(arguments: argparse.Namespace, output: IO[str]) -> int:
     else:
         print_outcome(console_for(output), outcome, _left_out(arguments))
     if trial is not None and trial.is_left:
-        print(one_line(_describe_what_is_left(trial)), file=sys.stderr)
+        print(one_line(trial.describe_what_is_left()), file=sys.stderr)
     return DIFFERS if outcome.count("differs") else 0
-
-
-def _describe_what_is_left(trial: Trial) -> str:
-    if trial.run_id is None:
-        return str(trial.error("launch"))
-    why = trial.error("archive") or "Tallyfy answered that it did, and the run is not archived."
-    return f"Run {trial.run_id} could not be archived: archive it in Tallyfy. {why}"
 
 
 def _print_list(arguments: argparse.Namespace, output: IO[str]) -> None:
@@ -145,16 +168,22 @@ def _ask(
 ) -> tuple[Outcome, Trial | None]:
     pauses = PauseClock()
     hook, client = _connect(arguments.conn_id, pauses)
+    trial = None
     try:
-        checklist_id = (arguments.with_writes or "").strip()
-        if arguments.with_writes is not None and not checklist_id:
+        given = arguments.with_writes
+        if given is not None and not given.strip():
             raise UsageError("--with-writes names no checklist: give the id of one, from its address in Tallyfy.")
+        checklist_id = None if given is None else read_checklist_id(given)
         trial = Trial(client, checklist_id) if checklist_id else None
         reader = ApiReader(client, pauses=pauses, trial=trial, on_request=on_request)
         _check_connection(hook, reader)
         if trial is not None and any(fact.writes for fact in facts):
             print(trial.describe(), file=sys.stderr)
         return run(facts, reader), trial
+    except KeyboardInterrupt:
+        if trial is not None and trial.is_left:
+            print(one_line(trial.describe_what_is_left()), file=sys.stderr)
+        raise
     finally:
         client.close()
 
@@ -181,7 +210,7 @@ def _connect(conn_id: str, pauses: PauseClock) -> tuple[TallyfyHook, TallyfyClie
 def _check_connection(hook: TallyfyHook, reader: ApiReader) -> None:
     """End the check with what the Test button says where the connection does not work."""
     try:
-        is_working = reader.response("runs", params={"sort": "created_at", "per_page": "100", "page": "1"}).is_success
+        is_working = reader.response("runs", params=samples.OLDEST).is_success
     except Unanswered:
         is_working = False
     if is_working:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -54,8 +55,29 @@ def found(is_so: bool, note: str = "", *, quirks: Mapping[str, Any] | None = Non
 
 
 class Unanswered(Exception):
-    """Ends a fact early: a request had no answer from which the fact could be told."""
+    """
+    Ends a fact early: a request had no answer from which the fact could be told.
 
-    def __init__(self, finding: Finding) -> None:
+    :param is_answer: Whether Tallyfy did answer, with a refusal or something of another kind: the facts that share the
+        request cannot be told, and the one that is about it differs (:func:`own_answer`).
+    """
+
+    def __init__(self, finding: Finding, *, is_answer: bool = False) -> None:
         super().__init__(finding.note)
         self.finding = finding
+        self.is_answer = is_answer
+
+
+@contextmanager
+def own_answer(*, unless: bool = False) -> Iterator[None]:
+    """
+    Find that a fact differs where what it is about is refused, or answered with something of another kind.
+
+    :param unless: Whether another fact finds that already.
+    """
+    try:
+        yield
+    except Unanswered as early:
+        if early.is_answer and not unless:
+            raise Unanswered(differs(early.finding.note, **early.finding.seen)) from None
+        raise

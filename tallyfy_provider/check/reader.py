@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tallyfy_provider.check.finding import Unanswered, cannot_tell, differs, not_allowed
+from tallyfy_provider.check.finding import Unanswered, cannot_tell, not_allowed
 from tallyfy_provider.client.http.request_kind import Priority, request_priority
 from tallyfy_provider.client.http.responses import Failure, Response
 from tallyfy_provider.client.http.transport import Request
@@ -28,6 +28,8 @@ MAX_SECONDS = 50.0
 _END = 58.0
 #: Requests in a row without any response after which Tallyfy counts as out of reach.
 _MOST_FAILURES = 2
+#: Statuses by which Tallyfy refuses what it is asked for, whoever asks.
+REFUSED = frozenset({400, 404, 405, 410, 422})
 
 Row = dict[str, Any]
 
@@ -103,6 +105,8 @@ class ApiReader:
         self.header_names: set[str] = set()
         #: Responses that refused a request for its rate.
         self.refusals: list[Response] = []
+        #: Requests that were answered 403: this user may not see everything.
+        self.forbidden: set[Any] = set()
         #: What facts share: results of :mod:`.samples` by their names.
         self.samples: dict[str, Any] = {}
         self._pauses = pauses or PauseClock()
@@ -154,6 +158,8 @@ class ApiReader:
         if isinstance(outcome, Failure):
             raise Unanswered(cannot_tell(f"There was no response that can be read: {outcome.reason}."))
         status = outcome.status
+        if status == 403:
+            self.forbidden.add(key)
         if status >= 500 or 300 <= status < 400:
             raise Unanswered(cannot_tell(f"Tallyfy answered {status}: check again later.", status=status))
         if status == 401 and with_token and not headers:
@@ -167,34 +173,33 @@ class ApiReader:
         :raises Unanswered: There was no such response; a page of a proxy, or of a maintenance, is none.
         """
         response = self.response(*path, params=params)
-        if response.is_success and response.payload is None:
+        if response.is_success and response.payload is None and response.body:
             raise Unanswered(cannot_tell("There was no JSON in the response: check again later."))
         return response
 
     def item(self, *path: object, root: bool = False, params: Mapping[str, str] | None = None) -> Row:
         """Get the object under ``data``; an answer without one ends the fact."""
-        response = self.response(*path, root=root, params=params)
-        refuse(response)
-        if response.payload is None:
-            raise Unanswered(cannot_tell("There was no JSON in the response: check again later."))
-        data = response.payload.get("data") if isinstance(response.payload, Mapping) else None
-        if not isinstance(data, dict) or not data:
-            raise Unanswered(differs("There is no object under data.", status=response.status))
-        return data
+        return object_of(self.response(*path, root=root, params=params))
 
-    def page(
-        self, *path: object, root: bool = False, strict: bool = False, params: Mapping[str, str] | None = None
-    ) -> ListPage:
-        """
-        Get a page of a list; an answer that is none ends the fact.
+    def page(self, *path: object, root: bool = False, params: Mapping[str, str] | None = None) -> ListPage:
+        """Get a page of a list; an answer that is none ends the fact."""
+        return page_of(self.response(*path, root=root, params=params))
 
-        :param strict: Whether a refusal of what was asked for (400, 404, 422) says that the fact differs.
-        """
-        return page_of(self.response(*path, root=root, params=params), strict=strict)
-
-    def runs(self, *, strict: bool = False, **params: str | int) -> ListPage:
+    def runs(self, **params: str | int) -> ListPage:
         """Get a page of runs."""
-        return self.page("runs", strict=strict, params={name: str(value) for name, value in params.items()})
+        return self.page("runs", params={name: str(value) for name, value in params.items()})
+
+    def first_accepted(self, *path: object, variants: Sequence[Mapping[str, str]]) -> tuple[Response, int]:
+        """
+        Get the answer to the first of several queries that is not refused, and its number; if all are, the first.
+
+        :param variants: Queries, from the one that asks for most.
+        """
+        for number, params in enumerate(variants):
+            response = self.response(*path, params=params)
+            if response.status not in REFUSED:
+                return response, number
+        return self.response(*path, params=variants[0]), 0
 
     def _send(self, request: Request, with_token: bool) -> Response | Failure:
         self._check_budget()
@@ -270,7 +275,7 @@ class ApiReader:
             raise Unanswered(cannot_tell(f"A check asks for at most {MAX_SECONDS:.0f} s: ask with --only."))
 
 
-def refuse(response: Response, *, strict: bool = False) -> None:
+def refuse(response: Response) -> None:
     """End a fact for whose answer a response has the wrong status."""
     status = response.status
     if response.is_success:
@@ -279,20 +284,34 @@ def refuse(response: Response, *, strict: bool = False) -> None:
         raise Unanswered(not_allowed("Tallyfy does not accept this token here (401).", status=status))
     if status == 403:
         raise Unanswered(not_allowed("The user of the connection may not see this (403).", status=status))
-    if strict and status in (400, 404, 422):
-        raise Unanswered(differs(f"Tallyfy refuses this with {status}.", status=status))
+    if status in REFUSED:
+        raise Unanswered(cannot_tell(f"Tallyfy refuses this with {status}.", status=status), is_answer=True)
     raise Unanswered(cannot_tell(f"Tallyfy answered {status}: check again later.", status=status))
 
 
-def page_of(response: Response, *, strict: bool = False) -> ListPage:
+def page_of(response: Response) -> ListPage:
     """Read a response as a page; one that is none ends the fact."""
-    refuse(response, strict=strict)
+    refuse(response)
     try:
         page = read_page(response.payload, number=1, what="rows")
     except TallyfyResponseError as error:
-        raise Unanswered(cannot_tell(f"A list cannot be read: {error.message}")) from None
+        unread = cannot_tell(f"A list cannot be read: {error.message}", status=response.status)
+        # What is neither JSON nor empty is the page of a proxy, or of a maintenance.
+        raise Unanswered(unread, is_answer=response.payload is not None or not response.body) from None
     meta = response.payload.get("meta")
     pagination = meta.get("pagination") if isinstance(meta, Mapping) else None
     # One that is smaller than the page itself says nothing.
     total = page.total if page.total is not None and page.total >= len(page.rows) else None
     return ListPage(page.rows, pagination if isinstance(pagination, Mapping) else {}, total)
+
+
+def object_of(response: Response) -> Row:
+    """Read a response as one object; one that is none ends the fact."""
+    refuse(response)
+    if response.payload is None and response.body:
+        raise Unanswered(cannot_tell("There was no JSON in the response: check again later."))
+    data = response.payload.get("data") if isinstance(response.payload, Mapping) else None
+    if not isinstance(data, dict) or not data:
+        needed = cannot_tell("There is no object under data.", status=response.status)
+        raise Unanswered(needed, is_answer=True)
+    return data

@@ -27,6 +27,11 @@ def build_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def build_error(message: str) -> dict[str, Any]:
+    """Build what ``--json`` prints where nothing could be checked."""
+    return {"format": FORMAT, "provider": __version__, "error": message}
+
+
 def build_list(facts: tuple[Fact, ...]) -> dict[str, Any]:
     """Build the list of facts."""
     return {

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
-from tallyfy_provider.check.finding import Unanswered, cannot_tell
-from tallyfy_provider.check.reader import ApiReader, ListPage, Row, page_of
+from tallyfy_provider.check.finding import Unanswered, cannot_tell, own_answer
+from tallyfy_provider.check.reader import ApiReader, ListPage, Row, object_of, page_of
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.client.http.responses import Response
@@ -17,9 +17,14 @@ from tallyfy_provider.exceptions import TallyfyResponseError
 
 #: Rows of pages of which the first rows are enough.
 FEW = 25
+#: Rows to a page, and the page, by which the first hundred rows are read again.
+PART, NUMBER = 20, 2
 #: What the newest runs are listed with.
 LIST_INCLUDES = ("checklist", "tasks", "tasks.form_fields", "tasks.threads", "tags", "folders")
+OUTER_INCLUDES = tuple(name for name in LIST_INCLUDES if "." not in name)
+OLDEST = {"sort": "created_at", "per_page": str(MAX_PAGE_SIZE), "page": "1"}
 _NEWEST = {"sort": "-created_at", "per_page": str(FEW), "page": "1"}
+FEED = {"per_page": str(MAX_PAGE_SIZE), "page": "1"}
 #: Names of filters and values that Tallyfy cannot know.
 UNKNOWN = "no-such-value"
 
@@ -42,24 +47,56 @@ def once(get: Callable[[ApiReader], Result]) -> Callable[[ApiReader], Result]:
 @once
 def oldest(reader: ApiReader) -> ListPage:
     """Return the first page of runs, the oldest first."""
-    return reader.runs(sort="created_at", per_page=MAX_PAGE_SIZE, page=1)
+    return reader.page("runs", params=OLDEST)
+
+
+@once
+def has_other_lists(reader: ApiReader) -> bool:
+    """Return whether lists have another shape altogether (the fact ``envelope``), which is no news of one of them."""
+    response = reader.response("runs", params=OLDEST)
+    if not response.is_success:
+        return False
+    try:
+        page_of(response)
+    except Unanswered as early:
+        return early.is_answer
+    return False
+
+
+@once
+def middle(reader: ApiReader) -> ListPage:
+    """Return the second page of that list by a smaller size."""
+    return reader.runs(sort="created_at", per_page=PART, page=NUMBER)
+
+
+@once
+def counts_all(reader: ApiReader) -> bool:
+    """Return whether totals count whole lists: two pages of one list tell the same."""
+    pages = [oldest(reader), optional(lambda: middle(reader))]
+    totals = [page.total for page in pages if page is not None and page.rows and page.total is not None]
+    return len(totals) < 2 or is_same_count(*totals)
+
+
+def total_of(reader: ApiReader, page: ListPage) -> int | None:
+    """Return how many rows a whole list has; None where that is not told."""
+    return page.total if counts_all(reader) else None
 
 
 @once
 def newest(reader: ApiReader) -> ListPage:
     """Return the newest runs, with what belongs to them where that can be had."""
-    if refuses_includes(reader):
-        return reader.page("runs", params=_NEWEST)
-    return page_of(_with_includes(reader))
+    return page_of(_newest_accepted(reader)[0])
 
 
-def refuses_includes(reader: ApiReader) -> bool:
-    """Return whether a list is refused where it is asked for what belongs to its runs."""
-    return _with_includes(reader).status in (400, 404, 422)
+def accepted_includes(reader: ApiReader) -> tuple[str, ...]:
+    """Return what lists of runs can be requested with, without being refused for it."""
+    number = _newest_accepted(reader)[1]
+    return (LIST_INCLUDES, OUTER_INCLUDES, ())[number]
 
 
-def _with_includes(reader: ApiReader) -> Response:
-    return reader.response("runs", params={**_NEWEST, "with": ",".join(LIST_INCLUDES)})
+def _newest_accepted(reader: ApiReader) -> tuple[Response, int]:
+    variants = [{**_NEWEST, "with": ",".join(names)} for names in (LIST_INCLUDES, OUTER_INCLUDES)]
+    return reader.first_accepted("runs", variants=[*variants, _NEWEST])
 
 
 @once
@@ -87,9 +124,17 @@ def one_run(reader: ApiReader) -> Row:
 @once
 def run_alone(reader: ApiReader) -> Row:
     """Return that run, requested by itself with everything that can be included."""
-    return reader.item(
-        "runs", one_run(reader)["id"], params={"with": ",".join(RUN_INCLUDES), "form_fields_values": "true"}
-    )
+    return object_of(_run_accepted(reader)[0])
+
+
+def refused_of_a_run(reader: ApiReader) -> str | None:
+    """Return the parameter for which the request of one run is refused; None where it is not."""
+    return (None, "with", "form_fields_values")[_run_accepted(reader)[1]]
+
+
+def _run_accepted(reader: ApiReader) -> tuple[Response, int]:
+    includes, values = {"with": ",".join(RUN_INCLUDES)}, {"form_fields_values": "true"}
+    return reader.first_accepted("runs", one_run(reader)["id"], variants=[includes | values, values, includes])
 
 
 #: Everything that a run can be requested with; the values of its forms have a parameter of their own.
@@ -99,19 +144,51 @@ RUN_INCLUDES = tuple(name for name in INCLUDES if name != "form_fields_values")
 @once
 def tasks_of_run(reader: ApiReader) -> ListPage:
     """Return the tasks of one run, in the order of the process."""
-    return reader.page("runs", one_run(reader)["id"], "tasks", params={"sort": "position", "per_page": "100"})
+    return page_of(_tasks_of_run_accepted(reader)[0])
+
+
+def refuses_sort_of_tasks(reader: ApiReader) -> bool:
+    """Return whether the tasks of a run are refused where they are to be sorted."""
+    return _tasks_of_run_accepted(reader)[1] > 0
+
+
+def _tasks_of_run_accepted(reader: ApiReader) -> tuple[Response, int]:
+    size = {"per_page": str(MAX_PAGE_SIZE)}
+    return reader.first_accepted("runs", one_run(reader)["id"], "tasks", variants=[{"sort": "position", **size}, size])
 
 
 @once
 def tasks(reader: ApiReader) -> ListPage:
     """Return tasks of the organization with their runs, forms and threads."""
-    params = {"status": "all", "per_page": str(MAX_PAGE_SIZE), "page": "1", "with": "run,form_fields,threads"}
-    return reader.page("tasks", params=params)
+    return page_of(_tasks_accepted(reader)[0])
+
+
+def refuses_includes_of_tasks(reader: ApiReader) -> bool:
+    """Return whether the list of tasks is refused where it is asked for what belongs to them."""
+    return _tasks_accepted(reader)[1] > 0
+
+
+def _tasks_accepted(reader: ApiReader) -> tuple[Response, int]:
+    plain = {"status": "all", "per_page": str(MAX_PAGE_SIZE), "page": "1"}
+    return reader.first_accepted("tasks", variants=[{**plain, "with": "run,form_fields,threads"}, plain])
 
 
 def filtered_tasks(reader: ApiReader, **filters: str) -> ListPage:
+    """Return a page of the organization's tasks that the filter of a fact allows; if it is refused, that differs."""
+    tasks(reader)  # where tasks cannot be listed at all, that says nothing about a filter
+    with own_answer():
+        return tasks_by(reader, **filters)
+
+
+def tasks_by(reader: ApiReader, **filters: str) -> ListPage:
     """Return a page of the organization's tasks that a filter allows."""
-    return reader.page("tasks", strict=True, params={"per_page": str(FEW), "page": "1", **filters})
+    return reader.page("tasks", params={"per_page": str(FEW), "page": "1", **filters})
+
+
+def tasks_with_problem(reader: ApiReader) -> ListPage:
+    """Return a page of tasks with a problem, with their threads where those can be had."""
+    threads = {} if refuses_includes_of_tasks(reader) else {"with": "threads"}
+    return tasks_by(reader, status="hasproblem", **threads)
 
 
 @once
@@ -121,19 +198,40 @@ def checklists(reader: ApiReader) -> ListPage:
 
 
 @once
-def checklist_alone(reader: ApiReader) -> Row:
-    """Return a checklist with its steps: one with a kick-off form where there is one, with the most types of fields."""
+def _fullest_checklist(reader: ApiReader) -> Row:
+    """Return a checklist with a kick-off form where there is one, with the most types of fields."""
     rows = needed(checklists(reader).rows, "a checklist that the user of the connection sees")
-    best = max(rows, key=lambda row: len({str(field.get("field_type")) for field in rows_in(row, "prerun")}))
-    return reader.item("checklists", best["id"], params={"with": "steps"})
+    return max(rows, key=lambda row: len({str(field.get("field_type")) for field in rows_in(row, "prerun")}))
+
+
+@once
+def checklist_alone(reader: ApiReader) -> Row:
+    """Return that checklist with its steps."""
+    return object_of(_checklist_accepted(reader)[0])
+
+
+def refuses_steps(reader: ApiReader) -> bool:
+    """Return whether a checklist is refused where it is asked for with its steps."""
+    return _checklist_accepted(reader)[1] > 0
+
+
+def _checklist_accepted(reader: ApiReader) -> tuple[Response, int]:
+    variants: list[dict[str, str]] = [{"with": "steps"}, {}]
+    return reader.first_accepted("checklists", _fullest_checklist(reader)["id"], variants=variants)
 
 
 @once
 def feed(reader: ApiReader) -> ListPage:
     """Return the newest rows of the activity feed."""
-    page = reader.page("activity-feeds", params={"per_page": str(MAX_PAGE_SIZE), "page": "1"})
+    page = reader.page("activity-feeds", params=FEED)
     needed(page.rows, "a row in the activity feed that the user of the connection sees")
     return page
+
+
+def is_feed_empty(reader: ApiReader) -> bool:
+    """Return whether the activity feed is given, and has no row."""
+    page = optional(lambda: reader.page("activity-feeds", params=FEED))
+    return page is not None and not page.rows
 
 
 @once
@@ -191,12 +289,19 @@ def of_one_checklist(reader: ApiReader) -> tuple[str, ListPage]:
     checklist_id = rarest(
         newest(reader).rows, lambda row: texts(row.get("checklist_id")), sample(reader), "a run of a checklist"
     )
-    return checklist_id, filtered_runs(reader, checklist_id=checklist_id)
+    return checklist_id, runs_by(reader, checklist_id=checklist_id)
 
 
 def filtered_runs(reader: ApiReader, **filters: str) -> ListPage:
+    """Return the newest runs that the filter of a fact allows; if it is refused, that differs."""
+    newest(reader)  # where runs cannot be listed at all, that says nothing about a filter
+    with own_answer():
+        return runs_by(reader, **filters)
+
+
+def runs_by(reader: ApiReader, **filters: str) -> ListPage:
     """Return the newest runs that a filter allows."""
-    return reader.runs(strict=True, sort="-created_at", per_page=FEW, page=1, **filters)
+    return reader.runs(sort="-created_at", per_page=FEW, page=1, **filters)
 
 
 def texts(value: Any) -> list[str]:

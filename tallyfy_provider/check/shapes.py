@@ -15,6 +15,8 @@ _DATES = (
     ("iso_offset", re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?[+-]\d\d:?\d\d")),
     ("day", re.compile(r"\d{4}-\d\d-\d\d")),
 )
+#: Forms of times that are documented, or were measured.
+READ_DATES = frozenset({"iso", "iso_millis", "sql"})
 _SHOWN_WORDS = 5
 _HEX = re.compile(r"[0-9a-f]{32}")
 

@@ -34,10 +34,14 @@ if TYPE_CHECKING:
 
 NAME = "Check of airflow-provider-tallyfy: may be deleted"
 _LINE = "Launched by a check of airflow-provider-tallyfy. It is archived by itself, and may be deleted."
+#: What is filled into forms; what was sent is removed from messages, so it is no word that they have.
+_TEXT = "made-up"
 #: Seconds between two comments, so that their times differ.
 _BETWEEN_COMMENTS = 1.1
 #: How often the list is read until it has the run, a second apart.
 _MOST_LOOKS = 10
+#: How often a run is looked for whose launch was interrupted, a second apart.
+_LOOKS_AFTER_INTERRUPT = 3
 #: Seconds for which a launch is looked for whose response was lost.
 _LOOKUP_TIMEOUT = 30.0
 
@@ -75,6 +79,14 @@ class Trial:
             "comments on one of its tasks, completes that task once, and archives the run, also if something fails in "
             "between. Tallyfy may notify those whom the checklist assigns."
         )
+
+    def describe_what_is_left(self) -> str:
+        """Return which run may be left, for people."""
+        if self.run_id is None:
+            return str(self._errors.get("launch"))
+        told = "Tallyfy answered that it did, and the run is not archived."
+        why = self._errors.get("archive") or (told if "archive" in self._results else "The check was interrupted.")
+        return f"Run {self.run_id} could not be archived: archive it in Tallyfy. {why}"
 
     def result(self, part: str) -> Any:
         """
@@ -155,11 +167,31 @@ class Trial:
             lookup_timeout=_LOOKUP_TIMEOUT,
             sleep=self.sleep,
         )
-        run = launcher.launch(body)
-        self.run_id = str(run["id"])
+        run = self._launched(launcher, body)
+        self.run_id, self.is_left = str(run["id"]), True
         self._fields, self._sent = fields, dict(encoded.values)
         self._marker = marker
         return {"run": run, "again": self._get(), "sent": self._sent, "fields": fields, "marker": marker}
+
+    def _launched(self, launcher: Launcher, body: Row) -> Row:
+        """Launch the run; if somebody interrupts that, look for it, so that it is archived all the same."""
+        try:
+            return launcher.launch(body)
+        except KeyboardInterrupt:
+            self.is_left = True
+            self._try("launch", lambda: self._find_interrupted(launcher))
+            raise
+
+    def _find_interrupted(self, launcher: Launcher) -> Row:
+        for _ in range(_LOOKS_AFTER_INTERRUPT):
+            if (run := launcher.find()) is not None:
+                self.run_id = str(run["id"])
+                return run
+            self.sleep(1.0)
+        raise NotTried(
+            f"The check was interrupted while it launched a run, which may be there: look for one named {NAME!r} in "
+            "Tallyfy, and archive it."
+        )
 
     def _find_me(self) -> Any:
         try:
@@ -177,14 +209,14 @@ class Trial:
     def _value_for(self, form_field: FormField) -> Any:
         texts = [option.text for option in form_field.options]
         values = {
-            "text": "check",
-            "textarea": "check",
+            "text": _TEXT,
+            "textarea": _TEXT,
             "email": "check@example.com",
             "date": datetime.now(UTC).date().isoformat(),
             "radio": texts[0] if texts else None,
             "dropdown": texts[0] if texts else None,
             "multiselect": texts[:1] or None,
-            "table": ["check"] * len(form_field.columns) or None,
+            "table": [_TEXT] * len(form_field.columns) or None,
             "assignees_form": None if self._me is None else {"users": [self._me]},
         }
         return values.get(form_field.field_type)
@@ -223,7 +255,7 @@ class Trial:
             raise NotTried("It needs a checklist with two fields in its kick-off form, one of them text.")
         run = self._get()
         kept = {kind: assigned_ids(run.get(kind), kind) or [] for kind in ("users", "groups")}
-        self.client.request("PUT", f"runs/{self.run_id}", json={**kept, "prerun": {texts[0]: "check again"}})
+        self.client.request("PUT", f"runs/{self.run_id}", json={**kept, "prerun": {texts[0]: f"{_TEXT}, again"}})
         after = stored_values(self._get().get("prerun"))
         self.client.runs.update(str(self.run_id), {"prerun": self._sent})
         return {"before": stored, "after": after}

@@ -41,6 +41,7 @@ _SHAPES = [
     "archived",
     "as_asked",
     "as_told",
+    "as_given",
     "of_ten",
     "title",
     "captures",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from copy import copy
 from itertools import islice
 from typing import Any
 
@@ -95,6 +96,12 @@ class TallyfyClient(Resource):
     def _segments(self, path: str) -> tuple[object, ...]:
         segments = split_path(path)
         return segments if path.startswith("/") else self._path(*segments)
+
+    def reading_numbers_with(self, parse_float: Callable[[str], float]) -> TallyfyClient:
+        """Return a client with the same connections, whose responses have their numbers with a point read so."""
+        session = copy(self.session)
+        session.parse_float = parse_float
+        return TallyfyClient(session, self.organization_id, page_size=self.page_size, concurrency=self.concurrency)
 
     def on_tallyfys_clock(self, moment: float) -> float:
         """Return a moment of this machine's clock, in seconds since the epoch, by Tallyfy's where that is behind."""

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
+from functools import lru_cache
 from typing import Any
 
 from tallyfy_provider.exceptions import TallyfyError
@@ -205,13 +206,14 @@ def rows_without_guest_links(rows: Generator[dict[str, Any]], params: Mapping[st
             yield without_guest_links(row) if "with" in params else row
 
 
+@lru_cache(maxsize=4096)
 def _is_guest_link(name: object) -> bool:
     return str(name).lower() in _GUEST_LINK_KEYS
 
 
 def _has_guest_link(value: Any) -> bool:
     if isinstance(value, dict):
-        return any(_is_guest_link(name) or _has_guest_link(inner) for name, inner in value.items())
+        return any(map(_is_guest_link, value)) or any(map(_has_guest_link, value.values()))
     if isinstance(value, str):
         return "/guest" in value or "/guest" in value.lower()
-    return isinstance(value, list) and any(_has_guest_link(inner) for inner in value)
+    return isinstance(value, list) and any(map(_has_guest_link, value))

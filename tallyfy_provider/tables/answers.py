@@ -11,15 +11,16 @@ from typing import Any
 
 from tallyfy_provider.client.forms.decode import selected, stored_values
 from tallyfy_provider.client.forms.fields import CHOICES, FormField, Option, is_empty, rows_of
+from tallyfy_provider.tables.persons import PERSON_KINDS, elements_of, without_guest_ids
 from tallyfy_provider.tables.schema import Row, Table, columns
-from tallyfy_provider.tables.tasks import PERSON_KINDS, elements_of, ids_of, tasks_of
+from tallyfy_provider.tables.tasks import tasks_of
 from tallyfy_provider.tables.values import MISFIT, plain_text, read_decimal, read_given
 from tallyfy_provider.utils.arguments import parse_json
 from tallyfy_provider.utils.html import as_plain_text
 from tallyfy_provider.utils.timestamps import parse_timestamp
 
-#: Types whose text may be a number.
-_NUMERIC = frozenset({"text", "textarea", "radio", "dropdown", "number", "table"})
+#: Types whose text is no number, even where it has digits only.
+_NOT_NUMERIC = frozenset({"date", "email", "file", "multiselect", "assignees_form"})
 _STRUCTURED = frozenset({"dropdown", "multiselect", "table", "assignees_form", "file", "radio"})
 #: Names of a field's id: the second one is that of the template.
 _IDS = ("id", "timeline_id")
@@ -71,6 +72,7 @@ def _of_form(described: list[Described], values: Mapping[str, Any], place: Row, 
             kind,
             _value(field, kind, values),
             {
+                **_unknown_of(field),
                 **place,
                 "id": f"{prefix}:{name}{again}",
                 "field_id": field_id,
@@ -80,6 +82,12 @@ def _of_form(described: list[Described], values: Mapping[str, Any], place: Row, 
                 "position": field.get("position") or number,
             },
         )
+
+
+def _unknown_of(field: Described) -> Row:
+    """Return what Tallyfy says of a field that is in no column, here or where templates are described."""
+    known = ANSWERS.known
+    return {} if known.issuperset(field) else {name: field[name] for name in field.keys() - known}
 
 
 def _value(field: Described, kind: str, of_form: Mapping[str, Any]) -> Any:
@@ -103,7 +111,7 @@ def _of_field(field: Described, kind: str, value: Any, row: Row) -> Iterator[Row
         yield from cells or [row]
         return
     if kind == "assignees_form":
-        value = _with_addresses_of_guests(value)
+        value = without_guest_ids(value)
     text = _text(described, value)
     yield {
         **row,
@@ -113,14 +121,6 @@ def _of_field(field: Described, kind: str, value: Any, row: Row) -> Iterator[Row
         "value_date": value if kind == "date" and parse_timestamp(value) is not None else None,
         "option_ids": _option_ids(described, value) if kind in CHOICES else None,
     }
-
-
-def _with_addresses_of_guests(people: Any) -> Any:
-    """Return people without the ids of guests, which open their pages."""
-    if not isinstance(people, Mapping) or is_empty(people.get("guests")):
-        return people
-    guests = elements_of(people["guests"])
-    return {**people, "guests": ids_of(guests if isinstance(guests, list) else [guests], "guests")}
 
 
 def _cells(field: FormField, value: Any, row: Row) -> Iterator[Row]:
@@ -190,7 +190,8 @@ def _text_of_one(field: FormField, value: Any) -> str:
     if isinstance(value, str):
         return as_plain_text(value) or ""
     if isinstance(value, Mapping) and field.field_type == "assignees_form" and set(value) & set(PERSON_KINDS):
-        value = [each for kind in PERSON_KINDS if isinstance(value.get(kind), list) for each in value[kind]]
+        people = [elements_of(value.get(kind)) for kind in PERSON_KINDS]
+        value = [each for kind in people if isinstance(kind, list) for each in kind]
     if isinstance(value, list):
         return ", ".join(filter(None, (_text_of_one(field, each) for each in value)))
     if isinstance(value, Mapping):
@@ -201,7 +202,7 @@ def _text_of_one(field: FormField, value: Any) -> str:
 
 
 def _number(kind: str, text: str | None) -> str | None:
-    if text is None or kind not in _NUMERIC:
+    if text is None or kind in _NOT_NUMERIC:
         return None
     found = read_decimal(text)
     return None if found is MISFIT else found
@@ -270,4 +271,7 @@ ANSWERS = Table(
     ),
     rows=_rows,
     includes=("tasks", "tasks.form_fields", "ko_form_fields"),
+    own_fields=frozenset(
+        ("timeline_id", "alias", "label", "value", "field_value", "options", "columns", "required", "guidance")
+    ),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tallyfy_provider.client.forms.fields import rows_of
+from tallyfy_provider.tables.persons import id_of
 from tallyfy_provider.tables.schema import Row, Table, columns
 from tallyfy_provider.tables.tasks import tasks_of
 from tallyfy_provider.utils.html import as_plain_text
@@ -27,8 +28,14 @@ def _rows(run: Mapping[str, Any]) -> Iterator[Row]:
                 "id": comment_id,
                 "run_id": run["id"],
                 "task_id": task_id,
+                "author_id": _author_of(thread),
                 "content_text": as_plain_text(thread.get("content")),
             }
+
+
+def _author_of(thread: Mapping[str, Any]) -> Any:
+    is_guest = "guest" in str(thread.get("author_type")).lower()
+    return id_of(thread.get("author_id"), "guests") or None if is_guest else thread.get("author_id")
 
 
 COMMENTS = Table(
@@ -42,7 +49,7 @@ COMMENTS = Table(
         ("state", "text", "Who sees it: `open`, `hide-for-guests` or `collapsed`."),
         ("content", "text", "What was written, HTML as given."),
         ("content_text", "text", "What was written, as plain text."),
-        ("author_id", "text", "Who wrote it: `people.person_id` of a user."),
+        ("author_id", "text", "Who wrote it: `people.person_id` of a user, or of a guest."),
         ("author_type", "text", "What the author is, as Tallyfy names it."),
         ("resolve_id", "text", "The comment that resolved this problem; null while it is open."),
         ("created_at", "timestamp", "When it was written."),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tallyfy_provider.tables.persons import elements_of, ids_of
 from tallyfy_provider.tables.schema import Column, Row, Table, columns
-from tallyfy_provider.tables.tasks import elements_of, ids_of
 from tallyfy_provider.utils.html import as_plain_text
 
 #: The fields of a run (docs/tallyfy-api.md, "Run object"). Ids are text: Tallyfy gives some as a number or as text.

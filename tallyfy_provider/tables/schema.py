@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from tallyfy_provider.client.redaction import without_guest_links
+from tallyfy_provider.tables.persons import without_guest_ids
 from tallyfy_provider.tables.values import MISFIT, READERS, Kind, Misfits, json_as_given
 
 #: Raised when a column is added, or changes its name, type or meaning.
@@ -68,7 +69,8 @@ class Table:
         return [(each.name, each.kind, READERS[each.kind], each.kind in ("text", "json", "list")) for each in given]
 
     @cached_property
-    def _known(self) -> frozenset[str]:
+    def known(self) -> frozenset[str]:
+        """Keys of Tallyfy's objects that are no unknown fields."""
         return self.own_fields.union(self.names)
 
     def with_unknown_fields(self) -> Table:
@@ -95,7 +97,7 @@ class Table:
                 found[name] = value  # as most values are
                 continue
             if isinstance(value, (dict, list)) or (takes_empty_text and "/guest" in str(value).lower()):
-                value = without_guest_links(value)
+                value = without_guest_ids(without_guest_links(value))
             try:
                 value = read(value)
             except ValueError:  # NaN, or an infinite number
@@ -107,7 +109,8 @@ class Table:
         return found
 
     def _unknown(self, row: Mapping[str, Any]) -> str | None:
-        unknown = without_guest_links({name: value for name, value in row.items() if name not in self._known})
+        given = {name: value for name, value in row.items() if name not in self.known}
+        unknown = without_guest_ids(without_guest_links(given))
         return json_as_given(Misfits().finite("", unknown)) if unknown else None
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tallyfy_provider.tables.persons import id_of, ids_of
 from tallyfy_provider.tables.schema import Row, Table, columns
-from tallyfy_provider.tables.tasks import id_of, ids_of
 from tallyfy_provider.utils.html import as_plain_text
 
 

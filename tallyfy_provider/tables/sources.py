@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.client.forms.fields import rows_of
-from tallyfy_provider.tables.tasks import PERSON_KINDS
+from tallyfy_provider.tables.persons import PERSON_KINDS
 
 if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tallyfy_provider.client.forms.fields import rows_of
 from tallyfy_provider.exceptions import TallyfyResponseError
+from tallyfy_provider.tables.persons import PERSON_KINDS, id_of, ids_of
 from tallyfy_provider.tables.schema import Row, Table, columns
-from tallyfy_provider.tables.values import plain_text
 from tallyfy_provider.utils.html import as_plain_text
-
-#: What an assignee is called in the tables, by Tallyfy's name of the list.
-PERSON_KINDS = {"users": "user", "guests": "guest", "groups": "group"}
 
 
 def tasks_of(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -23,19 +19,6 @@ def tasks_of(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if not {None, ""}.isdisjoint(by_id):
         raise TallyfyResponseError(f"Tallyfy gave a task without an id in run {run.get('id')}.")
     return tasks if len(by_id) == len(tasks) else list(by_id.values())[::-1]
-
-
-def elements_of(value: Any) -> Any:
-    """Return the list that stands under ``data``, or has numbers as keys; anything else as it is."""
-    if isinstance(value, Mapping) and "data" in value:
-        value = value["data"]
-    return list(value.values()) if isinstance(value, Mapping) and all(str(key).isdigit() for key in value) else value
-
-
-def ids_of(people: Any, kind: str) -> Any:
-    """Return the ids of people or groups of one of :data:`PERSON_KINDS`; what is no list of any stays as it is."""
-    people = elements_of(people)
-    return [found for each in people if (found := id_of(each, kind))] if isinstance(people, list) else people
 
 
 def _rows(run: Mapping[str, Any]) -> Iterator[Row]:
@@ -62,17 +45,6 @@ def _assignees(run: Mapping[str, Any]) -> Iterator[Row]:
                         "kind": name,
                         "person_id": person_id,
                     }
-
-
-def id_of(assignee: Any, kind: str) -> str:
-    """Return the id of a user or a group, or a guest's address; empty for none."""
-    if isinstance(assignee, Mapping):
-        assignee = (assignee.get("email") or assignee.get("id")) if kind == "guests" else assignee.get("id")
-    found = "" if assignee is None else plain_text(assignee)
-    if kind != "guests" or not found or "@" in found:
-        return found
-    # The id of a guest opens the guest's page: a digest tells guests apart as well.
-    return f"guest-{hashlib.sha256(found.encode()).hexdigest()[:16]}"
 
 
 TASKS = Table(

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -75,30 +76,38 @@ class GivenNumber(float):
     """A float that remembers the digits that it was given in, such as ``12.50`` or more than a float holds."""
 
     digits: str
-    #: Whether there was any in this process: most never have one.
-    exists = False
 
 
 def read_given(digits: str) -> float:
     """Return a number of JSON, with its digits where a float would be written in others; for ``parse_float``."""
     number = float(digits)
-    if repr(number) == digits or "e" in digits.lower():
+    if repr(number) == digits or ("e" in digits.lower() and _is_exact(number, digits)):
         return number
     given = GivenNumber(number)
     given.digits = digits
-    GivenNumber.exists = True
     return given
+
+
+def _is_exact(number: float, digits: str) -> bool:
+    return math.isfinite(number) and Decimal(repr(number)) == Decimal(digits)
 
 
 def json_as_given(value: Any) -> str:
     """Return what :func:`json_text` does, with numbers in the digits that Tallyfy gave them in."""
-    if not GivenNumber.exists:
+    if type(value) is str or not _has_given_number(value):
         return json_text(value)
     if isinstance(value, dict):
         return "{" + ",".join(f"{json_text(str(key))}:{json_as_given(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list):
         return f"[{','.join(map(json_as_given, value))}]"
-    return value.digits if isinstance(value, GivenNumber) else json_text(value)
+    return str(value.digits)
+
+
+def _has_given_number(value: Any) -> bool:
+    kind = type(value)
+    if kind is dict:
+        return any(map(_has_given_number, value.values()))
+    return any(map(_has_given_number, value)) if kind is list else kind is GivenNumber
 
 
 def plain_text(value: Any) -> str:

@@ -86,8 +86,7 @@ class RunWalk:
 
     def __init__(self, client: TallyfyClient, tables: Iterable[Table], *, on_incomplete: OnIncomplete = "fail") -> None:
         needed = list(dict.fromkeys(include for table in tables for include in table.includes))
-        client.session.transport.parse_float = read_given
-        self._client = client
+        self._client = client.reading_numbers_with(read_given)
         self._on_incomplete = on_incomplete
         self._needs_tasks = "tasks" in needed
         self._of_tasks = [name.partition(".")[2] for name in needed if name.startswith("tasks.")]

@@ -4,8 +4,9 @@ Write tables to a directory that is whole, or has no ``_SUCCESS``.
 Each table has a folder of parts, and ``_SUCCESS``, written last, says what is there. Parts have names that no earlier
 export has, so nothing has to be renamed, which object storage cannot. The ``_SUCCESS`` of an earlier export goes before
 the first new part can be seen, and its parts go before the new ``_SUCCESS`` comes: whoever waits for ``_SUCCESS`` never
-sees parts of two exports, or half of one. An export that fails takes its parts away and puts the old ``_SUCCESS`` back.
-One that is killed leaves a directory without ``_SUCCESS``, and the next one removes its parts.
+sees parts of two exports, or half of one. An export that fails takes its parts away and puts the old ``_SUCCESS`` back,
+as long as all parts of that one are there. One that is killed leaves a directory without ``_SUCCESS``, and the next one
+removes its parts.
 """
 
 from __future__ import annotations
@@ -164,11 +165,13 @@ class TableDirectory:
         for files in self.tables.values():
             files.discard(error)
         try:
-            for name in self._our_files():
+            names = set(self._our_files())
+            for name in names:
                 if self.token in name:
                     self._file_system.rm_file(f"{self._root}/{name}")
-            if self._success_before is not None and not self._file_system.exists(self._success_path):
-                self._write_success(self._success_before)
+            before = self._success_before
+            if before is not None and _parts_of(before) <= names and not self._file_system.exists(self._success_path):
+                self._write_success(before)
         except Exception as left:
             log.warning("%s holds parts of a failed export, and no %s: %s", self.path, SUCCESS, left)
 
@@ -207,3 +210,11 @@ class TableDirectory:
     @property
     def _success_path(self) -> str:
         return f"{self._root}/{SUCCESS}"
+
+
+def _parts_of(success: bytes) -> set[str]:
+    """Return the parts that a ``_SUCCESS`` names; none where it is not one of these exports."""
+    try:
+        return {part for table in json.loads(success)["tables"].values() for part in table["parts"]}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return set()

@@ -7,7 +7,11 @@ import re
 from typing import Any
 
 # No pattern reads on to the end from more than one place: a text of a megabyte would take hours.
-_TAG = re.compile(r"<[^<>]*>")
+# A tag in good form may have "<" and ">" in the values of its attributes.
+_TAG = re.compile(
+    r"""<[a-z][\w:-]*(?:\s+[\w:@.-]+(?:\s*=\s*(?:"[^"]{0,500}"|'[^']{0,500}'|[^\s"'<>=]+))?){0,30}\s*/?>|<[a-z/!?][^<>]*>""",
+    re.IGNORECASE,
+)
 #: Where something begins that a browser does not show at all, and where each of these ends.
 _UNSEEN = re.compile(r"<(script|style)\b|<!--", re.IGNORECASE)
 _ENDS = {

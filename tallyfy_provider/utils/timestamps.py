@@ -7,6 +7,8 @@ from typing import Any
 
 #: The end of the first day since the epoch, in every time zone.
 _FIRST_DAY = 2 * 86_400.0
+#: Of ``20261031``.
+_DIGITS_OF_A_DAY = 8
 
 
 def parse_timestamp(value: Any) -> float | None:
@@ -15,8 +17,11 @@ def parse_timestamp(value: Any) -> float | None:
 
     It is ISO 8601, or ``YYYY-MM-DD HH:MM:SS`` in UTC (docs/tallyfy-api.md, "Run object").
     """
+    text = str(value).strip()
+    if text.isdigit() and len(text) != _DIGITS_OF_A_DAY:
+        return None  # Python takes 13 digits for a day, any letter and an hour
     try:
-        date = datetime.fromisoformat(str(value).strip().replace("Z", "+00:00"))
+        date = datetime.fromisoformat(text.replace("Z", "+00:00"))
         seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
         datetime.fromtimestamp(seconds, UTC)  # a time zone can lead out of the years that can be written
     except (ValueError, OverflowError):

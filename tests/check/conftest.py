@@ -81,6 +81,8 @@ def connect(emulator: Emulator, rewrite: Rewriter | None = None, recorded: Recor
         back = open_exchange(request)
         back.status, back.headers, back.body = response.status, dict(response.headers), response.body
         rewrite(back)
+        if back.body != response.body:
+            return parse_response(back.status, back.headers, back.body)
         if not back.is_read:
             return replace(response, status=back.status, headers=back.headers)
         return parse_response(back.status, back.headers, json.dumps(back.payload).encode())

@@ -86,6 +86,15 @@ def test_a_report_is_written(tmp_path: Path, emulator: Emulator, capsys: pytest.
     assert emulator.organization_id not in text
 
 
+def test_json_tells_why_nothing_could_be_checked(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(capsys, "--json", "--only=link")
+
+    answer = json.loads(out)
+    assert code == 2
+    assert set(answer) == {"format", "provider", "error"}
+    assert answer["error"] == err.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -138,6 +147,16 @@ def test_what_will_be_written_is_said_beforehand(emulator: Emulator, capsys: pyt
     assert f"This launches one run of checklist {checklist_id}" in err
     assert [bool(run["archived_at"]) for run in emulator.launched] == [True]
     assert "could not be archived" not in err
+
+
+def test_the_checklist_may_be_given_by_its_address(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    checklist_id = emulator.checklists["Incident"]
+    address = f"https://go.tallyfy.com/organizations/{emulator.organization_id}/checklists/{checklist_id}"
+
+    code, _, err = call(capsys, "--only=launch,archive", "--with-writes", address)
+
+    assert code == 0
+    assert f"one run of checklist {checklist_id}" in err
 
 
 @pytest.mark.parametrize(
@@ -285,9 +304,11 @@ def test_airflows_command_line_loads_next_to_nothing_for_it() -> None:
     assert set(done.stdout.split()) - {"tallyfy_provider"} == ours
 
 
-def test_the_module_runs_by_itself() -> None:
+def test_the_module_runs_by_itself_and_no_log_gets_into_its_output(emulator: Emulator) -> None:
+    emulator.order(Fault(kind="status", status=502, times=1))
     command = [sys.executable, "-m", "tallyfy_provider", "check", "--json", FEW]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["answers"]["holds"] == 3
+    report = json.loads(done.stdout)
+    assert (report["answers"]["holds"], report["requests"]) == (3, 3)

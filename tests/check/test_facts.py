@@ -51,7 +51,7 @@ def test_five_thousand_runs_cost_no_more_than_sixty_requests() -> None:
 
 
 def test_attempts_count_among_the_sixty_requests(seeded: Emulator) -> None:
-    seeded.order(Fault(kind="status", status=500, path="/tasks", times=None))
+    seeded.order(Fault(kind="status", status=500, path="&(status|q|tag|folder|owners|groups|starred)=", times=None))
 
     outcome = ask(seeded)
 
@@ -136,6 +136,15 @@ def test_a_refusal_without_a_pause_differs(seeded: Emulator) -> None:
     seeded.order(Fault(kind="status", status=429, times=1, after=3))
 
     assert answered(ask(seeded), "differs") == {"rate-limit"}
+
+
+def test_a_pause_that_another_header_tells_differs(seeded: Emulator) -> None:
+    seeded.order(Fault(kind="status", status=429, headers={"X-RateLimit-Reset": "2"}, times=1, after=3))
+
+    found = findings(ask(seeded))["rate-limit"]
+
+    assert (found.answer, found.seen["refused"], found.seen["with_pause"]) == ("differs", 1, 0)
+    assert found.seen["headers"] == ["x-ratelimit-reset"]
 
 
 def test_nothing_is_asked_any_more_when_tallyfy_refuses_for_good(seeded: Emulator) -> None:
@@ -236,7 +245,13 @@ def test_changes_hold_and_leave_one_archived_run_behind(world: World) -> None:
     assert "airflow-provider-tallyfy" in made["summary"]
 
 
+def hide(thread: Any) -> None:
+    if "First comment" in thread["content"]:
+        thread["state"] = "open"
+
+
 CHANGE_DEVIATIONS = {
+    "comment-state": ("tasks/*", lambda row: [hide(thread) for thread in row["threads"]["data"]]),
     "launch-marker": ("runs/*", lambda row: row.update(summary="gone")),
     "launch-form": ("runs/*", lambda row: row.update(prerun=[])),
     "update": ("runs/*", lambda row: row.update(name="Same")),
@@ -289,6 +304,36 @@ def test_the_run_is_archived_when_somebody_interrupts(world: World) -> None:
     assert not trial.is_left
 
 
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_launch_that_somebody_interrupts_is_found_and_archived_or_told(seeded: Emulator, arrived: bool) -> None:
+    def interrupt(exchange: Exchange) -> None:
+        if exchange.method == "POST" and exchange.path == ("runs",) and bool(exchange.status) is arrived:
+            raise KeyboardInterrupt
+
+    trial = Trial(connect(seeded, interrupt), add_tried_checklist(seeded), sleep=lambda seconds: None)
+    with pytest.raises(KeyboardInterrupt):
+        trial.prepare()
+
+    assert [bool(run["archived_at"]) for run in seeded.launched] == [True] * arrived
+    assert trial.is_left is not arrived
+    if not arrived:
+        assert f"look for one named {NAME!r}" in trial.describe_what_is_left()
+
+
+def test_an_archiving_that_somebody_interrupts_is_told(seeded: Emulator) -> None:
+    def interrupt(exchange: Exchange) -> None:
+        if exchange.method == "DELETE":
+            raise KeyboardInterrupt
+
+    trial = Trial(connect(seeded, interrupt), add_tried_checklist(seeded), sleep=lambda seconds: None)
+    with pytest.raises(KeyboardInterrupt):
+        trial.prepare()
+
+    [run] = seeded.launched
+    assert trial.is_left
+    assert f"Run {run['id']} could not be archived: archive it" in trial.describe_what_is_left()
+
+
 def test_a_launch_whose_answer_is_lost_is_found_and_archived(seeded: Emulator) -> None:
     seeded.order(Fault(kind="reset", when="after", method="POST", path="/runs$", times=1))
     checklist_id = add_tried_checklist(seeded)
@@ -326,6 +371,15 @@ def test_a_checklist_that_does_not_fit_is_told(
 
     assert facts <= answered(outcome, "cannot tell")
     assert answered(outcome, "differs") == set()
+
+
+def test_a_refusal_of_the_launch_is_quoted_whole(seeded: Emulator) -> None:
+    checklist_id = add_tried_checklist(seeded)
+    seeded.order(Fault(kind="status", status=404, method="POST", path="/runs$"))
+
+    outcome = check(connect(seeded), checklist_id=checklist_id, only=CHANGES)
+
+    assert "Check the id" in findings(outcome)["launch"].note
 
 
 def test_a_checklist_that_does_not_exist_is_told(emulator: Emulator) -> None:

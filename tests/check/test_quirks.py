@@ -46,15 +46,7 @@ TABLE: dict[str, list[tuple[Any, set[str]]]] = {
     "endless": [
         (
             True,
-            {
-                "rows-as-announced",
-                "past-the-end",
-                "without-pagination",
-                "unknown-values",
-                "unknown-names",
-                "archived-true",
-                "meta",
-            },
+            {"past-the-end", "meta"},
         )
     ],
     "endless_rows": [("new", set())],
@@ -86,13 +78,14 @@ TABLE: dict[str, list[tuple[Any, set[str]]]] = {
 #: What a check cannot see: nothing is completed twice, and what did not happen makes no row.
 UNSEEN = {
     *("complete_twice", "feed_execution_rows", "endless_rows"),
-    *("feed_records", "feed_work_rows", "work_touches_run"),
+    *("feed_records", "work_touches_run"),
 }
 #: What is only seen where changes are tried.
 BY_WRITES = {
     "list_lag",
     "feed_lag",
     "feed_task_rows",
+    "feed_work_rows",
     "feed_execution_rows",
     "form_readback",
     "complete_twice",
@@ -119,7 +112,7 @@ def test_a_quirk_turns_the_facts_that_it_should_and_comes_back_out_of_the_report
     assert answered(outcome, "not allowed") == (FEED if name == "feed" else set())
     likeness = likeness_of(json.loads(json.dumps(build_report(outcome))))
     assert likeness.quirks == (Quirks() if name in UNSEEN else quirks)
-    # A list without an end has no right totals either, which other facts ask for.
+    # A list without an end has no right totals either.
     assert set(likeness.left_out) == (facts - {"past-the-end"} if name == "endless" else set())
 
 
@@ -127,6 +120,16 @@ def test_numbers_for_objects_are_seen_in_runs_that_are_added_then() -> None:
     world = build_world(Quirks(numbers_for_objects=True))
     with world.emulator:
         assert answered(world.check(), "differs") == {"auto-archive", "progress"}
+
+
+@pytest.mark.parametrize("with_writes", [False, True])
+def test_a_feed_that_never_had_a_row_is_seen(with_writes: bool) -> None:
+    world = build_world(Quirks(feed_records=False))
+    with world.emulator:
+        outcome = world.check_with_writes(quirks=Quirks(feed_records=False)) if with_writes else world.check()
+
+    assert answered(outcome, "differs") == set()
+    assert likeness_of(build_report(outcome)).quirks == Quirks(feed_records=False)
 
 
 MANY = Quirks(

@@ -76,3 +76,9 @@ def test_a_field_of_another_type_is_no_exception(odd):
         StatusRule().result([item])
     for inner in (odd, {"data": odd}, {"data": {"full_name": odd, "id": odd}}, {"first_name": odd}):
         describe_completion({"id": "a", "completer": inner})
+
+
+@pytest.mark.parametrize("digits", ["1512012312345", 1512012312345, "1767225600", 1767225600, "151201231"])
+def test_seconds_and_milliseconds_are_no_dates_of_the_middle_ages(digits):
+    assert parse_timestamp(digits) is None
+    assert parse_timestamp("20261031") == parse_timestamp("2026-10-31T00:00:00Z")

@@ -20,21 +20,36 @@ from tallyfy_provider.operators.tasks import CompleteTaskOperator
 
 ROUNDS = 25
 
-#: A task of Airflow in a process of its own: completes each step that it reads, at once when it reads it.
-PROCESS = """
+#: Two tasks of Airflow, each in a process of its own, complete each step that they read, at once when they read it.
+#: They are forks of one that has loaded Airflow, which takes seconds.
+PROGRAM = """
 import json, os, sys, tempfile
 from types import SimpleNamespace
 from tallyfy_provider.client.tasks import locks
 from tallyfy_provider.operators.tasks import CompleteTaskOperator
 # The emulator's lists are never behind, so claims settle when the second is over in which they were written.
 locks.SETTLING, locks.PAUSE = 1.0, 0.02
-print("READY", flush=True)
-for line in sys.stdin:
-    order = json.loads(line)
-    os.environ["AIRFLOW_CONN_TALLYFY_DEFAULT"], tempfile.tempdir = order["connection"], order["machine"]
+
+def complete(order, machine):
+    os.environ["AIRFLOW_CONN_TALLYFY_DEFAULT"], tempfile.tempdir = order["connection"], machine
     ti = SimpleNamespace(dag_id="d", task_id="t", run_id="r", try_number=1, xcom_push=lambda key, value: None)
     operator = CompleteTaskOperator(task_id="complete", step=order["step"], claim=order["claim"])
     print("DONE", bool(operator.execute(context={"ti": ti})["completed_at"]), flush=True)
+
+pipes = []
+for number in range(2):
+    reading, writing = os.pipe()
+    if not os.fork():
+        os.close(writing)
+        for line in os.fdopen(reading):
+            order = json.loads(line)
+            complete(order, order["machines"][number])
+        os._exit(0)
+    pipes.append(os.fdopen(writing, "w"))
+print("READY", flush=True)
+for line in sys.stdin:
+    for pipe in pipes:
+        print(line, file=pipe, end="", flush=True)
 """
 
 
@@ -100,34 +115,28 @@ class Processes:
     """Two tasks of Airflow, each in a process of its own, perhaps on machines of their own."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-c", PROCESS]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._processes = [subprocess.Popen(command, **pipes) for _ in range(2)]
-        for process in self._processes:
-            self._read(process, "READY")
+        self._process = subprocess.Popen([sys.executable, "-c", PROGRAM], **pipes)
+        self._read("READY")
 
     def complete(self, step: str, machines: list[Any], *, claim: bool = False) -> None:
         """Complete a step in both; a machine is its folder for lock files."""
         connection = os.environ["AIRFLOW_CONN_TALLYFY_DEFAULT"]
-        for process, machine in zip(self._processes, machines, strict=True):
-            assert process.stdin is not None
-            order = {"connection": connection, "machine": str(machine), "step": step, "claim": claim}
-            process.stdin.write(f"{json.dumps(order)}\n")
-            process.stdin.flush()
-        for process in self._processes:
-            assert self._read(process, "DONE") == "True"
+        order = {"connection": connection, "machines": [*map(str, machines)], "step": step, "claim": claim}
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{json.dumps(order)}\n")
+        self._process.stdin.flush()
+        assert [self._read("DONE") for _ in machines] == ["True", "True"]
 
-    @staticmethod
-    def _read(process: subprocess.Popen[str], word: str) -> str:
-        assert process.stdout is not None
-        for line in process.stdout:
+    def _read(self, word: str) -> str:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
             if line.startswith(word):
                 return line.removeprefix(word).strip()
-        raise AssertionError(f"The process ended with {process.wait(30)}.")
+        raise AssertionError(f"The process ended with {self._process.wait(30)}.")
 
     def end(self) -> None:
-        for process in self._processes:
-            process.communicate(timeout=30)
+        self._process.communicate(timeout=30)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 
 from tallyfy_provider.exceptions import TallyfyResponseError
 from tallyfy_provider.tables.tables import TABLES, tables_named
-from tallyfy_provider.tables.values import Misfits, read_given
+from tallyfy_provider.tables.values import Misfits, json_as_given, read_given
 
 
 def rows(table: str, run: dict) -> list[dict]:
@@ -232,6 +232,51 @@ def test_guests_of_an_answer_are_known_in_every_form(guests):
     assert "open-sesame" not in json.dumps(answers(field))
 
 
+@pytest.mark.parametrize(
+    "people",
+    [
+        [{"id": "open-sesame", "email": "a@b.example", "full_name": "Ann"}, {"id": 7, "full_name": "Jo"}],
+        {"guests": ["open-sesame"]},
+        {"users": {"data": [{"id": 7, "full_name": "Jo"}]}, "guests": [{"id": "open-sesame", "email": None}]},
+    ],
+)
+def test_the_id_of_a_guest_is_in_no_kind_of_answer_and_in_no_json_of_a_run(people):
+    field = {"id": "f", "field_type": "assignees_form", "field_value": people}
+    (row,) = answers(field)
+    (run,) = rows("runs", {"prerun": {"f": people}})
+    assert "open-sesame" not in json.dumps([row, run])
+    assert ("Jo" in row["value_text"]) == ("Jo" in json.dumps(people))
+    assert json.loads(run["prerun"]) == {"f": json.loads(row["value_json"])}
+
+
+def test_what_only_resembles_a_guest_stays_as_it_is():
+    cells = {"Name": "Ann", "guests": 3, "email": "a@b.example"}
+    kept = {"f": [cells], "g": {"id": 7, "email": "a@b.example"}}
+    assert json.loads(rows("runs", {"prerun": kept})[0]["prerun"]) == kept
+
+
+def test_a_comment_of_a_guest_has_the_guests_address_or_a_digest():
+    thread = {"id": "c", "author_type": "App\\Models\\Guest", "author_id": "open-sesame"}
+    (row,) = rows("comments", {"threads": [thread]})
+    assert (
+        row["author_id"]
+        == rows("assignees", {"tasks": [{"id": "t", "owners": {"guests": ["open-sesame"]}}]})[0]["person_id"]
+    )
+
+
+@pytest.mark.parametrize(
+    "digits", ["12.50", "0.1", "1e400", "1E-400", "1.23456789012345678901e5", "100000000000000000000.5"]
+)
+def test_no_digit_of_a_number_is_lost_however_it_is_written(digits):
+    given = json.loads(f'{{"of": {digits}}}', parse_float=read_given)
+    (row,) = answers({"id": "f", "field_type": "file", "field_value": given})
+    assert row["value_json"] == f'{{"of":{digits}}}'
+
+
+def test_a_number_with_an_exponent_that_a_float_holds_is_one():
+    assert json.loads(json_as_given(json.loads("[1e3, -2.5E-1]", parse_float=read_given))) == [1000, -0.25]
+
+
 @pytest.mark.parametrize("value", [{"id": 3}, {"id": 3, "text": None}, [{"id": 3, "selected": True}]])
 def test_a_choice_by_id_is_not_the_option_whose_text_is_none(value):
     options = [{"id": 1, "text": "None"}, {"id": 3, "text": "Yes"}]
@@ -245,6 +290,40 @@ def test_unknown_fields_are_kept_in_one_column_where_that_is_asked_for():
     (row,) = table.typed_rows({"id": "run", "new": {"a": 1}, "tasks": {"data": []}}, Misfits())
     assert json.loads(row["unknown_fields"]) == {"new": {"a": 1}}
     assert "unknown_fields" not in rows("runs", {"new": 1})[0]
+
+
+def test_unknown_keys_of_a_field_are_kept_with_its_answer_where_that_is_asked_for():
+    (table,) = tables_named("tables", ["answers"], unknown_fields=True)
+    field = {
+        "id": "f",
+        "field_type": "table",
+        "columns": [{"id": 1, "label": "Item"}],
+        "score": 2.50,
+        "run_id": "other",
+    }
+    task = {"id": "t", "form_fields": [{**field, "field_value": ["x"]}, {"id": "g", "label": "G", "required": True}]}
+    cell, plain = table.typed_rows({"id": "run", "tasks": [task]}, Misfits())
+    assert (cell["run_id"], json.loads(cell["unknown_fields"])) == ("run", {"score": 2.5})
+    assert plain["unknown_fields"] is None
+    assert "unknown_fields" not in answers(field)[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "number"),
+    [
+        ("currency", 12.5, "12.5"),
+        ("rating", "4", "4"),
+        (None, "7", "7"),
+        ("date", "2026", None),
+        ("email", 5, None),
+        ("file", "1", None),
+        ("assignees_form", [7], None),
+        ("multiselect", ["7"], None),
+    ],
+)
+def test_a_number_in_a_field_of_a_type_that_is_new_is_a_number(kind, value, number):
+    (row,) = answers({"id": "f", "field_type": kind, "field_value": value})
+    assert row["value_number"] == number
 
 
 def test_values_of_another_type_become_null_and_are_counted_without_being_shown():

@@ -7,6 +7,7 @@ import csv
 import errno
 import gzip
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -294,6 +295,45 @@ def test_a_full_disk_is_a_clear_error_and_leaves_nothing(emulator, export):
     with pytest.raises(TallyfyExportError, match="There is no space left there: make room"):
         export(f"memory://{attached('memory', store)}@exports/out", tables=["tasks"])
     assert store.files == {}
+
+
+class FailingOnce(Bucket):
+    """A bucket in which the change of one number fails, an upload or a removal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails_at = math.inf
+        self.changes = 0
+
+    def raise_what_is_wrong(self, path: str) -> None:
+        self.changes += 1
+        if self.changes == self.fails_at:
+            raise OSError(errno.EIO, "We encountered an internal error")
+
+    def rm_file(self, path: str) -> None:
+        self.raise_what_is_wrong(path)
+        super().rm_file(path)
+
+
+def test_whichever_change_fails_no_success_names_parts_that_are_not_there(emulator, export):
+    bucket = FailingOnce()
+    path = f"s3://{attached('s3', bucket)}@bucket/out"
+    seen = lambda: {name.removeprefix("bucket/"): data for name, data in bucket.objects.items()}  # noqa: E731
+    failed, outcomes = 0, set()
+    while bucket.fails_at:
+        bucket.fails_at = math.inf
+        export(path, tables=["runs", "tasks"], part_bytes=20_000)
+        before = seen()
+        failed += 1
+        bucket.changes, bucket.fails_at = 0, failed
+        try:
+            export(path, tables=["runs", "tasks"], part_bytes=20_000, attempt=2)
+        except TallyfyExportError:
+            outcomes.add((is_whole(seen()), seen() == before))
+        else:
+            assert is_whole(seen())
+            bucket.fails_at = 0 if bucket.changes < failed else bucket.fails_at
+    assert outcomes == {(True, True), (False, False)}
 
 
 @pytest.mark.parametrize("below", ["", "sub/folder"])

@@ -252,7 +252,7 @@ def test_values_that_cannot_be_written_become_null_with_a_warning(emulator, expo
 def test_a_list_that_fails_in_its_middle_leaves_the_earlier_file_as_it_was(emulator, export, tmp_path, name):
     if name.endswith("parquet"):
         pytest.importorskip("pyarrow")
-    emulator.add_runs(1500)
+    emulator.add_generated_runs(1500)
     path = tmp_path / name
     path.write_text("of an earlier run")
     emulator.order(Fault(kind="status", status=500, path="page=3(&|$)"))

@@ -37,8 +37,8 @@ def unknown_id(reader: ApiReader) -> Finding:
 @ERRORS.fact("unknown-path", "A path that does not exist is answered 404 ENDPOINT_NOT_FOUND", "such a path")
 def unknown_path(reader: ApiReader) -> Finding:
     response = reader.refusal(samples.UNKNOWN)
-    if response.status == 403:
-        reader.item()  # ends this where the organization may not be seen
+    if response.status == 403 and len(reader.forbidden) > 1:
+        return not_allowed("The user of the connection may not see everything (403).", status=403)
     code = code_of(response)
     return found(response.status == 404 and code == ENDPOINT_NOT_FOUND, status=response.status, code=code)
 
@@ -60,8 +60,8 @@ def validation(reader: ApiReader) -> Finding:
         return not_allowed("The user of the connection may not see the activity feed (403).", status=403)
     if response.is_success:
         return cannot_tell("It needs a refusal; the activity feed takes unknown verbs.", status=response.status)
-    if response.status == 404:
-        return cannot_tell("It needs the activity feed.", status=404)
+    if not is_feed_readable(reader):
+        return cannot_tell("It needs the activity feed.", status=response.status)
     payload = response.payload if isinstance(response.payload, dict) else {}
     errors = payload.get("errors")
     return found(
@@ -69,6 +69,11 @@ def validation(reader: ApiReader) -> Finding:
         status=response.status,
         errors=type_of(errors),
     )
+
+
+def is_feed_readable(reader: ApiReader) -> bool:
+    """Tell whether a page of the feed is given where nothing is wrong with what is asked for."""
+    return reader.response("activity-feeds", params=samples.FEED).is_success
 
 
 def refused_feed(reader: ApiReader) -> Response:
@@ -85,15 +90,15 @@ def refused_feed(reader: ApiReader) -> Response:
 
 @ERRORS.fact("request-id", "Each answer has an X-Request-Id", "any")
 def request_id(reader: ApiReader) -> Finding:
-    response = reader.response("runs", params={"sort": "created_at", "per_page": "100", "page": "1"})
+    response = reader.response("runs", params=samples.OLDEST)
     return found(response.request_id is not None, request_id=response.request_id is not None)
 
 
 @ERRORS.fact("rate-limit", "Who asks too often is answered 429 with Retry-After", "all that was asked before")
 def rate_limit(reader: ApiReader) -> Finding:
-    reader.response("runs", params={"sort": "created_at", "per_page": "100", "page": "1"})
+    reader.response("runs", params=samples.OLDEST)
     seen = [name for name in RATE_LIMIT_HEADERS if name in reader.header_names]
     if not reader.refusals:
         return holds("Nothing was refused.", refused=0, headers=seen)
-    with_pause = sum(refusal.retry_after is not None for refusal in reader.refusals)
+    with_pause = sum("retry-after" in refusal.headers and bool(refusal.retry_after) for refusal in reader.refusals)
     return found(with_pause == len(reader.refusals), refused=len(reader.refusals), with_pause=with_pause, headers=seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tallyfy_provider.check import samples
 from tallyfy_provider.check.fact import Subject
-from tallyfy_provider.check.finding import Finding, cannot_tell, found
+from tallyfy_provider.check.finding import Finding, cannot_tell, differs, found, own_answer
 from tallyfy_provider.check.reader import ApiReader, Row
 from tallyfy_provider.check.shapes import id_forms, keys_in, not_known, split_known, type_of, types_of
 from tallyfy_provider.client.filtering import TYPES
@@ -18,7 +18,9 @@ FIELD_TYPES = frozenset({*TEXT_TYPES, *CHOICES, "file", "table", "assignees_form
 
 @FORMS.fact("checklists", "Checklists are listed with id, title and type", "a page of checklists", section="Endpoints")
 def checklists(reader: ApiReader) -> Finding:
-    rows = samples.needed(samples.checklists(reader).rows, "a checklist that the user of the connection sees")
+    with own_answer(unless=samples.has_other_lists(reader)):
+        page = samples.checklists(reader)
+    rows = samples.needed(page.rows, "a checklist that the user of the connection sees")
     known, others = split_known((row.get("type") for row in rows), TYPES)
     keys = keys_in(rows, ("id", "title", "type"))
     note = not_known(others)
@@ -29,31 +31,38 @@ def checklists(reader: ApiReader) -> Finding:
 
 @FORMS.fact("checklist-form", "prerun of a checklist is a bare list", "a checklist with its steps", section="Endpoints")
 def checklist_form(reader: ApiReader) -> Finding:
-    prerun = samples.checklist_alone(reader).get("prerun")
+    samples.checklists(reader)
+    with own_answer():
+        prerun = samples.checklist_alone(reader).get("prerun")
     return found(type_of(prerun) in ("list", "[]"), prerun=type_of(prerun))
 
 
 @FORMS.fact("checklist-steps", "with=steps adds steps under data, with id, title and captures", "the same")
 def checklist_steps(reader: ApiReader) -> Finding:
+    if samples.refuses_steps(reader):
+        return differs("Tallyfy refuses with=steps.")
     checklist = samples.checklist_alone(reader)
     steps = samples.rows_in(checklist, "steps")
     nested = isinstance(checklist.get("steps"), dict) and "data" in checklist["steps"]
     if nested and not steps:
         return cannot_tell("It needs a checklist with steps.")
     keys = keys_in(steps, ("id", "title", "alias", "captures", "step_type"))
-    return found(nested and {"id", "title"} <= set(keys), data=nested, rows=len(steps), keys=keys)
+    return found(nested and {"id", "title", "captures"} <= set(keys), data=nested, rows=len(steps), keys=keys)
 
 
 @FORMS.fact("field-keys", "A field has id, alias, label, field_type and required", "the fields of checklists")
 def field_keys(reader: ApiReader) -> Finding:
     fields = _fields(reader)
     keys = keys_in(fields, FIELD_KEYS)
-    return found(keys == list(FIELD_KEYS), fields=len(fields), keys=keys)
+    required = types_of(field["required"] for field in fields if "required" in field)
+    fits = keys == list(FIELD_KEYS) and set(required) <= {"boolean", "number"}
+    return found(fits, fields=len(fields), keys=keys, required=required)
 
 
 @FORMS.fact("field-ids", "Values are kept by the field's id, 32 hexadecimal digits", "the fields of checklists")
 def field_ids(reader: ApiReader) -> Finding:
-    forms = id_forms(field.get("id") for field in _fields(reader))
+    ids = [field["id"] for field in _fields(reader) if field.get("id") is not None]
+    forms = id_forms(samples.needed(ids, "fields with an id"))
     return found(set(forms) <= {"32 hexadecimal digits"}, ids=forms)
 
 
@@ -97,6 +106,8 @@ def value_key(reader: ApiReader) -> Finding:
 @FORMS.fact("kickoff-fields", "with=ko_form_fields gives a run's kick-off form", "a run by itself")
 def kickoff_fields(reader: ApiReader) -> Finding:
     run = samples.run_alone(reader)
+    if samples.refused_of_a_run(reader) == "with":
+        return cannot_tell("It needs a run that is requested by itself with what can be included.")
     fields = samples.rows_in(run, "ko_form_fields")
     keys = keys_in(fields, FIELD_KEYS)
     if "ko_form_fields" in run and not fields:

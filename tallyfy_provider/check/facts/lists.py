@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tallyfy_provider.check import samples
 from tallyfy_provider.check.fact import Subject
-from tallyfy_provider.check.finding import Finding, Unanswered, cannot_tell, differs, found, holds
+from tallyfy_provider.check.finding import Finding, Unanswered, cannot_tell, differs, found, holds, own_answer
 from tallyfy_provider.check.reader import ApiReader, ListPage, Row
+from tallyfy_provider.check.samples import NUMBER, PART
 from tallyfy_provider.check.shapes import type_of
 from tallyfy_provider.client.filtering import MAX_PAGE_SIZE
 from tallyfy_provider.utils.timestamps import parse_timestamp
@@ -19,15 +20,13 @@ LISTS = Subject("lists", "Pagination")
 
 _KEYS = ("total", "count", "per_page", "current_page")
 _LINKS = ("previous", "next")
-#: Rows to a page, and the page, by which the first hundred rows are read again.
-_PART, _NUMBER = 20, 2
 #: Runs that are asked for at once at most.
 _MOST_AT_ONCE = 300
 
 
 @LISTS.fact("envelope", "A list is an array under data, whose rows are objects with an id", "a page of runs")
 def envelope(reader: ApiReader) -> Finding:
-    response = reader.response("runs", params={"sort": "created_at", "per_page": "100", "page": "1"})
+    response = reader.response("runs", params=samples.OLDEST)
     if not response.is_success:
         return cannot_tell(f"It needs a list; Tallyfy answered {response.status}.", status=response.status)
     rows = response.payload.get("data") if isinstance(response.payload, dict) else None
@@ -46,10 +45,11 @@ def meta(reader: ApiReader) -> Finding:
     types = {key: type_of(page.pagination.get(key)) for key in _KEYS}
     is_right = page.pagination.get("count") in (None, len(page.rows)) and page.total is not None
     numbers = [page.pagination.get("current_page") == 1]
-    again = samples.optional(lambda: _middle(reader)) if len(page.rows) >= _PART * _NUMBER else None
+    again = samples.optional(lambda: samples.middle(reader)) if len(page.rows) >= PART * NUMBER else None
     if again is not None and again.pagination:
         is_right = is_right and samples.is_same_count(page.total or 0, again.total or 0)
-        numbers.append(again.pagination.get("current_page") == _NUMBER)
+        is_right = is_right and again.pagination.get("count") in (None, len(again.rows))
+        numbers.append(again.pagination.get("current_page") == NUMBER)
     fits = is_right and all(numbers) and set(types.values()) == {"number"}
     return found(fits, quirks=quirks, **types, right_pages=numbers)
 
@@ -57,14 +57,16 @@ def meta(reader: ApiReader) -> Finding:
 @LISTS.fact("total-pages", "meta.pagination.total_pages is the last page", "a page of runs")
 def total_pages(reader: ApiReader) -> Finding:
     page = _with_meta(samples.oldest(reader))
-    pages = page.pagination.get("total_pages")
-    if page.total is None or not isinstance(pages, int):
+    pages, total = page.pagination.get("total_pages"), samples.total_of(reader, page)
+    if not isinstance(pages, int):
         return differs(total_pages=type_of(pages), quirks={"total_pages": "total_pages" in page.pagination})
+    if total is None:
+        return cannot_tell("It needs meta.pagination.total.")
     # Tallyfy may count pages of 10 rows, whatever was asked for; the larger number counts.
-    fits = {"as_asked": max(1, math.ceil(page.total / MAX_PAGE_SIZE)), "of_ten": max(1, math.ceil(page.total / 10))}
-    told = page.pagination.get("per_page")
-    if isinstance(told, int) and told > 0:
-        fits["as_told"] = max(1, math.ceil(page.total / told))
+    sizes = {"as_asked": MAX_PAGE_SIZE, "of_ten": 10, "as_told": page.pagination.get("per_page")}
+    if len(page.rows) < min(total, MAX_PAGE_SIZE):
+        sizes["as_given"] = len(page.rows)
+    fits = {name: max(1, math.ceil(total / size)) for name, size in sizes.items() if isinstance(size, int) and size > 0}
     names = [name for name, count in fits.items() if count == pages]
     ignores = names == ["of_ten"] if fits["of_ten"] > 1 else None
     quirks = {"total_pages": True} | ({} if ignores is None else {"total_pages_ignores_per_page": ignores})
@@ -73,7 +75,7 @@ def total_pages(reader: ApiReader) -> Finding:
 
 @LISTS.fact("links", "links is an object of next and previous, or [], null, or missing", "two pages of runs")
 def links(reader: ApiReader) -> Finding:
-    pages = [_with_meta(samples.oldest(reader)), _with_meta(_middle(reader))]
+    pages = [_with_meta(samples.oldest(reader)), _with_meta(samples.middle(reader))]
     shapes = [_links_shape(page.pagination) for page in pages]
     quirk = _links_quirk([page.pagination for page in pages])
     return found("other text" not in shapes, links=shapes, quirks={} if quirk is None else {"links": quirk})
@@ -111,7 +113,7 @@ def _links_quirk(paginations: list[Any]) -> str | None:
     "links-target", "A next link may lead to another host, or lose the filters; it is never followed", "the same"
 )
 def links_target(reader: ApiReader) -> Finding:
-    page = _with_meta(_middle(reader))
+    page = _with_meta(samples.middle(reader))
     value = page.pagination.get("links")
     link = next((each for each in value.values() if isinstance(each, str)), None) if isinstance(value, dict) else None
     if link is None:
@@ -166,13 +168,14 @@ def _tasks(reader: ApiReader) -> ListPage | None:
 
 @LISTS.fact("rows-as-announced", "A page holds as many rows as meta announces", "two pages of runs")
 def rows_as_announced(reader: ApiReader) -> Finding:
-    first, middle = _with_meta(samples.oldest(reader)), _with_meta(_middle(reader))
-    if first.total is None:
+    first, middle = _with_meta(samples.oldest(reader)), _with_meta(samples.middle(reader))
+    total = samples.total_of(reader, first)
+    if total is None:
         return cannot_tell("It needs meta.pagination.total.")
-    expected = min(first.total, MAX_PAGE_SIZE, _cap(first))
-    in_the_middle = max(0, min(first.total - _PART * (_NUMBER - 1), _PART, _cap(middle)))
+    expected = min(total, MAX_PAGE_SIZE, _cap(first))
+    in_the_middle = max(0, min(total - PART * (NUMBER - 1), PART, _cap(middle)))
     missing = expected - len(first.rows), in_the_middle - len(middle.rows)
-    empty = 1 if expected and not first.rows else _NUMBER if in_the_middle and not middle.rows else None
+    empty = 1 if expected and not first.rows else NUMBER if in_the_middle and not middle.rows else None
     quirks = {} if empty is None else {"empty_page": empty}
     return found(max(missing) <= 0, rows=[len(first.rows), len(middle.rows)], missing=list(missing), quirks=quirks)
 
@@ -184,12 +187,14 @@ def _cap(page: ListPage) -> int:
 
 @LISTS.fact("sort-oldest-first", "sort=created_at gives the oldest first", "a page of runs", section="Filters")
 def sort_oldest_first(reader: ApiReader) -> Finding:
-    return _is_sorted(samples.oldest(reader).rows, 1)
+    with own_answer(unless=samples.has_other_lists(reader)):
+        return _is_sorted(samples.oldest(reader).rows, 1)
 
 
 @LISTS.fact("sort-newest-first", "sort=-created_at gives the newest first", "a page of runs", section="Filters")
 def sort_newest_first(reader: ApiReader) -> Finding:
-    return _is_sorted(samples.newest(reader).rows, -1)
+    with own_answer(unless=samples.has_other_lists(reader)):
+        return _is_sorted(samples.newest(reader).rows, -1)
 
 
 def _is_sorted(rows: list[Row], sign: int) -> Finding:
@@ -205,7 +210,8 @@ def _is_sorted(rows: list[Row], sign: int) -> Finding:
 
 @LISTS.fact("sort-name", "sort=name gives runs by their names", "a page of runs by name", section="Filters")
 def sort_name(reader: ApiReader) -> Finding:
-    rows = reader.runs(strict=True, sort="name", per_page=50, page=1).rows
+    with own_answer(unless=samples.has_other_lists(reader)):
+        rows = reader.runs(sort="name", per_page=50, page=1).rows
     names = [_plain(str(row.get("name"))) for row in rows if not str(row.get("name")).startswith("\ufeff")]
     if len(set(names)) < 3:
         return cannot_tell("It needs three runs with different names.", rows=len(rows))
@@ -221,9 +227,9 @@ def _plain(name: str) -> str:
     "stable-pages", "Sorted by created_at, a page is a contiguous part of the list, the same each time", "a part again"
 )
 def stable_pages(reader: ApiReader) -> Finding:
-    rows = samples.needed(samples.oldest(reader).ids[_PART * (_NUMBER - 1) :], "more than 20 runs")
-    again = _middle(reader).ids
-    expected = rows[: len(again)] if len(again) < _PART else rows[:_PART]
+    rows = samples.needed(samples.oldest(reader).ids[PART * (NUMBER - 1) :], "more than 20 runs")
+    again = samples.middle(reader).ids
+    expected = rows[: len(again)] if len(again) < PART else rows[:PART]
     if not again:
         return cannot_tell("It needs a second page with rows.")
     moved = sum(one != other for one, other in zip(expected, again, strict=False))
@@ -238,7 +244,8 @@ def past_the_end(reader: ApiReader) -> Finding:
     response = reader.response("runs", params=params)
     if 400 <= response.status < 500 and response.status not in (401, 403, 429):
         return found(response.status in (404, 422), status=response.status)
-    rows = reader.page("runs", params=params).ids
+    with own_answer(unless=samples.has_other_lists(reader)):
+        rows = reader.page("runs", params=params).ids
     if not rows:
         return holds(status=response.status, rows=0, quirks={"endless": False})
     repeats = not set(rows).isdisjoint(first.ids)
@@ -252,14 +259,12 @@ def past_the_end(reader: ApiReader) -> Finding:
 def without_pagination(reader: ApiReader) -> Finding:
     """Ask for few runs: all of a large organization would be too many."""
     checklist_id, filtered = samples.of_one_checklist(reader)
-    if filtered.total is None or not 1 < filtered.total <= _MOST_AT_ONCE:
+    total = samples.total_of(reader, filtered)
+    if total is None or not 1 < total <= _MOST_AT_ONCE:
         return cannot_tell(f"It needs a checklist with 2 to {_MOST_AT_ONCE} runs.")
-    page = reader.runs(strict=True, checklist_id=checklist_id, per_page=1, page=1, without_pagination="true")
-    return found(samples.is_same_count(len(page.rows), filtered.total), rows=len(page.rows), total=filtered.total)
-
-
-def _middle(reader: ApiReader) -> ListPage:
-    return reader.runs(sort="created_at", per_page=_PART, page=_NUMBER)
+    with own_answer():
+        page = reader.runs(checklist_id=checklist_id, per_page=1, page=1, without_pagination="true")
+    return found(samples.is_same_count(len(page.rows), total), rows=len(page.rows), total=total)
 
 
 def _with_meta(page: ListPage) -> ListPage:

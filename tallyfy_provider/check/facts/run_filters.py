@@ -5,9 +5,10 @@ from __future__ import annotations
 from tallyfy_provider.check import filtered, samples
 from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.filtered import Matches
-from tallyfy_provider.check.finding import Finding, cannot_tell, differs, found, holds
+from tallyfy_provider.check.finding import Finding, cannot_tell, differs, found, holds, own_answer
 from tallyfy_provider.check.reader import ApiReader, ListPage, Row, refuse
 from tallyfy_provider.check.samples import UNKNOWN, filtered_runs
+from tallyfy_provider.client.filtering import TYPES
 from tallyfy_provider.client.runs.filter_check import is_archived
 
 RUN_FILTERS = Subject("run filters", "Filters")
@@ -15,10 +16,9 @@ RUN_FILTERS = Subject("run filters", "Filters")
 
 def compare(reader: ApiReader, page: ListPage, matches: Matches, what: str) -> Finding:
     """Tell whether a filter filters, from the newest runs that it allows, the newest of all, and a sample of all."""
-    newest, everything = samples.newest(reader), samples.oldest(reader)
-    return filtered.compare(
-        page, matches, what, expected=newest.rows, sample=samples.sample(reader), total=everything.total
-    )
+    total = samples.total_of(reader, samples.oldest(reader))
+    expected, sample = samples.newest(reader).rows, samples.sample(reader)
+    return filtered.compare(page, matches, what, expected=expected, sample=sample, total=total)
 
 
 @RUN_FILTERS.fact("filter-q", "q finds runs by their name", "runs by the name of one")
@@ -68,33 +68,27 @@ _status_fact("improvement", _may_have_improvement)
 
 @RUN_FILTERS.fact("unknown-values", "A value that Tallyfy does not know is ignored", "runs by unknown values")
 def unknown_values(reader: ApiReader) -> Finding:
-    page = reader.runs(
-        strict=True,
-        sort="-created_at",
-        per_page=1,
-        page=1,
-        status=UNKNOWN,
-        type=UNKNOWN,
-        task_status=UNKNOWN,
-        starred=UNKNOWN,
-    )
-    return _gives_everything(reader, page)
+    return _gives_everything(reader, dict.fromkeys(("status", "type", "task_status", "starred"), UNKNOWN))
 
 
 @RUN_FILTERS.fact("unknown-names", "A filter that Tallyfy does not know is ignored", "runs by a time of change")
 def unknown_names(reader: ApiReader) -> Finding:
     """Ask in a way that would give nothing if there were a filter for what changed since a time."""
     since = dict.fromkeys(("updated_since", "updated_after", "last_updated_after", "modified_since"), "2100-01-01")
-    return _gives_everything(reader, reader.runs(strict=True, sort="-created_at", per_page=1, page=1, **since))
+    return _gives_everything(reader, since)
 
 
-def _gives_everything(reader: ApiReader, page: ListPage) -> Finding:
+def _gives_everything(reader: ApiReader, filters: dict[str, str]) -> Finding:
     everything = samples.oldest(reader)
+    samples.newest(reader)  # where runs cannot be listed at all, that says nothing about a filter
+    with own_answer():
+        page = reader.runs(sort="-created_at", per_page=1, page=1, **filters)
     if not everything.rows:
         return cannot_tell("It needs a run that the user of the connection sees.")
-    if everything.total is None or page.total is None:
+    total = samples.total_of(reader, everything)
+    if total is None or page.total is None:
         return found(bool(page.rows), rows=len(page.rows))
-    return found(samples.is_same_count(everything.total, page.total), rows=page.total, of=everything.total)
+    return found(samples.is_same_count(total, page.total), rows=page.total, of=total)
 
 
 @RUN_FILTERS.fact("archived-default", "Lists leave archived runs out", "pages of runs without archived")
@@ -106,7 +100,9 @@ def archived_default(reader: ApiReader) -> Finding:
 
 @RUN_FILTERS.fact("archived-only", "archived=only gives archived runs alone", "runs with archived=only")
 def archived_only(reader: ApiReader) -> Finding:
-    page = samples.archived(reader)
+    samples.newest(reader)
+    with own_answer():
+        page = samples.archived(reader)
     if not page.rows:
         return cannot_tell("It needs an archived run.")
     count = sum(bool(row.get("archived_at")) or is_archived(row) for row in page.rows)
@@ -116,9 +112,13 @@ def archived_only(reader: ApiReader) -> Finding:
 @RUN_FILTERS.fact("archived-true", "archived=true gives archived runs among the others", "runs with archived=true")
 def archived_true(reader: ApiReader) -> Finding:
     everything, archived = samples.oldest(reader), samples.archived(reader)
-    page = reader.runs(strict=True, sort="-created_at", per_page=1, page=1, archived="true")
-    if not archived.rows or None in (everything.total, archived.total, page.total):
+    with own_answer():
+        page = reader.runs(sort="-created_at", per_page=1, page=1, archived="true")
+    totals = [samples.total_of(reader, each) for each in (everything, archived, page)]
+    if not archived.rows or None in totals:
         return cannot_tell("It needs an archived run, and meta.pagination.total.")
+    if any(row.get("archived_at") for row in everything.rows):
+        return cannot_tell("It needs a list that leaves archived runs out.")
     expected = (everything.total or 0) + (archived.total or 0)
     is_more = (page.total or 0) > (everything.total or 0)
     return found(is_more and samples.is_same_count(page.total or 0, expected), rows=page.total, expected=expected)
@@ -154,7 +154,9 @@ def archived_run(reader: ApiReader) -> Finding:
 
 @RUN_FILTERS.fact("filter-checklist", "checklist_id gives the runs of one checklist", "runs of one checklist")
 def by_checklist(reader: ApiReader) -> Finding:
-    checklist_id, page = samples.of_one_checklist(reader)
+    samples.sample(reader)
+    with own_answer():
+        checklist_id, page = samples.of_one_checklist(reader)
     return compare(
         reader, page, lambda row: str(row.get("checklist_id")) == checklist_id, "runs of more than one checklist"
     )
@@ -163,9 +165,9 @@ def by_checklist(reader: ApiReader) -> Finding:
 @RUN_FILTERS.fact("filter-type", "type filters by procedure, form or document", "runs of one type")
 def by_type(reader: ApiReader) -> Finding:
     def types(row: Row) -> list[str]:
-        return samples.texts(row.get("type"))
+        return [each for each in samples.texts(row.get("type")) if each in TYPES]
 
-    kind = samples.rarest(samples.newest(reader).rows, types, samples.sample(reader), "a run with a type")
+    kind = samples.rarest(samples.newest(reader).rows, types, samples.sample(reader), "a run with a documented type")
     page = filtered_runs(reader, type=kind)
     return compare(reader, page, lambda row: row.get("type") == kind, "runs of more than one type")
 
@@ -209,7 +211,7 @@ def _by_included(fact_id: str, name: str, key: str, id_keys: tuple[str, ...], wh
 
 
 def _with(reader: ApiReader, key: str) -> dict[str, str]:
-    return {} if samples.refuses_includes(reader) else {"with": key}
+    return {"with": key} if key in samples.accepted_includes(reader) else {}
 
 
 _by_included("filter-folder", "folder", "folders", ("id",), "folder")

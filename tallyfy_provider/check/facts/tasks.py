@@ -11,10 +11,10 @@ from typing import Any
 from tallyfy_provider.check import filtered, samples
 from tallyfy_provider.check.fact import Subject
 from tallyfy_provider.check.filtered import Matches
-from tallyfy_provider.check.finding import Finding, cannot_tell, found
-from tallyfy_provider.check.reader import ApiReader, ListPage, Row
+from tallyfy_provider.check.finding import Finding, cannot_tell, differs, found, own_answer
+from tallyfy_provider.check.reader import ApiReader, ListPage, Row, page_of
 from tallyfy_provider.check.samples import UNKNOWN, filtered_tasks
-from tallyfy_provider.check.shapes import date_forms, id_forms, not_known, split_known, types_of
+from tallyfy_provider.check.shapes import READ_DATES, date_forms, id_forms, not_known, split_known, types_of
 from tallyfy_provider.client.tasks.status import APPROVALS, AUTO_SKIPPED, EXPIRING, PLAIN, is_completed, is_hidden
 from tallyfy_provider.utils.arguments import ASSIGNEE_KINDS
 from tallyfy_provider.utils.timestamps import parse_timestamp
@@ -36,8 +36,9 @@ def _all(reader: ApiReader) -> list[Row]:
 
 @TASKS.fact("tasks-of-run", "The tasks of a run are listed, each with the run's id", "the tasks of a run")
 def tasks_of_run(reader: ApiReader) -> Finding:
-    rows = samples.needed(samples.tasks_of_run(reader).rows, "a run with tasks")
     run_id = str(samples.one_run(reader)["id"])
+    with own_answer(unless=samples.has_other_lists(reader)):
+        rows = samples.needed(samples.tasks_of_run(reader).rows, "a run with tasks")
     others = sum(str(row.get("run_id")) != run_id for row in rows)
     return found(others == 0, rows=len(rows), others=others)
 
@@ -45,11 +46,21 @@ def tasks_of_run(reader: ApiReader) -> Finding:
 @TASKS.fact("task-sequence", "sort=position gives tasks in the order of the process", "the same", section=_FILTERS)
 def task_order(reader: ApiReader) -> Finding:
     rows = samples.tasks_of_run(reader).rows
-    positions = [row["position"] for row in rows if isinstance(row.get("position"), int)]
+    if samples.refuses_sort_of_tasks(reader):
+        return differs("Tallyfy refuses sort=position.")
+    positions = [number for row in rows if (number := _number(row.get("position"))) is not None]
     if len(positions) < 2:
         return cannot_tell("It needs a run with two tasks that have a position.", rows=len(rows))
     wrong = sum(one > other for one, other in pairwise(positions))
     return found(wrong == 0, rows=len(rows), wrong=wrong)
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, also one that is written as text."""
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 @TASKS.fact("task-ids", "Ids of tasks are 32 hexadecimal digits", "tasks of the organization")
@@ -82,7 +93,7 @@ def task_types(reader: ApiReader) -> Finding:
 
 @TASKS.fact("completed-tasks", "A completed task has completed_at", "completed tasks")
 def completed_tasks(reader: ApiReader) -> Finding:
-    rows = [row for row in filtered_tasks(reader, status="complete").rows if is_completed(row)]
+    rows = [row for row in samples.tasks_by(reader, status="complete").rows if is_completed(row)]
     without = sum(not row.get("completed_at") for row in samples.needed(rows, "a completed task"))
     return found(without == 0, rows=len(rows), without_date=without)
 
@@ -94,7 +105,7 @@ def task_dates(reader: ApiReader) -> Finding:
     values = [row.get(name) for row in _all(reader) for name in _TIMES]
     unread = sum(parse_timestamp(value) is None for value in values if value not in (None, ""))
     forms = date_forms(values)
-    return found(unread == 0 and set(forms) <= {"iso", "iso_millis", "sql"}, dates=forms, unread=unread)
+    return found(unread == 0 and set(forms) <= READ_DATES, dates=forms, unread=unread)
 
 
 @TASKS.fact("task-owners", "owners of a task are lists of users, guests and groups", "tasks of the organization")
@@ -110,7 +121,10 @@ def task_owners(reader: ApiReader) -> Finding:
 
 @TASKS.fact("tasks-with", "with=run,form_fields,threads works on the list of tasks", "tasks", section=_FILTERS)
 def tasks_with(reader: ApiReader) -> Finding:
-    rows = _all(reader)
+    with own_answer(unless=samples.has_other_lists(reader)):
+        rows = _all(reader)
+    if samples.refuses_includes_of_tasks(reader):
+        return differs("Tallyfy refuses them, and the list without them is given.", rows=len(rows))
     names = ("run", "form_fields", "threads")
     missing = [name for name in names if not all(name in row for row in rows)]
     return found(not missing, rows=len(rows), missing=missing)
@@ -120,7 +134,11 @@ def _compare(reader: ApiReader, page: ListPage, matches: Matches, what: str) -> 
     everything = samples.tasks(reader)
     # The order of the two lists is not known to be the same, so that rows are missed only where there is none.
     expected = [] if page.rows else everything.rows
-    return filtered.compare(page, matches, what, expected=expected, sample=everything.rows, total=everything.total)
+    return filtered.compare(page, matches, what, expected=expected, sample=everything.rows, total=_total(reader))
+
+
+def _total(reader: ApiReader) -> int | None:
+    return samples.total_of(reader, samples.tasks(reader))
 
 
 def _is_open(row: Row) -> bool | None:
@@ -138,9 +156,27 @@ def active(reader: ApiReader) -> Finding:
     return _compare(reader, filtered_tasks(reader, status="active"), _is_open, "an open task")
 
 
+@TASKS.fact("tasks-all", "status=all gives open and completed tasks", "the same, and all", section=_FILTERS)
+def every_status(reader: ApiReader) -> Finding:
+    parts = [samples.tasks_by(reader, status=status) for status in ("complete", "active")]
+    counts = [samples.total_of(reader, part) for part in parts]
+    total = _total(reader)
+    if total is None or None in counts or not all(part.rows for part in parts) or not _differ(*parts):
+        return cannot_tell("It needs open and completed tasks, and meta.pagination.total.")
+    expected = sum(count or 0 for count in counts)
+    return found(total >= expected or samples.is_same_count(total, expected), rows=total, expected=expected)
+
+
+def _differ(one: ListPage, other: ListPage) -> bool:
+    """Tell whether two statuses give other tasks; if they are ignored, they do not."""
+    return set(one.ids).isdisjoint(other.ids)
+
+
 @TASKS.fact("tasks-hasproblem", "status=hasproblem gives tasks with a problem", "tasks by it", section=_FILTERS)
 def with_problem(reader: ApiReader) -> Finding:
-    page = filtered_tasks(reader, status="hasproblem", **{"with": "threads"})
+    samples.tasks(reader)
+    with own_answer():
+        page = samples.tasks_with_problem(reader)
     return _compare(
         reader,
         page,
@@ -177,9 +213,9 @@ def not_started(reader: ApiReader) -> Finding:
 @TASKS.fact("tasks-several", "Several statuses may be asked for, with commas", "tasks by two", section=_FILTERS)
 def several(reader: ApiReader) -> Finding:
     page = filtered_tasks(reader, status="complete,not-started")
-    parts = [filtered_tasks(reader, status=status) for status in ("complete", "not-started")]
-    counts = [part.total for part in (page, *parts)]
-    everything = samples.tasks(reader).total
+    parts = [samples.tasks_by(reader, status=status) for status in ("complete", "not-started")]
+    counts = [samples.total_of(reader, part) for part in (page, *parts)]
+    everything = _total(reader)
     if None in counts or not all(part.rows for part in parts) or everything in counts[1:]:
         return cannot_tell("It needs completed tasks and some that are not started.")
     expected = sum(count or 0 for count in counts[1:])
@@ -189,10 +225,10 @@ def several(reader: ApiReader) -> Finding:
 @TASKS.fact("tasks-unknown", "A status that Tallyfy does not know is ignored", "tasks by it", section="Filters")
 def unknown(reader: ApiReader) -> Finding:
     page = filtered_tasks(reader, status=UNKNOWN)
-    everything = samples.tasks(reader)
-    if not everything.rows or everything.total is None or page.total is None:
+    total, count = _total(reader), samples.total_of(reader, page)
+    if not samples.tasks(reader).rows or total is None or count is None:
         return cannot_tell("It needs a task, and meta.pagination.total.")
-    return found(samples.is_same_count(page.total, everything.total), rows=page.total, of=everything.total)
+    return found(count > total or samples.is_same_count(count, total), rows=count, of=total)
 
 
 @TASKS.fact("tasks-owners", "owners gives the tasks of a user", "tasks of one user", section=_FILTERS)
@@ -200,7 +236,8 @@ def of_user(reader: ApiReader) -> Finding:
     def users(row: Row) -> list[str]:
         owners = row.get("owners")
         listed = owners.get("users") if isinstance(owners, dict) else None
-        return [str(each.get("id") if isinstance(each, dict) else each) for each in listed or []]
+        users = listed if isinstance(listed, list) else []
+        return [str(each.get("id") if isinstance(each, dict) else each) for each in users]
 
     rows = _all(reader)
     user = samples.rarest(rows, users, rows, "a task that is assigned to a user")
@@ -208,18 +245,28 @@ def of_user(reader: ApiReader) -> Finding:
     return _compare(reader, page, lambda row: user in users(row), "tasks of several users")
 
 
-def _before_a_day(reader: ApiReader) -> tuple[ListPage, float]:
-    """Return tasks with a deadline before some day, the latest first, and the beginning of that day."""
+def _before_a_day(reader: ApiReader) -> tuple[ListPage, float, str | None]:
+    """
+    Return tasks with a deadline before some day, the latest first, and the beginning of that day.
+
+    The last one is the parameter that was left out, since Tallyfy refuses it.
+    """
     times = sorted(time for row in _all(reader) if (time := parse_timestamp(row.get("deadline"))) is not None)
     middle = samples.needed(times, "a task with a deadline")[len(times) // 2]
     day = datetime.fromtimestamp(middle, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    page = filtered_tasks(reader, status="all", deadline_before=day.date().isoformat(), sort="-deadline")
-    return page, day.timestamp()
+    plain = {"per_page": str(samples.FEW), "page": "1", "status": "all"}
+    before, sort = {"deadline_before": day.date().isoformat()}, {"sort": "-deadline"}
+    variants = [{**plain, **before, **sort}, {**plain, **before}, {**plain, **sort}]
+    response, number = reader.first_accepted("tasks", variants=variants)
+    with own_answer():
+        return page_of(response), day.timestamp(), (None, "sort", "deadline_before")[number]
 
 
 @TASKS.fact("tasks-deadline-before", "deadline_before takes a day, which it excludes", "tasks by it", section=_FILTERS)
 def deadline_before(reader: ApiReader) -> Finding:
-    page, day = _before_a_day(reader)
+    page, day, refused = _before_a_day(reader)
+    if refused == "deadline_before":
+        return differs("Tallyfy refuses it.")
 
     def matches(row: Row) -> bool:
         return (parse_timestamp(row.get("deadline")) or day) < day
@@ -229,7 +276,10 @@ def deadline_before(reader: ApiReader) -> Finding:
 
 @TASKS.fact("tasks-sort-deadline", "sort=-deadline gives the latest deadline first", "the same", section=_FILTERS)
 def sort_deadline(reader: ApiReader) -> Finding:
-    read = [parse_timestamp(row.get("deadline")) for row in _before_a_day(reader)[0].rows]
+    page, _, refused = _before_a_day(reader)
+    if refused == "sort":
+        return differs("Tallyfy refuses it.")
+    read = [parse_timestamp(row.get("deadline")) for row in page.rows]
     times = [math.floor(time) for time in read if time is not None]  # not all rows tell more than seconds
     if len(set(times)) < 2:
         return cannot_tell("It needs two tasks with different deadlines.", rows=len(times))

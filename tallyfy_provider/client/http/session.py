@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Event
 from typing import Any
 
@@ -13,12 +13,24 @@ from tallyfy_provider.client.http.urls import build_path, check_query
 
 
 class TallyfySession:
-    """Send authenticated requests to one base URL."""
+    """
+    Send authenticated requests to one base URL.
 
-    def __init__(self, *, base_url: str, transport: Transport, tokens: TokenSource) -> None:
+    :param parse_float: Reads numbers with a point in responses; None is ``float``.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        transport: Transport,
+        tokens: TokenSource,
+        parse_float: Callable[[str], float] | None = None,
+    ) -> None:
         self.base_url = base_url
         self.transport = transport
         self.tokens = tokens
+        self.parse_float = parse_float
         #: Whether Tallyfy has answered for the organization, so that a 404 is about something else.
         self.organization_found = False
 
@@ -53,7 +65,14 @@ class TallyfySession:
     ) -> tuple[Any, int]:
         """Send a request as :meth:`request` does, and return the bytes of the response beside its JSON."""
         check_query(params)
-        request = Request(method, self.base_url + build_path(segments), params=params, json=json, cancelled=cancelled)
+        request = Request(
+            method,
+            self.base_url + build_path(segments),
+            params=params,
+            json=json,
+            cancelled=cancelled,
+            parse_float=self.parse_float,
+        )
         response = self.tokens.authorize(self.transport, request)
         return payload_of(response, request.title), len(response.body)
 

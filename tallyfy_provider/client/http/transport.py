@@ -74,6 +74,7 @@ class Request:
     :param idempotent: Whether sending it twice has the effect of sending it once; None means: as its method says.
     :param cancelled: Cancels further attempts when set.
     :param headers: Headers that differ from those of every request; None leaves one out.
+    :param parse_float: Reads numbers with a point in the response; None is ``float``.
     """
 
     method: str
@@ -84,6 +85,7 @@ class Request:
     idempotent: bool | None = None
     cancelled: threading.Event | None = field(default=None, repr=False, compare=False)
     headers: Mapping[str, str | None] | None = None
+    parse_float: Callable[[str], float] | None = field(default=None, repr=False, compare=False)
 
     @property
     def is_idempotent(self) -> bool:
@@ -147,8 +149,6 @@ class Transport:
         #: Seconds that a whole response may take.
         self.response_timeout = timeout * _RESPONSE_TIMEOUTS
         self.max_pause = max_pause
-        #: What reads numbers with a point in responses; None is ``float``.
-        self.parse_float: Callable[[str], float] | None = None
         #: Seconds by which this machine's clock is ahead of Tallyfy's, as the last response with a date told.
         self.clock_ahead = 0.0
         self.retry = retry
@@ -347,7 +347,7 @@ class Transport:
             self.clock_ahead = self.clock_ahead if ahead is None else ahead
             body = read_body(response, deadline)
             return parse_response(
-                response.status_code, headers, body, max_pause=self.max_pause, parse_float=self.parse_float
+                response.status_code, headers, body, max_pause=self.max_pause, parse_float=request.parse_float
             )
 
 

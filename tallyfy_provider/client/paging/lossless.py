@@ -236,7 +236,7 @@ class LosslessPaginator(Paginator):
     def _next_page_without_overlap(self) -> Generator[Step, Any, tuple[PageRequest, Page]]:
         """Cross a boundary that no page crosses: read the page behind it, and the page before it once more."""
         frontier = self._frontier
-        if frontier.size == self._per_page and not self._has_one_size:
+        if self._may_be_larger and not self._has_one_size:
             larger = overlapping(frontier.end, 1, min(_LARGEST_PAGE, 2 * frontier.size + 1))
             if larger is not None:
                 page = yield from self._fetch(larger)
@@ -258,6 +258,11 @@ class LosslessPaginator(Paginator):
             self.doubts += 1
         self._takes_next_page = True
         return behind, page
+
+    @property
+    def _may_be_larger(self) -> bool:
+        """Whether larger pages than those that are read may be asked for."""
+        return self._frontier.size == self._per_page
 
     def _go_back(self, request: PageRequest, page: Page) -> Generator[Step, Any, None]:
         """Request an earlier page next, or take an empty page for a hole where the list goes on behind it."""
@@ -304,8 +309,10 @@ class LosslessPaginator(Paginator):
             return False
         # The page is short and had nothing new: the list ends here unless totals agree that it does not.
         self._empty[request.start] = self._empty.get(request.start, 0) + 1
-        if page.has_more_by_totals(request) and sum(self._empty.values()) < 2 * _MOST_EMPTY:
+        has_more = page.has_more_by_totals(request)
+        if has_more and sum(self._empty.values()) < 2 * _MOST_EMPTY:
             return False
+        self.doubts += has_more
         self._warn_of_contradiction(page, request)
         return True
 

@@ -34,18 +34,29 @@ class PageSize:
 
     def __init__(self, largest: int, first: int) -> None:
         self.rows = min(first, largest)
-        self._largest = largest
+        #: Rows that a page has at most.
+        self.largest = largest
+        #: Rows that a page had at most: the server gives so many.
+        self.proven = 0
         self._bytes_per_row = 0.0
-        self._short = 0
 
     def note(self, request: PageRequest, page: Page) -> None:
         """Take in the weight of a page that was read."""
         if page.is_too_heavy:
-            self._largest = self.rows = max(FEWEST, min(self.rows, request.per_page) // 2)
+            self.largest = self.rows = max(FEWEST, min(self.rows, request.per_page) // 2)
             return
+        self.prove(len(page.rows))
         if page.rows and page.weight:
             self._fit(page)
-        self._note_cap(request, page)
+
+    def prove(self, rows: int) -> None:
+        """Take in that the server gave a page of so many rows."""
+        self.proven = max(self.proven, rows)
+
+    def cap(self, rows: int) -> None:
+        """Ask for no more than so many rows."""
+        self.largest = min(self.largest, rows)
+        self.rows = min(self.rows, self.largest)
 
     def _fit(self, page: Page) -> None:
         weight = page.weight / len(page.rows)
@@ -53,15 +64,7 @@ class PageSize:
         self._bytes_per_row = max(weight, 0.7 * self._bytes_per_row + 0.3 * weight)
         fitting = max(FEWEST, int(PAGE_BYTES / self._bytes_per_row))
         if not self.rows / _TOLERANCE < fitting < self.rows * _TOLERANCE:
-            self.rows = min(self._largest, fitting, _GROWTH * self.rows)
-
-    def _note_cap(self, request: PageRequest, page: Page) -> None:
-        """Ask for no more rows than a server gives, which may cap pages without saying so."""
-        is_short = page.rows and len(page.rows) < request.per_page and (page.total or 0) > request.stop
-        if is_short and len(page.rows) == self._short:
-            self._largest = min(self._largest, self._short)
-            self.rows = min(self.rows, self._largest)
-        self._short = len(page.rows) if is_short else 0
+            self.rows = min(self.largest, fitting, _GROWTH * self.rows)
 
 
 class WeighedPaginator(LosslessPaginator):
@@ -79,25 +82,47 @@ class WeighedPaginator(LosslessPaginator):
 
     def _first_page(self) -> Generator[Step, Any, tuple[PageRequest, Page]]:
         while True:
-            request, page = yield from super()._first_page()
-            self._size.note(request, page)
-            if not page.is_too_heavy:
+            request = PageRequest(1, self._size.rows)
+            page = yield from self._fetch(request)
+            if (yield from self._fits(request, page)):
                 return request, page
-            self._per_page = self._size.rows
 
     def _next_page(self) -> Generator[Step, Any, tuple[PageRequest, Page]]:
         while True:
             if not self._has_one_size:
                 self._frontier.size = self._overlapping_size()
             request, page = yield from super()._next_page()
-            self._size.note(request, page)
-            if not page.is_too_heavy:
+            if (yield from self._fits(request, page)):
                 return request, page
+
+    def _fits(self, request: PageRequest, page: Page) -> Generator[Step, Any, bool]:
+        """
+        Tell whether a page is the one that was asked for, and take in its weight.
+
+        A page that is shorter than any before may lack rows that the user may not see; or the server caps pages, and
+        this one begins elsewhere. The first page, of twice the size, begins at the same place whatever the cap is.
+        """
+        self._size.note(request, page)
+        if page.is_too_heavy:
+            return False
+        is_short = 0 < len(page.rows) < request.per_page and any(page.announcements(request).values())
+        if not is_short or request.per_page <= self._size.proven:
+            return True
+        first = yield from self._fetch(PageRequest(1, 2 * request.per_page))
+        self._size.prove(len(first.rows))
+        if request.per_page <= self._size.proven:
+            return True
+        self._size.cap(self._size.proven)
+        return False
+
+    @property
+    def _may_be_larger(self) -> bool:
+        return False
 
     def _overlapping_size(self) -> int:
         """Return the size to ask for, a little more where no page of that size crosses the end of what is covered."""
         frontier, wanted = self._frontier, self._size.rows
-        for size in range(wanted, wanted + FEWEST + 1):
+        for size in range(wanted, min(wanted + FEWEST, self._size.largest) + 1):
             frontier.size = size
             if frontier.request() is not None:
                 return size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tracemalloc
-from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from tallyfy_provider.client.paging.lossless import LosslessPaginator
 from tallyfy_provider.client.paging.order import Range
 from tallyfy_provider.client.paging.page import Page, PageRequest
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
-from tests.client.paging.worlds import EPOCH, KINDS, World, ids_of, read, second_of
+from tests.client.paging.worlds import EPOCH, KINDS, World, ids_of, moment_of, read, second_of
 from tests.conftest import THOROUGH
 
 #: Worlds of each kind in each property test; set WORLDS=5000 to look longer.
@@ -40,9 +40,18 @@ def worlds(draw: st.DrawFn, kind: str, *, least_pages: int = 0, most_pages: int 
     )
 
 
+@cache
+def still_runs(size: int) -> list[dict[str, Any]]:
+    """Make the runs of a list in which nothing happens, once for all tests."""
+    return World(1, size=size).runs
+
+
 def still_world(size: int, *, cap: int = 100, newest_first: bool = False) -> World:
     """Make a list in which nothing happens."""
-    return World(1, size=size, cap=cap, kind="nothing", newest_first=newest_first)
+    world = World(1, size=0, cap=cap, newest_first=newest_first)
+    world.runs = [dict(run) for run in still_runs(size)]
+    world.start()
+    return world
 
 
 def paginator_for(world: World, wanted: Range | None = None, *, prove: bool, read_ahead: int = 8) -> LosslessPaginator:
@@ -261,10 +270,11 @@ def test_a_number_of_runs_costs_no_more_pages_than_they_need_and_one(count, newe
 )
 def test_the_edge_of_a_long_list_is_found_in_few_requests(place, newest_first, edge, count):
     world = still_world(100_000, newest_first=newest_first)
-    moment = second_of(world.runs[place])
-    following = [run for run in world.runs if (second_of(run) >= moment) == (edge == "after")]
+    moment = world.runs[place]["created_at"]
+    following = [run for run in world.runs if (run["created_at"] >= moment) == (edge == "after")]
     count = count or 20
-    rows = read(paginator_for(world, Range(**{edge: moment}, count=count), prove=True), world)
+    wanted = Range(**{edge: second_of(world.runs[place])}, count=count)
+    rows = read(paginator_for(world, wanted, prove=True), world)
     assert len(rows) == min(count, len(following))
     assert len(world.requests) < 40
 
@@ -291,7 +301,7 @@ def test_a_million_runs_cost_a_few_bytes_each(paginator):
 
 
 def run_number(number: int) -> dict[str, Any]:
-    return {"id": number, "created_at": f"{datetime.fromtimestamp(EPOCH + number, UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    return {"id": number, "created_at": moment_of(EPOCH + number)}
 
 
 # Orders that are none

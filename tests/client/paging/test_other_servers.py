@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from tallyfy_provider.client.paging.calm import CalmPaginator
 from tallyfy_provider.client.paging.lossless import LosslessPaginator
 from tallyfy_provider.client.paging.page import Page, PageRequest
 from tallyfy_provider.client.paging.sequential import SequentialPaginator
-from tallyfy_provider.exceptions import TallyfyNotFoundError, TallyfyValidationError
+from tallyfy_provider.client.paging.weighed import WeighedPaginator
+from tallyfy_provider.exceptions import TallyfyNotFoundError, TallyfyResponseError, TallyfyValidationError
 from tests.client.paging.worlds import World, ids_of, meta_of, page_of, read
 from tests.conftest import THOROUGH
 
@@ -65,6 +67,18 @@ class OtherWorld(World):
         elif habit == "only links":
             meta = {"links": meta["links"]}
         return page_of(found, request, meta)
+
+
+class HeavyWorld(OtherWorld):
+    """A list whose pages have a weight."""
+
+    def __init__(self, seed: int, habit: str, *, row_bytes: int, **details: Any) -> None:
+        super().__init__(seed, habit, **details)
+        self._row_bytes = row_bytes
+
+    def answer(self, request: PageRequest, rows: list[dict[str, Any]]) -> Page:
+        page = super().answer(request, rows)
+        return replace(page, weight=self._row_bytes * len(page.rows))
 
 
 def paginators(per_page: int, *, newest_first: bool = False) -> dict[str, Paginator]:
@@ -291,3 +305,43 @@ def test_contradictory_page_data_ends_in_the_right_rows(way, size):
 def test_these_are_more_than_500_combinations():
     assert len(combinations()[::3]) == 576
     assert {way for each in combinations() for way in each.values()} == set(WAYS)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("row_bytes", [0, 2_000, 60_000, 900_000])
+@pytest.mark.parametrize("habit", ["like any other", "caps without saying so", "only a total", "only links"])
+def test_pages_by_weight_from_a_server_of_small_pages_have_all_runs(habit, row_bytes, newest_first):
+    for cap in (2, 3, 4, 5, 7, 10, 20, 50, 100):
+        world = HeavyWorld(1, habit, size=145, cap=cap, newest_first=newest_first, row_bytes=row_bytes)
+        paginator = WeighedPaginator("runs", per_page=100, newest_first=newest_first)
+        assert sorted(ids_of(read(paginator, world, 2))) == list(range(145)), cap
+        assert not paginator.doubts, cap
+        assert len(world.requests) <= 3 * 145 / min(cap, 3) + 10, cap
+
+
+@pytest.mark.parametrize("row_bytes", [2_000, 60_000])
+def test_rows_that_the_user_may_not_see_make_pages_by_weight_no_smaller(row_bytes):
+    class Hiding(HeavyWorld):
+        def answer(self, request: PageRequest, rows: list[dict[str, Any]]) -> Page:
+            page = super().answer(request, rows)
+            return replace(page, rows=[row for row in page.rows if row["id"] % 7 != 3])
+
+    world = Hiding(1, "like any other", size=1000, cap=100, row_bytes=row_bytes)
+    rows = read(WeighedPaginator("runs", per_page=100), world, 2)
+    assert sorted(ids_of(rows)) == [number for number in range(1000) if number % 7 != 3]
+    assert len(world.requests) < 2000 / min(100, 1_750_000 / row_bytes) + 10
+
+
+@pytest.mark.parametrize("way", ["proof", "no proof"])
+def test_a_list_that_ends_long_before_what_is_announced_is_in_doubt(way):
+    class Ending(OtherWorld):
+        def answer(self, request: PageRequest, rows: list[dict[str, Any]]) -> Page:
+            page = super().answer(request, rows)
+            return replace(super().answer(PageRequest(1, 10), rows), total=page.total, last=page.last)
+
+    paginator = paginators(10)[way]
+    try:
+        read(paginator, Ending(1, "like any other"))
+    except TallyfyResponseError:
+        return
+    assert paginator.doubts

@@ -97,8 +97,7 @@ class World:
     def launch(self) -> None:
         """Let a run arrive at the end of the list."""
         self.second += self.random.choice(self._gaps)
-        created_at = datetime.fromtimestamp(self.second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.runs.append({"id": self._next, "created_at": created_at})
+        self.runs.append({"id": self._next, "created_at": moment_of(self.second)})
         self._next += 1
 
     def leave(self, place: int | None = None) -> None:
@@ -218,3 +217,8 @@ def ids_of(rows: list[dict[str, Any]]) -> list[int]:
 
 def second_of(row: dict[str, Any]) -> float:
     return datetime.fromisoformat(row["created_at"]).timestamp()
+
+
+def moment_of(second: int) -> str:
+    """Write a moment as Tallyfy does; ``strftime`` takes four times as long."""
+    return f"{datetime.fromtimestamp(second, UTC).isoformat()[:19]}Z"
