@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, TaskDeferr
 from jinja2 import StrictUndefined
 
 from tallyfy_emulator import Emulator, Fault, Quirks
+from tallyfy_provider.client.runs.launch_request import prepare_launch
 from tallyfy_provider.exceptions import (
     TallyfyError,
     TallyfyIndeterminateError,
@@ -142,6 +143,48 @@ def test_what_native_rendering_makes_of_text_is_sent_as_text(emulator, launch):
     (run,) = emulator.launched
     assert (run["name"], run["parent_id"]) == ("12345", parent)
     assert run["summary"].endswith("67890")
+
+
+def prepared(**given):
+    """The body of a launch, for what a Dag author wrote."""
+    checklist = {"id": "c", "title": "Contract", "steps": [{"id": "s", "alias": "sign"}, {"id": "f", "alias": "file"}]}
+    checklists = SimpleNamespace(get=lambda *_, **__: checklist)
+    options = given.pop("options", None)
+    return prepare_launch(checklists, "c", name=None, kickoff=None, given=given, options=options).body
+
+
+@pytest.mark.parametrize("nothing", ["None", "null", "", " ", None])
+def test_what_renders_to_nothing_within_an_argument_is_not_sent(nothing):
+    body = prepared(
+        options={"user_id": nothing, "starred": True, "publicly_hidden_fields": []},
+        roles={"buyer": {"users": nothing, "groups": ["g"]}, "seller": {"users": nothing}},
+        steps={"sign": {"deadline": nothing}, "file": {"position": 2, "owners": {"users": nothing, "guests": []}}},
+    )
+    assert "user_id" not in body
+    assert (body["starred"], body["publicly_hidden_fields"]) == (True, [])
+    assert body["roles"] == {"buyer": {"groups": ["g"]}}
+    assert body["tasks"] == {"f": {"position": 2, "owners": {"guests": []}}}
+
+
+def test_people_of_roles_and_steps_may_come_out_of_a_template_as_text():
+    body = prepared(roles={"buyer": {"users": "12, 13"}}, steps={"sign": {"owners": '{"users": ["14"]}'}})
+    assert body["roles"] == {"buyer": {"users": [12, 13]}}
+    assert body["tasks"] == {"s": {"owners": {"users": [14]}}}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"roles": {"buyer": {"users": "jo"}}}, r"roles\['buyer'\]\['users'\] takes numbers of users"),
+        ({"roles": {"buyer": {"people": [1]}}}, r"roles\['buyer'\] takes a dict of lists"),
+        ({"roles": {"buyer": [1]}}, r"roles\['buyer'\] takes a dict of lists"),
+        ({"steps": {"sign": {"owners": {"users": "<generator object x at 0x7f>"}}}}, r"\['users'\] is the text of a g"),
+        ({"summary": "<generator object sync_do_map at 0x7f0e09df4bd0>"}, "summary is the text of a generator"),
+    ],
+)
+def test_people_that_are_none_are_refused(given, words):
+    with pytest.raises(TallyfyInputError, match=words):
+        prepared(**given)
 
 
 def test_a_checklist_may_be_given_by_its_address(emulator, checklist, launch):

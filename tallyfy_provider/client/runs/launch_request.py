@@ -75,7 +75,7 @@ def prepare_launch(
             steps = [step for step in rows_of(checklist.get("steps")) if step.get("id")]
             body["tasks"] = _tasks(steps, _mapping(argument, value))
         elif argument == "roles":
-            body[argument] = dict(_mapping(argument, value))
+            body[argument] = _roles(_mapping(argument, value))
         elif argument == "parent_id":
             body[argument] = arguments.run_id(value, argument)
         elif argument == "owner_id":
@@ -100,7 +100,16 @@ def _options(options: Any) -> dict[str, Any]:
                 f"options[{name!r}] is not an option of a launch{did_you_mean(name, OPTIONS) or '.'} There are: "
                 f"{', '.join(OPTIONS)}. The arguments of LaunchRunOperator do not go into options."
             )
-    return values
+    return _given(values)
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if not arguments.is_nothing(value)}
+
+
+def _roles(roles: Mapping[str, Any]) -> dict[str, Any]:
+    people = {role: arguments.assignees(f"roles[{role!r}]", given) for role, given in roles.items()}
+    return {role: each for role, each in people.items() if each}
 
 
 def _tasks(steps: Sequence[Mapping[str, Any]], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,14 +119,17 @@ def _tasks(steps: Sequence[Mapping[str, Any]], overrides: Mapping[str, Any]) -> 
         step_id = _step_id(steps, str(name).strip())
         if step_id in tasks:
             raise TallyfyInputError(f"steps: two names stand for the same step, {name!r} being one of them.")
-        tasks[step_id] = _task(_mapping(f"steps[{name!r}]", override))
-    return tasks
+        tasks[step_id] = _task(f"steps[{name!r}]", override)
+    return {step_id: task for step_id, task in tasks.items() if task}
 
 
-def _task(override: Mapping[str, Any]) -> dict[str, Any]:
+def _task(argument: str, override: Any) -> dict[str, Any]:
     """Return the changes to a step; a deadline is marked as given by hand, or automations may move it."""
-    by_hand = {} if is_blank(override.get("deadline")) else {"deadline_set_by_hand": True}
-    return {**by_hand, **override}
+    changes = _given(_mapping(argument, override))
+    if "owners" in changes:
+        changes["owners"] = arguments.assignees(f"{argument}['owners']", changes["owners"])
+    by_hand = {"deadline_set_by_hand": True} if "deadline" in changes else {}
+    return {**by_hand, **changes}
 
 
 def _step_id(steps: Sequence[Mapping[str, Any]], name: str) -> str:
