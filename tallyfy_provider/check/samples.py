@@ -56,6 +56,8 @@ def has_other_lists(reader: ApiReader) -> bool:
     response = reader.response("runs", params=OLDEST)
     if not response.is_success:
         return False
+    if isinstance(response.payload, dict) and not isinstance(response.payload.get("data"), list):
+        return True
     try:
         page_of(response)
     except Unanswered as early:

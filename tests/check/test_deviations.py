@@ -455,6 +455,10 @@ def in_all_lists(change: Callable[[Exchange], Any]) -> Rewriter:
     return rewrite
 
 
+def keyed(exchange: Exchange) -> None:
+    exchange.payload["data"] = {str(number): row for number, row in enumerate(exchange.rows)}
+
+
 def zero_dates(row: dict[str, Any]) -> None:
     row["completed_at"] = row.get("completed_at") or "0000-00-00 00:00:00"
 
@@ -484,6 +488,7 @@ WHOLE: dict[str, tuple[Rewriter, set[str]]] = {
     "tasks are listed without includes": (ignoring("tasks", "with"), {"tasks-with"}),
     "there is no feed": (answers("activity-feeds", status(404)), {"feed"}),
     "no list is one": (in_all_lists(lambda exchange: exchange.payload.update(data={"0": {}})), {"envelope"}),
+    "lists are objects": (in_all_lists(keyed), {"envelope"}),
     "totals count the page": (in_all_lists(page(lambda each: each.update(total=each["count"]))), {"meta"}),
     "a run by itself has no object": (
         answers("runs/*", setting_payload(data=[]), form_fields_values="true"),
