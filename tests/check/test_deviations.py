@@ -101,6 +101,10 @@ def reverse(exchange: Exchange) -> None:
     exchange.payload["data"].reverse()
 
 
+def number(exchange: Exchange) -> None:
+    exchange.payload.update(data={str(place): row for place, row in enumerate(exchange.rows)})
+
+
 def cut(count: int) -> Callable[[Exchange], None]:
     def change(exchange: Exchange) -> None:
         del exchange.payload["data"][-count:]
@@ -167,7 +171,7 @@ plant(
 )
 
 # Pages
-plant("envelope", answers("runs", lambda exchange: exchange.payload.update(data={"0": exchange.rows[0]}), **OLDEST))
+plant("envelope", answers("runs", number, **OLDEST))
 plant("meta:no total", answers("runs", page(without("total")), **OLDEST))
 plant("meta:text", answers("runs", page(setting(count="56")), **OLDEST))
 plant("meta:page", answers("runs", page(setting(current_page=0))))
