@@ -33,7 +33,7 @@ ui: ## start a whole Airflow with the emulator and the connection in place; Ctrl
 screenshots: ## take the pictures of the documentation in Chromium, from what `make ui` starts (minutes: 15)
 	@folder=$(call environment,3.3) && exec "$$folder/bin/python" scripts/screenshots.py
 
-test: ## lint, type-check, run every test on Airflow 3.3 and the unit tests on 2.11 (minutes: 8)
+test: ## lint, type-check, run every test on Airflow 3.3 and the unit tests on 2.11 (minutes: 7)
 	@exec $(START) scripts/run_tests.py --checks --select test -- $(ARGS)
 
 test-all: ## what `make test` leaves out: a whole Airflow 2.11, more kills, many random cases (minutes: 10)
