@@ -211,8 +211,8 @@ def failed_lookup(conn_id: str, error: Exception) -> TallyfyConnectionError:
     return TallyfyConnectionError(
         f"There is no connection {conn_id!r}, or the secrets backend that holds it does not answer, or it cannot be "
         "read (a URI has to be percent-encoded, JSON to be whole), or its extra is no JSON object (Airflow 3.0 and "
-        f"3.1), which Airflow does not tell apart: {error}. Add or correct the connection, or look for the backend's error "
-        "in Airflow's log."
+        f"3.1), which Airflow does not tell apart: {error}. Add or correct the connection, or look for the backend's "
+        "error in Airflow's log."
     )
 
 
