@@ -171,6 +171,8 @@ def python_text_of(value: Any) -> str | None:
     begin = value.lstrip()[:1]
     if begin in ("[", "{"):
         return "list" if begin == "[" else "dict"
+    if not value.rstrip().endswith((")", ">")):
+        return None
     if _TUPLE.match(value):
         return "tuple"
     found = _OBJECT.match(value)

@@ -201,9 +201,15 @@ def test_what_a_template_makes_of_a_generator_or_a_tuple_is_no_id(read, value, k
         read(value)
 
 
-@pytest.mark.parametrize("value", [f" {ONE}", "o'brien@example.com", "name", "tasks.form_fields", "(EU) Contracts"])
+@pytest.mark.parametrize(
+    "value", [f" {ONE}", "o'brien@example.com", "name", "tasks.form_fields", "(EU) Contracts", "Plan([draft]) of 2026"]
+)
 def test_an_ordinary_name_is_the_text_of_nothing(value):
     assert ids("x", value) == [value.strip()]
+
+
+def test_a_name_that_only_begins_as_a_tuple_does_is_a_name():
+    assert step("(2024, final) Contract") == "(2024, final) Contract"
 
 
 def test_what_to_json_writes_for_none_is_nothing():
