@@ -237,6 +237,7 @@ def test_guests_of_an_answer_are_known_in_every_form(guests):
     [
         [{"id": "open-sesame", "email": "a@b.example", "full_name": "Ann"}, {"id": 7, "full_name": "Jo"}],
         {"guests": ["open-sesame"]},
+        {"guests": [{"id": "open-sesame"}], "assign_run_starter": True},
         {"users": {"data": [{"id": 7, "full_name": "Jo"}]}, "guests": [{"id": "open-sesame", "email": None}]},
     ],
 )
