@@ -104,6 +104,7 @@ def test_json_tells_why_nothing_could_be_checked(emulator: Emulator, capsys: pyt
         (["--report", "/"], "cannot be written"),
         (["--conn-id", "missing"], "There is no connection 'missing'"),
         (["--with-writes", ""], "--with-writes names no checklist"),
+        (["--with-writes", "null"], "--with-writes names no checklist"),
     ],
 )
 def test_what_cannot_be_done_is_said(
