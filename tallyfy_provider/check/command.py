@@ -78,14 +78,14 @@ def _output_alone() -> Iterator[IO[str]]:
     """Let nothing else get into the output: neither what Airflow prints, nor what its loggers write to it."""
     output = sys.stdout
     try:
-        number = output.fileno()
+        number, messages = output.fileno(), sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):  # a test's, or none at all
         with redirect_stdout(sys.stderr):
             yield output
         return
     output.flush()
     with os.fdopen(os.dup(number), "w", encoding=output.encoding, errors=output.errors) as alone:
-        os.dup2(sys.stderr.fileno(), number)
+        os.dup2(messages, number)
         try:
             with redirect_stdout(sys.stderr):
                 yield alone
