@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tallyfy_provider.check.finding import Unanswered, cannot_tell, not_allowed
@@ -288,7 +288,9 @@ class Trial:
         return {"answer": answer, "task": self.client.tasks.get(task_id, str(self.run_id))}
 
     def _find_in_feed(self) -> list[Row]:
-        params = {"per_page": 100, "created_after": datetime.now(UTC).date().isoformat(), "page": 1}
+        # A day before, since midnight may have passed since the launch, in Tallyfy's zone or here.
+        since = datetime.now(UTC).date() - timedelta(days=1)
+        params = {"per_page": 100, "created_after": since.isoformat(), "page": 1}
         payload = self.client.request("GET", "activity-feeds", params=params)
         rows = [dict(row) for row in rows_of(payload.get("data"))] if isinstance(payload, Mapping) else []
         return [row for row in rows if self.run_id in (row.get("auditable_id"), row.get("parentable_id"))]

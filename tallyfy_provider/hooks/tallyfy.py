@@ -209,9 +209,10 @@ def failed_lookup(conn_id: str, error: Exception) -> TallyfyConnectionError:
     if not isinstance(error, AirflowNotFoundException):
         return TallyfyConnectionError(f"Airflow cannot look up the connection {conn_id!r} now: {shown(error)}")
     return TallyfyConnectionError(
-        f"There is no connection {conn_id!r}, or the secrets backend that holds it does not answer, or its extra is no "
-        f"JSON object (Airflow 3.0 and 3.1), which Airflow does not tell apart: {error}. Add or correct the "
-        "connection, or look for the backend's error in Airflow's log."
+        f"There is no connection {conn_id!r}, or the secrets backend that holds it does not answer, or it cannot be "
+        "read (a URI has to be percent-encoded, JSON to be whole), or its extra is no JSON object (Airflow 3.0 and "
+        f"3.1), which Airflow does not tell apart: {error}. Add or correct the connection, or look for the backend's "
+        "error in Airflow's log."
     )
 
 

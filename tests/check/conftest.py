@@ -170,8 +170,8 @@ class World:
             self.emulator.quirks = Quirks()
 
 
-def build_world(quirks: Quirks | None = None) -> World:
-    clock = ManualClock()
+def build_world(quirks: Quirks | None = None, *, start: float | None = None) -> World:
+    clock = ManualClock(start)
     emulator = Emulator(clock=clock, quirks=quirks)
     return World(emulator, clock, add_tried_checklist(emulator))
 

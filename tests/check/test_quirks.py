@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -130,6 +131,14 @@ def test_a_feed_that_never_had_a_row_is_seen(with_writes: bool) -> None:
 
     assert answered(outcome, "differs") == set()
     assert likeness_of(build_report(outcome)).quirks == Quirks(feed_records=False)
+
+
+def test_a_launch_is_found_in_the_feed_although_midnight_has_passed_since() -> None:
+    yesterday = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    world = build_world(start=yesterday.timestamp())
+    with world.emulator:
+        outcome = world.check_with_writes(only=["launch-in-feed"])
+    assert likeness_of(build_report(outcome)).quirks == Quirks()
 
 
 MANY = Quirks(

@@ -150,6 +150,15 @@ def test_an_extra_that_is_no_object_is_named(monkeypatch, extra, words):
     assert TOKEN not in str(raised.value)
 
 
+@pytest.mark.parametrize("stored", [f"tallyfy://{ORG}:a-token/with-a-slash@", f'{{"password": "{TOKEN}"'])
+def test_the_message_about_a_connection_that_cannot_be_read_says_how_to_write_it(monkeypatch, stored):
+    monkeypatch.setenv("AIRFLOW_CONN_TALLYFY_DEFAULT", stored)
+    with pytest.raises(TallyfyError, match="percent-encoded") as raised:
+        TallyfyHook().get_conn()
+    assert TOKEN not in str(raised.value)
+    assert "a-token" not in str(raised.value)
+
+
 def test_plain_http_is_allowed_to_this_machine_and_where_it_is_wanted(read):
     for host in ("http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"):
         assert read({"host": host, "login": ORG, "password": TOKEN}).base_url == host

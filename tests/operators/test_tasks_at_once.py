@@ -21,12 +21,14 @@ from tallyfy_provider.operators.tasks import CompleteTaskOperator
 ROUNDS = 25
 
 #: Two tasks of Airflow, each in a process of its own, complete each step that they read, at once when they read it.
-#: They are forks of one that has loaded Airflow, which takes seconds.
+#: They are forks of one that has loaded Airflow, which takes seconds. What they answer goes through a pipe of its own,
+#: since Airflow's log is printed.
 PROGRAM = """
 import json, os, sys, tempfile
 from types import SimpleNamespace
 from tallyfy_provider.client.tasks import locks
 from tallyfy_provider.operators.tasks import CompleteTaskOperator
+answers = int(sys.argv[1])
 # The emulator's lists are never behind, so claims settle when the second is over in which they were written.
 locks.SETTLING, locks.PAUSE = 1.0, 0.02
 
@@ -34,7 +36,8 @@ def complete(order, machine):
     os.environ["AIRFLOW_CONN_TALLYFY_DEFAULT"], tempfile.tempdir = order["connection"], machine
     ti = SimpleNamespace(dag_id="d", task_id="t", run_id="r", try_number=1, xcom_push=lambda key, value: None)
     operator = CompleteTaskOperator(task_id="complete", step=order["step"], claim=order["claim"])
-    print("DONE", bool(operator.execute(context={"ti": ti})["completed_at"]), flush=True)
+    is_done = bool(operator.execute(context={"ti": ti})["completed_at"])
+    os.write(answers, f"{is_done}\\n".encode())
 
 pipes = []
 for number in range(2):
@@ -46,7 +49,7 @@ for number in range(2):
             complete(order, order["machines"][number])
         os._exit(0)
     pipes.append(os.fdopen(writing, "w"))
-print("READY", flush=True)
+os.write(answers, b"ready\\n")
 for line in sys.stdin:
     for pipe in pipes:
         print(line, file=pipe, end="", flush=True)
@@ -115,9 +118,13 @@ class Processes:
     """Two tasks of Airflow, each in a process of its own, perhaps on machines of their own."""
 
     def __init__(self) -> None:
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        self._process = subprocess.Popen([sys.executable, "-c", PROGRAM], **pipes)
-        self._read("READY")
+        reading, writing = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(writing)], stdin=subprocess.PIPE, text=True, pass_fds=[writing]
+        )
+        os.close(writing)
+        self._answers = os.fdopen(reading)
+        assert self._answers.readline() == "ready\n"
 
     def complete(self, step: str, machines: list[Any], *, claim: bool = False) -> None:
         """Complete a step in both; a machine is its folder for lock files."""
@@ -126,17 +133,11 @@ class Processes:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{json.dumps(order)}\n")
         self._process.stdin.flush()
-        assert [self._read("DONE") for _ in machines] == ["True", "True"]
-
-    def _read(self, word: str) -> str:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith(word):
-                return line.removeprefix(word).strip()
-        raise AssertionError(f"The process ended with {self._process.wait(30)}.")
+        assert [self._answers.readline() for _ in machines] == ["True\n", "True\n"]
 
     def end(self) -> None:
         self._process.communicate(timeout=30)
+        self._answers.close()
 
 
 @pytest.fixture(scope="module")

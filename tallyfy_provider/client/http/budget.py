@@ -123,6 +123,7 @@ class Budget:
             spread = self.spread if priority < Priority.CALL else 1.0
             return Turn(False, too_early + turn * spread * jitter(0.05, 0.9))
         self._adapt_spread()
+        self.used_at = now
         self.next_at = at + interval
         self.leases[lease] = (at, self.pause, at > now)
         return Turn(True, at - now)

@@ -22,7 +22,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -211,7 +211,6 @@ class RedisStore:
         self._keys = f"tallyfy:budgets:{{{name}}}", f"tallyfy:budgets:{{{name}}}:first"
         self._url = url
         self._client: Any = None
-        self._thread: ThreadPoolExecutor | None = None
         # Threads of one process would otherwise overtake each other.
         self._threads = threading.Lock()
 
@@ -221,9 +220,7 @@ class RedisStore:
             raise StoreLostError("other threads do not let go of it")
         try:
             self._client = self._client or _connect(self._url)
-            self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="tallyfy-budgets")
-            # In a thread, since a socket's timeout ends with each byte that comes in.
-            return self._thread.submit(self._update, self._client, change).result(_REDIS_DEADLINE)
+            return self._start_update(self._client, change).result(_REDIS_DEADLINE)
         except StoreLostError:
             raise
         except TimeoutError:
@@ -234,12 +231,23 @@ class RedisStore:
         finally:
             self._threads.release()
 
+    def _start_update(self, client: Any, change: Change[Result]) -> Future[Result]:
+        """Update in a thread, since a socket's timeout ends with each byte that comes in."""
+        future: Future[Result] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(self._update(client, change))
+            except BaseException as error:
+                future.set_exception(error)
+
+        # One for each change: a forked process has none of its parent's. A daemon, which keeps no process from ending.
+        threading.Thread(target=run, name="tallyfy-budgets", daemon=True).start()
+        return future
+
     def _give_up(self) -> None:
-        """Leave the thread and its connection, which ends both."""
-        thread, self._thread = self._thread, None
+        """Leave the connection, which ends it and the thread that uses it."""
         client, self._client = self._client, None
-        if thread is not None:
-            thread.shutdown(wait=False)
         with suppress(Exception):
             client.connection_pool.disconnect()
 

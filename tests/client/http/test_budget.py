@@ -231,3 +231,14 @@ def test_a_budget_survives_being_stored():
     Run("fixed", (10, 1.0), "seconds", clients=2, total=60).simulate(policy)
     budgets = policy.budgets[0]
     assert Budgets.from_json(json.loads(json.dumps(budgets.to_json()))) == budgets
+
+
+def test_a_lost_request_holds_nobody_back_for_as_long_as_the_clock_was_ahead():
+    budgets = Budgets()
+    refuse(budgets, hint=1.0)
+    ask(budgets, now=NOW + 7200, lease="lost")
+    set_back = now = NOW + 5400
+    budgets.follow_clock(now)
+    while not (turn := ask(budgets, now=now, lease="next")).granted:
+        now += turn.delay
+    assert now - set_back < 65

@@ -88,6 +88,24 @@ OLD = json.dumps({**Budgets({"reads": Budget()}).to_json(), "version": 0}).encod
 ODD = json.dumps(Budgets({"reads": Budget(window="wide")}).to_json()).encode()
 ENDLESS = json.dumps(Budgets({"reads": Budget(next_at=float("inf"))}).to_json()).encode()
 
+FORKING = """
+import os
+import sys
+
+from tallyfy_provider.client.http.budget_store import RedisStore, StoreLostError
+
+store = RedisStore("x", sys.argv[1])
+for _ in range(2):
+    try:
+        store.update(lambda budgets, now: None)
+    except StoreLostError as error:
+        print(error, flush=True)
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        break
+"""
+
 
 def pause(budgets: Budgets, now: float) -> None:
     budgets.of("reads").pause += 1
@@ -305,6 +323,33 @@ def test_redis_that_answers_with_an_error_is_a_lost_store(answer):
         store = SharedStore(RedisStore("x", url))
         store.update(pause)
         assert store.update(pauses) == 1
+
+
+def test_a_name_server_that_does_not_answer_keeps_no_process_from_ending(monkeypatch):
+    pytest.importorskip("redis")
+    answered = threading.Event()
+
+    def look_up(*_, **__):
+        answered.wait(30)
+        raise OSError
+
+    monkeypatch.setattr(budget_store, "_REDIS_DEADLINE", 0.1)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    before = set(threading.enumerate())
+    with pytest.raises(StoreLostError, match="did not answer within"):
+        RedisStore("x", "redis://redis.invalid").update(pause)
+    try:
+        assert [thread for thread in set(threading.enumerate()) - before if not thread.daemon] == []
+    finally:
+        answered.set()
+
+
+def test_a_process_that_was_forked_reaches_redis_too():
+    pytest.importorskip("redis")
+    with raw_redis(lambda: [ERRORS[0]]) as url:
+        program = [sys.executable, "-c", FORKING, url]
+        done = subprocess.run(program, check=True, capture_output=True, text=True, timeout=30)
+    assert done.stdout.splitlines() == ["Redis cannot be used (BusyLoadingError)"] * 2
 
 
 def test_redis_that_cannot_be_reached_says_no_password():
