@@ -27,6 +27,7 @@ from tallyfy_provider.check.trial import Trial
 from tallyfy_provider.client.client import TallyfyClient
 from tallyfy_provider.client.redaction import one_line
 from tallyfy_provider.client.settings import build_client
+from tallyfy_provider.exceptions import TallyfyInputError
 from tallyfy_provider.hooks.connection import read_connection
 from tallyfy_provider.hooks.tallyfy import TallyfyHook
 from tallyfy_provider.utils.arguments import checklist_id as read_checklist_id
@@ -77,14 +78,14 @@ def _output_alone() -> Iterator[IO[str]]:
     """Let nothing else get into the output: neither what Airflow prints, nor what its loggers write to it."""
     output = sys.stdout
     try:
-        number = output.fileno()
+        number, messages = output.fileno(), sys.stderr.fileno()
     except (AttributeError, OSError, ValueError):  # a test's, or none at all
         with redirect_stdout(sys.stderr):
             yield output
         return
     output.flush()
     with os.fdopen(os.dup(number), "w", encoding=output.encoding, errors=output.errors) as alone:
-        os.dup2(sys.stderr.fileno(), number)
+        os.dup2(messages, number)
         try:
             with redirect_stdout(sys.stderr):
                 yield alone
@@ -170,10 +171,7 @@ def _ask(
     hook, client = _connect(arguments.conn_id, pauses)
     trial = None
     try:
-        given = arguments.with_writes
-        if given is not None and not given.strip():
-            raise UsageError("--with-writes names no checklist: give the id of one, from its address in Tallyfy.")
-        checklist_id = None if given is None else read_checklist_id(given)
+        checklist_id = None if arguments.with_writes is None else _checklist_id(arguments.with_writes)
         trial = Trial(client, checklist_id) if checklist_id else None
         reader = ApiReader(client, pauses=pauses, trial=trial, on_request=on_request)
         _check_connection(hook, reader)
@@ -186,6 +184,13 @@ def _ask(
         raise
     finally:
         client.close()
+
+
+def _checklist_id(given: str) -> str:
+    try:
+        return read_checklist_id(given)
+    except TallyfyInputError:
+        raise UsageError("--with-writes names no checklist: give the id of one, from its address in Tallyfy.") from None
 
 
 def _connect(conn_id: str, pauses: PauseClock) -> tuple[TallyfyHook, TallyfyClient]:

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from tallyfy_provider.client.client import TallyfyClient
 
 NAME = "Check of airflow-provider-tallyfy: may be deleted"
+_MAY_BE_THERE = (
+    f"The check was interrupted while it launched a run, which may be there: look for one named {NAME!r} in "
+    "Tallyfy, and archive it."
+)
 _LINE = "Launched by a check of airflow-provider-tallyfy. It is archived by itself, and may be deleted."
 #: What is filled into forms; what was sent is removed from messages, so it is no word that they have.
 _TEXT = "made-up"
@@ -83,7 +87,8 @@ class Trial:
     def describe_what_is_left(self) -> str:
         """Return which run may be left, for people."""
         if self.run_id is None:
-            return str(self._errors.get("launch"))
+            lost = self._errors.get("launch")
+            return str(lost) if isinstance(lost, TallyfyIndeterminateError) else _MAY_BE_THERE
         told = "Tallyfy answered that it did, and the run is not archived."
         why = self._errors.get("archive") or (told if "archive" in self._results else "The check was interrupted.")
         return f"Run {self.run_id} could not be archived: archive it in Tallyfy. {why}"
@@ -188,10 +193,7 @@ class Trial:
                 self.run_id = str(run["id"])
                 return run
             self.sleep(1.0)
-        raise NotTried(
-            f"The check was interrupted while it launched a run, which may be there: look for one named {NAME!r} in "
-            "Tallyfy, and archive it."
-        )
+        raise NotTried(_MAY_BE_THERE)
 
     def _find_me(self) -> Any:
         try:

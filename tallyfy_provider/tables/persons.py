@@ -62,7 +62,8 @@ def _without_guest_ids(value: Any) -> Any:
         return value
     if _is_by_kind(value):
         guests = elements_of(value["guests"])
-        return {**value, "guests": ids_of(guests if isinstance(guests, list) else [guests], "guests")}
+        given = ids_of(guests if isinstance(guests, list) else [guests], "guests")
+        return {name: given if name == "guests" else _without_guest_ids(each) for name, each in value.items()}
     if "email" in value and "id" in value and not plain_text(value["id"]).isdigit():
         value = {**value, "id": id_of(value, "guests")}
     return {name: _without_guest_ids(each) for name, each in value.items()}
@@ -70,5 +71,6 @@ def _without_guest_ids(value: Any) -> Any:
 
 def _is_by_kind(value: Mapping[str, Any]) -> bool:
     """Tell whether an object has people by their kinds, guests among them."""
-    kinds = PERSON_KINDS.keys() & value.keys()
-    return bool(value.get("guests")) and (len(kinds) > 1 or len(kinds) == len(value))
+    guests = value.get("guests")
+    is_list = isinstance(elements_of(guests), list)
+    return bool(guests) and (is_list or len(value) == 1 or len(PERSON_KINDS.keys() & value.keys()) > 1)

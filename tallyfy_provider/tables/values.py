@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -89,7 +89,10 @@ def read_given(digits: str) -> float:
 
 
 def _is_exact(number: float, digits: str) -> bool:
-    return math.isfinite(number) and Decimal(repr(number)) == Decimal(digits)
+    try:
+        return math.isfinite(number) and Decimal(repr(number)) == Decimal(digits)
+    except InvalidOperation:  # its exponent is more than a Decimal holds
+        return False
 
 
 def json_as_given(value: Any) -> str:

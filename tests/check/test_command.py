@@ -104,6 +104,7 @@ def test_json_tells_why_nothing_could_be_checked(emulator: Emulator, capsys: pyt
         (["--report", "/"], "cannot be written"),
         (["--conn-id", "missing"], "There is no connection 'missing'"),
         (["--with-writes", ""], "--with-writes names no checklist"),
+        (["--with-writes", "null"], "--with-writes names no checklist"),
     ],
 )
 def test_what_cannot_be_done_is_said(
@@ -312,3 +313,10 @@ def test_the_module_runs_by_itself_and_no_log_gets_into_its_output(emulator: Emu
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert (report["answers"]["holds"], report["requests"]) == (3, 3)
+
+
+def test_the_output_is_there_where_messages_have_nowhere_to_go() -> None:
+    code = "import sys; sys.stderr = None; from tallyfy_provider.check.command import main; main(['check', '--list'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+
+    assert FACTS[0].id in done.stdout

@@ -15,6 +15,7 @@ from tallyfy_provider.check.reader import MAX_REQUESTS, MAX_SECONDS, ApiReader
 from tallyfy_provider.check.runner import Outcome, run
 from tallyfy_provider.check.trial import NAME, Trial
 from tallyfy_provider.client.settings import ClientSettings, build_client
+from tallyfy_provider.exceptions import TallyfyConnectionError
 from tests.check.conftest import Exchange, World, add_tried_checklist, answered, check, connect, findings
 
 PAGE = Path(__file__).parents[2] / "docs" / "tallyfy-api.md"
@@ -318,6 +319,25 @@ def test_a_launch_that_somebody_interrupts_is_found_and_archived_or_told(seeded:
     assert trial.is_left is not arrived
     if not arrived:
         assert f"look for one named {NAME!r}" in trial.describe_what_is_left()
+
+
+@pytest.mark.parametrize("then", [KeyboardInterrupt, TallyfyConnectionError("Tallyfy cannot be reached.")])
+def test_a_launch_that_somebody_interrupts_is_told_where_it_cannot_be_looked_for(seeded: Emulator, then: Any) -> None:
+    is_launching = []
+
+    def interrupt(exchange: Exchange) -> None:
+        if is_launching:
+            raise then
+        if exchange.method == "POST" and exchange.path == ("runs",):
+            is_launching.append(True)
+            raise KeyboardInterrupt
+
+    trial = Trial(connect(seeded, interrupt), add_tried_checklist(seeded), sleep=lambda seconds: None)
+    with pytest.raises(KeyboardInterrupt):
+        trial.prepare()
+
+    assert trial.is_left
+    assert f"look for one named {NAME!r}" in trial.describe_what_is_left()
 
 
 def test_an_archiving_that_somebody_interrupts_is_told(seeded: Emulator) -> None:

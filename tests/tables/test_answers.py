@@ -237,6 +237,7 @@ def test_guests_of_an_answer_are_known_in_every_form(guests):
     [
         [{"id": "open-sesame", "email": "a@b.example", "full_name": "Ann"}, {"id": 7, "full_name": "Jo"}],
         {"guests": ["open-sesame"]},
+        {"guests": [{"id": "open-sesame"}], "assign_run_starter": True},
         {"users": {"data": [{"id": 7, "full_name": "Jo"}]}, "guests": [{"id": "open-sesame", "email": None}]},
     ],
 )
@@ -265,7 +266,16 @@ def test_a_comment_of_a_guest_has_the_guests_address_or_a_digest():
 
 
 @pytest.mark.parametrize(
-    "digits", ["12.50", "0.1", "1e400", "1E-400", "1.23456789012345678901e5", "100000000000000000000.5"]
+    "digits",
+    [
+        "12.50",
+        "0.1",
+        "1e400",
+        "1E-400",
+        "1.23456789012345678901e5",
+        "100000000000000000000.5",
+        "1e-99999999999999999999",
+    ],
 )
 def test_no_digit_of_a_number_is_lost_however_it_is_written(digits):
     given = json.loads(f'{{"of": {digits}}}', parse_float=read_given)

@@ -57,7 +57,7 @@ _MOST_REPEATED = 6
 #: How often a boundary that no page crosses is read again.
 _MOST_REREADINGS = 5
 #: Largest page, whatever size is asked for (docs/tallyfy-api.md, "Pagination").
-_LARGEST_PAGE = 100
+LARGEST_PAGE = 100
 
 
 class LosslessPaginator(Paginator):
@@ -237,7 +237,7 @@ class LosslessPaginator(Paginator):
         """Cross a boundary that no page crosses: read the page behind it, and the page before it once more."""
         frontier = self._frontier
         if self._may_be_larger and not self._has_one_size:
-            larger = overlapping(frontier.end, 1, min(_LARGEST_PAGE, 2 * frontier.size + 1))
+            larger = overlapping(frontier.end, 1, min(LARGEST_PAGE, 2 * frontier.size + 1))
             if larger is not None:
                 page = yield from self._fetch(larger)
                 keys = self._order.keys(page.rows)

@@ -13,7 +13,7 @@ from collections.abc import Generator
 from typing import Any
 
 from tallyfy_provider.client.paging.base import Step
-from tallyfy_provider.client.paging.lossless import LosslessPaginator
+from tallyfy_provider.client.paging.lossless import LARGEST_PAGE, LosslessPaginator
 from tallyfy_provider.client.paging.page import Page, PageRequest
 
 #: Bytes of JSON that a page is meant to have: as Python objects it takes several times as much.
@@ -100,7 +100,7 @@ class WeighedPaginator(LosslessPaginator):
         Tell whether a page is the one that was asked for, and take in its weight.
 
         A page that is shorter than any before may lack rows that the user may not see; or the server caps pages, and
-        this one begins elsewhere. The first page, of twice the size, begins at the same place whatever the cap is.
+        this one begins elsewhere. The first page, in a larger size, begins at the same place whatever the cap is.
         """
         self._size.note(request, page)
         if page.is_too_heavy:
@@ -108,7 +108,7 @@ class WeighedPaginator(LosslessPaginator):
         is_short = 0 < len(page.rows) < request.per_page and any(page.announcements(request).values())
         if not is_short or request.per_page <= self._size.proven:
             return True
-        first = yield from self._fetch(PageRequest(1, 2 * request.per_page))
+        first = yield from self._fetch(PageRequest(1, min(LARGEST_PAGE, 2 * request.per_page)))
         self._size.prove(len(first.rows))
         if request.per_page <= self._size.proven:
             return True

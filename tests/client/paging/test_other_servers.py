@@ -330,6 +330,7 @@ def test_rows_that_the_user_may_not_see_make_pages_by_weight_no_smaller(row_byte
     rows = read(WeighedPaginator("runs", per_page=100), world, 2)
     assert sorted(ids_of(rows)) == [number for number in range(1000) if number % 7 != 3]
     assert len(world.requests) < 2000 / min(100, 1_750_000 / row_bytes) + 10
+    assert max(request.per_page for request in world.requests) <= 100
 
 
 @pytest.mark.parametrize("way", ["proof", "no proof"])
