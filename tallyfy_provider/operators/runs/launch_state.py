@@ -117,8 +117,8 @@ class LaunchState:
         self._write(self._key, self._known)
         if self._is_given_up:
             raise TallyfyError(
-                f"Nothing was launched: Airflow has given up try {self._try_number} of this task, and the next try "
-                "launches the run. Its process went on, perhaps since the worker was ended or could not reach Airflow."
+                f"Nothing was launched: Airflow has given up try {self._try_number} of this task, or cannot be told of "
+                "a launch any more, as where the worker was ended and this process went on. The next try launches it."
             )
         self.record_try()
 
