@@ -72,8 +72,7 @@ class TallyfyAPIOperator(TallyfyBaseOperator):
         if (path := arguments.text("path", self.path)) is None:
             raise TallyfyInputError("path is empty: it says which endpoint.")
         verb = arguments.http_method(self.method)
-        given = arguments.mapping("query", self.query) or {}
-        query = {name: value for name, value in given.items() if not arguments.is_nothing(value)}
+        query = arguments.without_nothings(arguments.mapping("query", self.query) or {})
         return without_guest_links(self._list(verb, path, query) if self.paginate else self._send(verb, path, query))
 
     def _send(self, verb: str, path: str, query: Mapping[str, Any] | None) -> Any:

@@ -125,6 +125,11 @@ def raise_wrong_literal(operator: Any) -> None:
         raise error
 
 
+def without_nothings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping without what renders to nothing."""
+    return {name: value for name, value in values.items() if not is_nothing(value)}
+
+
 def optional(value: Any) -> Any:
     """Return the value, or None where a template had nothing to render."""
     return None if is_nothing(value) else value

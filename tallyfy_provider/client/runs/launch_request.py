@@ -100,11 +100,7 @@ def _options(options: Any) -> dict[str, Any]:
                 f"options[{name!r}] is not an option of a launch{did_you_mean(name, OPTIONS) or '.'} There are: "
                 f"{', '.join(OPTIONS)}. The arguments of LaunchRunOperator do not go into options."
             )
-    return _given(values)
-
-
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if not arguments.is_nothing(value)}
+    return arguments.without_nothings(values)
 
 
 def _roles(roles: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +121,7 @@ def _tasks(steps: Sequence[Mapping[str, Any]], overrides: Mapping[str, Any]) -> 
 
 def _task(argument: str, override: Any) -> dict[str, Any]:
     """Return the changes to a step; a deadline is marked as given by hand, or automations may move it."""
-    changes = _given(_mapping(argument, override))
+    changes = arguments.without_nothings(_mapping(argument, override))
     if "owners" in changes:
         changes["owners"] = arguments.assignees(f"{argument}['owners']", changes["owners"])
     by_hand = {"deadline_set_by_hand": True} if "deadline" in changes else {}
