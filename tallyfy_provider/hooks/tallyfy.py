@@ -57,7 +57,7 @@ class TallyfyHook(BaseHook):
         """Look the connection up; the error says what to do where there is none."""
         try:
             return self.get_connection(self.tallyfy_conn_id)
-        except Exception as error:
+        except Exception as error:  # of any kind: each secrets backend has errors of its own
             raise failed_lookup(self.tallyfy_conn_id, error) from None
 
     @cached_property

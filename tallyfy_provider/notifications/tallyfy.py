@@ -263,7 +263,7 @@ def _conn_id(message: Message) -> str:
 def _explaining_failures(conn_id: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # of any kind: each secrets backend has errors of its own
         from tallyfy_provider.hooks.tallyfy import failed_lookup
 
         raise failed_lookup(conn_id, error) from None

@@ -224,7 +224,7 @@ class ConnectionExecutor:
             return self._client
         try:
             connection = await get_async_connection(self._hook.tallyfy_conn_id, self._hook)
-        except Exception as error:
+        except Exception as error:  # of any kind: each secrets backend has errors of its own
             if self._client is not None and not again:
                 return self._client
             raise failed_lookup(self._hook.tallyfy_conn_id, error) from None
