@@ -17,7 +17,17 @@ import environment
 import interpreters
 import processes
 from console import say, seconds
-from run_tests import COUNT, Part, Result, run_jobs, suite_job
+from run_tests import (
+    COUNT,
+    DATABASE_TESTS,
+    END_TO_END_TESTS,
+    UNIT_TESTS,
+    WITH_AIRFLOW,
+    Part,
+    Result,
+    run_jobs,
+    suite_job,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,12 +79,12 @@ def parts_of(combination: Combination) -> list[Part]:
     """
     airflow, python = combination
     parts = [
-        Part(airflow, DATABASE, ["-m", "airflow and not end_to_end"], waits=True),
-        Part(airflow, UNIT, ["-m", "not airflow and not end_to_end"]),
+        Part(airflow, DATABASE, DATABASE_TESTS, waits=True, paths=WITH_AIRFLOW),
+        Part(airflow, UNIT, UNIT_TESTS),
     ]
     if python == ".".join(map(str, interpreters.OLDEST)):
-        chosen = ["-m", "end_to_end", *WHOLE_AIRFLOW_TESTS[airflow]]
-        parts.insert(0, Part(airflow, WHOLE, chosen, {"KILLS": "8"}, waits=True))
+        chosen = [*END_TO_END_TESTS, *WHOLE_AIRFLOW_TESTS[airflow]]
+        parts.insert(0, Part(airflow, WHOLE, chosen, {"KILLS": "8"}, waits=True, paths=WITH_AIRFLOW))
     return parts
 
 

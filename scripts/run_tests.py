@@ -43,9 +43,9 @@ _NO_TEST_CHOSEN = 5  # pytest's exit code when its arguments choose none
 
 #: Where the tests are that need an Airflow, so that other processes need not load all the others.
 WITH_AIRFLOW = ("tests/airflow", "tests/transfers/test_dags.py")
-_UNIT = ["-m", "not airflow and not end_to_end"]
-_END_TO_END = ["-m", "end_to_end"]
-_DATABASE = ["-m", "airflow and not end_to_end"]
+UNIT_TESTS = ["-m", "not airflow and not end_to_end"]
+END_TO_END_TESTS = ["-m", "end_to_end"]
+DATABASE_TESTS = ["-m", "airflow and not end_to_end"]
 _KILLS = [
     "tests/airflow/test_launch_once.py",
     "tests/airflow/test_triggerer_life.py::test_waits_outlive_their_triggerers_and_are_answered_once",
@@ -76,14 +76,14 @@ class Part(NamedTuple):
 #: What `make test` runs, what it leaves out (`make test-all`), and `make fuzz`.
 SELECTIONS = {
     "test": [
-        Part("3.3", "whole Airflow", _END_TO_END, waits=True, paths=WITH_AIRFLOW),
-        Part("3.3", "Airflow's database", _DATABASE, waits=True, paths=WITH_AIRFLOW),
-        Part("3.3", "unit tests", _UNIT),
-        Part("2.11", "unit tests", _UNIT),
+        Part("3.3", "whole Airflow", END_TO_END_TESTS, waits=True, paths=WITH_AIRFLOW),
+        Part("3.3", "Airflow's database", DATABASE_TESTS, waits=True, paths=WITH_AIRFLOW),
+        Part("3.3", "unit tests", UNIT_TESTS),
+        Part("2.11", "unit tests", UNIT_TESTS),
     ],
     "rest": [
-        Part("2.11", "whole Airflow", _END_TO_END, {"THOROUGH": "1", "KILLS": "16"}, True, WITH_AIRFLOW),
-        Part("2.11", "Airflow's database", _DATABASE, waits=True, paths=WITH_AIRFLOW),
+        Part("2.11", "whole Airflow", END_TO_END_TESTS, {"THOROUGH": "1", "KILLS": "16"}, True, WITH_AIRFLOW),
+        Part("2.11", "Airflow's database", DATABASE_TESTS, waits=True, paths=WITH_AIRFLOW),
         Part("3.3", "more kills", _KILLS, {"THOROUGH": "1", "KILLS": "24"}, waits=True),
         Part("3.3", "more cases", _RANDOM_CASES, {"THOROUGH": "1", "TALLYFY_FUZZ_CASES": "2000"}),
     ],
