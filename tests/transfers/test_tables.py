@@ -10,6 +10,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -249,8 +250,11 @@ def place(request, tmp_path):
         seen = lambda: {name.removeprefix("/exports/"): data for name, data in store.files.items()}  # noqa: E731
         return f"memory://{attached('memory', store)}@exports/out", seen
     bucket = Bucket()
-    seen = lambda: {name.removeprefix("bucket/"): data for name, data in bucket.objects.items()}  # noqa: E731
-    return f"s3://{attached('s3', bucket)}@bucket/out", seen
+    return f"s3://{attached('s3', bucket)}@bucket/out", partial(files_in, bucket)
+
+
+def files_in(bucket: Bucket) -> dict[str, bytes]:
+    return {name.removeprefix("bucket/"): data for name, data in bucket.objects.items()}
 
 
 def is_whole(files: dict[str, bytes]) -> bool:
@@ -318,20 +322,19 @@ class FailingOnce(Bucket):
 def test_whichever_change_fails_no_success_names_parts_that_are_not_there(emulator, export):
     bucket = FailingOnce()
     path = f"s3://{attached('s3', bucket)}@bucket/out"
-    seen = lambda: {name.removeprefix("bucket/"): data for name, data in bucket.objects.items()}  # noqa: E731
     failed, outcomes = 0, set()
     while bucket.fails_at:
         bucket.fails_at = math.inf
         export(path, tables=["runs", "tasks"], part_bytes=20_000)
-        before = seen()
+        before = files_in(bucket)
         failed += 1
         bucket.changes, bucket.fails_at = 0, failed
         try:
             export(path, tables=["runs", "tasks"], part_bytes=20_000, attempt=2)
         except TallyfyExportError:
-            outcomes.add((is_whole(seen()), seen() == before))
+            outcomes.add((is_whole(files_in(bucket)), files_in(bucket) == before))
         else:
-            assert is_whole(seen())
+            assert is_whole(files_in(bucket))
             bucket.fails_at = 0 if bucket.changes < failed else bucket.fails_at
     assert outcomes == {(True, True), (False, False)}
 
