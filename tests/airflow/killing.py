@@ -58,13 +58,21 @@ class Launch:
     log: str = ""
     started_at: float = 0.0
     kills: list[Kill] = field(default_factory=list)
-    try_number: int = 0
     begun: list[tuple[int, float]] = field(default_factory=list)
-    began_at: float = 0.0
     looked_at: float | None = None
     sent: list[tuple[float, float]] = field(default_factory=list)
     process: psutil.Process | None = None
     lasted: dict[Phase, float] = field(default_factory=dict)
+
+    @property
+    def try_number(self) -> int:
+        """The number of the last try, 0 before the first."""
+        return self.begun[-1][0] if self.begun else 0
+
+    @property
+    def began_at(self) -> float:
+        """When the last try began."""
+        return next((at for number, at in self.begun if number == self.try_number), 0.0)
 
     def takes(self, moment: Moment) -> bool:
         """Tell whether a process is to be killed at such a moment next; then that is no longer planned."""
@@ -165,11 +173,8 @@ class Killer:
         launch = self._launches[told["checklist"]]
         number = int(told["try_number"])
         phase: Phase = "resumed" if number == launch.try_number else "first"
-        launch.try_number = number
         launch.begun.append((number, time.time()))
         launch.process = psutil.Process(told["pid"])
-        if phase == "first":
-            launch.began_at = time.time()
         pace = self.paces.get(launch.dag_id)
         if pace is None:
             self._measures.append(threading.Thread(target=_measure, args=(launch, launch.process, phase), daemon=True))
